@@ -1,0 +1,85 @@
+// The heart: what becomes of one packet, and why. Enforcing, auditing, explaining, comparing and proving all ask this
+// table; exemptions are asked before every filter, and the first filter in the order of specificity counts.
+import { isLimitedBroadcast, isMulticast } from '../base/address.ts'
+import type { Direction, Flow } from '../base/flow.ts'
+import type { CompiledPolicy, FamilyTable, FilterEntry } from './compile.ts'
+import type { ExemptionName } from './exemptions.ts'
+import type { FilterAction, RuleId } from './model.ts'
+import { contains, flowPoint } from './region.ts'
+
+export type Because =
+  | { readonly kind: 'exemption'; readonly exemption: ExemptionName }
+  | { readonly kind: 'filter'; readonly rule: RuleId; readonly filter: string }
+  | { readonly kind: 'default-response' }
+  | { readonly kind: 'no-filter-matched' }
+
+export interface Decision {
+  readonly action: FilterAction
+  readonly because: Because
+  /** The filter that decided, where one did. */
+  readonly entry?: FilterEntry
+}
+
+// One scratch key serves every call: nothing here is asynchronous, and a worker thread has its own.
+const key = new Uint32Array(11)
+const decisions = new WeakMap<FilterEntry, Decision>()
+const exemptDecisions = new Map<ExemptionName, Decision>()
+const noFilter: Decision = { action: 'permit', because: { kind: 'no-filter-matched' } }
+const defaultResponse: Decision = { action: 'permit', because: { kind: 'default-response' } }
+
+export function tableOf(policy: CompiledPolicy, family: 4 | 6): FamilyTable {
+  return family === 4 ? policy.ipv4 : policy.ipv6
+}
+
+/**
+ * What the policy says of a packet that leaves (`out`) or arrives (`in`). A flow without ports, such as a later
+ * fragment, meets only filters that ask for none.
+ */
+export function decide(policy: CompiledPolicy, flow: Flow, direction: Direction): Decision {
+  const table = flow.source.family === 4 ? policy.ipv4 : policy.ipv6
+  flowPoint(flow, key)
+  for (const { entry, boxes } of table.exemptions) {
+    if (entry.exemption.matchesLinkBroadcast && flow.linkBroadcast === true) return exempt(entry.exemption.name)
+    for (const box of boxes) {
+      if (contains(box, key)) return exempt(entry.exemption.name)
+    }
+  }
+  const lookup = isUnnegotiable(policy, flow, direction) ? table.groupLookup! : table.lookup
+  const found = lookup.find(key)
+  if (found >= 0) return byFilter(table.filters[found]!.entry)
+  return policy.policy.defaultResponse && policy.profile.defaultResponse ? defaultResponse : noFilter
+}
+
+/** Multicast and broadcast where this Windows lets them meet only permit and block filters. */
+export function isUnnegotiable(policy: CompiledPolicy, flow: Flow, direction: Direction): boolean {
+  const { neverNegotiatesGroups } = policy.profile
+  if (neverNegotiatesGroups === 'none') return false
+  if (neverNegotiatesGroups === 'in' && direction !== 'in') return false
+  return isGroup(flow)
+}
+
+export function isGroup(flow: Flow): boolean {
+  return flow.linkBroadcast === true || isMulticast(flow.destination) || isLimitedBroadcast(flow.destination)
+}
+
+function exempt(exemption: ExemptionName): Decision {
+  let decision = exemptDecisions.get(exemption)
+  if (decision === undefined) {
+    decision = { action: 'permit', because: { kind: 'exemption', exemption } }
+    exemptDecisions.set(exemption, decision)
+  }
+  return decision
+}
+
+function byFilter(entry: FilterEntry): Decision {
+  let decision = decisions.get(entry)
+  if (decision === undefined) {
+    decision = {
+      action: entry.rule.action,
+      because: { kind: 'filter', rule: entry.rule.name, filter: entry.text },
+      entry,
+    }
+    decisions.set(entry, decision)
+  }
+  return decision
+}

@@ -1,0 +1,95 @@
+// A policy in Windows's own words: rules with IP filters, a filter action and its options. Plain values, no behaviour;
+// policy-text.ts makes them from YAML or JSON, compile.ts makes them quick to ask.
+import type { Address, Prefix } from '../base/address.ts'
+import type { Secret } from '../base/secret.ts'
+
+export type FilterAction = 'permit' | 'block' | 'negotiate'
+
+/** A rule's name, unique in its policy. */
+export type RuleId = string
+
+export type AddressSpec =
+  | { readonly kind: 'any' }
+  /** The addresses of the host whose policy this is. */
+  | { readonly kind: 'me' }
+  /** A host, a prefix or a range: every address from `first` to `last`, both included, of one family. */
+  | { readonly kind: 'range'; readonly first: Address; readonly last: Address }
+
+/** 0 to 65535, both ends included. */
+export interface PortRange {
+  readonly first: number
+  readonly last: number
+}
+
+export interface Filter {
+  readonly source: AddressSpec
+  readonly destination: AddressSpec
+  /** IP protocol number, 0 to 255; absent for any. */
+  readonly protocol?: number
+  /** Only with protocol TCP or UDP; absent for any. */
+  readonly sourcePort?: PortRange
+  readonly destinationPort?: PortRange
+  /** Also matches packets with source and destination exchanged. */
+  readonly mirrored: boolean
+}
+
+export type KeyingVersion = 'ikev2' | 'ikev1'
+
+export type Authentication =
+  | {
+      readonly kind: 'certificate'
+      readonly ca?: string
+      readonly own?: string
+      readonly key?: string
+      readonly passphrase?: Secret<string>
+    }
+  | { readonly kind: 'preSharedKey'; readonly secret: Secret<string> }
+  /** `kdc`: addresses of the key distribution centres that this host asks for tickets. */
+  | { readonly kind: 'kerberos'; readonly kdc: readonly Address[] }
+
+export interface Rule {
+  readonly name: RuleId
+  readonly filters: readonly Filter[]
+  readonly action: FilterAction
+  readonly mode: 'transport' | 'tunnel'
+  /** The far end of the tunnel; only with mode `tunnel`. */
+  readonly tunnelEndpoint?: Address
+  /** Names of offers.ts, the preferred first; empty where the action is not `negotiate`. */
+  readonly security: readonly string[]
+  readonly keying: readonly KeyingVersion[]
+  readonly authentication: readonly Authentication[]
+  /** Windows: "accept unsecured communication, but always respond using IPsec". */
+  readonly acceptUnsecuredInbound: boolean
+  /** Windows: "allow unsecured communication with a computer that is not IPsec-aware". */
+  readonly fallBackToClear: boolean
+  /** Windows: "session key perfect forward secrecy": a fresh key exchange for every association. */
+  readonly freshKeys: boolean
+  /** An inactive rule is kept but does nothing. */
+  readonly active: boolean
+}
+
+export type ProfileName =
+  | 'windows-2000'
+  | 'windows-2000-sp1'
+  | 'windows-xp'
+  | 'windows-server-2003'
+  | 'windows-vista'
+  | 'strict'
+
+export type Role = 'domain-controller' | 'member-server' | 'workstation'
+
+export interface Policy {
+  readonly name: string
+  readonly profile: ProfileName
+  /** As written, of whatever type: profiles.ts says what counts. Absent where the file does not set it. */
+  readonly noDefaultExempt?: unknown
+  /** Vista's own mask `IPsecExempt`, as written. */
+  readonly ipsecExempt?: unknown
+  /** The default response rule: answers a peer that asks for IPsec where no filter matches. */
+  readonly defaultResponse: boolean
+  /** What the machine is in its domain, where the file says so; the linter asks. */
+  readonly role?: Role
+  /** Networks the host is on, by which subnet broadcast addresses are known. */
+  readonly networks: readonly Prefix[]
+  readonly rules: readonly Rule[]
+}

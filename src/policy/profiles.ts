@@ -1,0 +1,182 @@
+// Which exemptions each Windows has at each value of its setting, as data. `strict` is ours: only IKE passes.
+// Sources: KB 253169, KB 254728, KB 811832, TechNet "Specifying Default Exemptions to IPSec Filtering", [MS-GPFAS]
+// §2.2.1.5. Where a Windows's behaviour is not established, the note of its profile says so.
+import type { Problem } from '../base/result.ts'
+import type { Exemption } from './exemptions.ts'
+import * as exemptions from './exemptions.ts'
+import type { Policy, ProfileName } from './model.ts'
+
+export type SettingName = 'NoDefaultExempt' | 'IPsecExempt'
+
+export interface Profile {
+  readonly name: ProfileName
+  readonly title: string
+  /** The registry value that this Windows reads, or undefined where it reads none. */
+  readonly setting?: SettingName
+  /** What counts where the setting is missing or unusable. */
+  readonly defaultValue: number
+  /** The values that this Windows honours, each with what is exempt at it. */
+  readonly table: ReadonlyMap<number, readonly Exemption[]>
+  /** Directions in which multicast and broadcast only meet permit and block filters: they are never negotiated. */
+  readonly neverNegotiatesGroups: 'none' | 'in' | 'both'
+  /** Whether the default response rule does anything. */
+  readonly defaultResponse: boolean
+  readonly note: string
+}
+
+const {
+  broadcast,
+  dhcp,
+  icmp,
+  ike500,
+  ikeVista,
+  ikeWithNat,
+  kerberos,
+  multicast,
+  neighbourDiscovery,
+  routerDiscovery,
+  rsvp,
+} = exemptions
+
+/** Bit 0 withdraws Kerberos and RSVP, bit 1 multicast and broadcast; nothing withdraws IKE. */
+function windowsTable(ike: Exemption, values: readonly number[]): ReadonlyMap<number, readonly Exemption[]> {
+  return new Map(
+    values.map(value => [
+      value,
+      [ike, ...((value & 1) === 0 ? [kerberos, rsvp] : []), ...((value & 2) === 0 ? [multicast, broadcast] : [])],
+    ]),
+  )
+}
+
+/** Any sum of 1 neighbour discovery, 2 ICMP, 4 router discovery, 8 DHCP. */
+function vistaTable(): ReadonlyMap<number, readonly Exemption[]> {
+  const bits = [neighbourDiscovery, icmp, routerDiscovery, dhcp]
+  return new Map(
+    Array.from({ length: 16 }, (_, mask) => [mask, [ikeVista, ...bits.filter((_, bit) => (mask & (1 << bit)) !== 0)]]),
+  )
+}
+
+const list: readonly Profile[] = [
+  {
+    name: 'windows-2000',
+    title: 'Windows 2000 without a service pack',
+    defaultValue: 0,
+    table: windowsTable(ike500, [0]),
+    neverNegotiatesGroups: 'none',
+    defaultResponse: true,
+    note: 'NoDefaultExempt came with Service Pack 1: here it is ignored and everything stays exempt.',
+  },
+  {
+    name: 'windows-2000-sp1',
+    title: 'Windows 2000 with Service Pack 1 or later',
+    setting: 'NoDefaultExempt',
+    defaultValue: 0,
+    table: windowsTable(ikeWithNat, [0, 1]),
+    neverNegotiatesGroups: 'none',
+    defaultResponse: true,
+    note: 'Port 4500 joins IKE with the NAT traversal update of Service Pack 4.',
+  },
+  {
+    name: 'windows-xp',
+    title: 'Windows XP',
+    setting: 'NoDefaultExempt',
+    defaultValue: 0,
+    table: windowsTable(ikeWithNat, [0, 1, 2, 3]),
+    neverNegotiatesGroups: 'none',
+    defaultResponse: true,
+    note: 'Microsoft documents 0 and 1 for XP, and advises 2 in its guide to domain isolation.',
+  },
+  {
+    name: 'windows-server-2003',
+    title: 'Windows Server 2003',
+    setting: 'NoDefaultExempt',
+    defaultValue: 3,
+    table: windowsTable(ikeWithNat, [0, 1, 2, 3]),
+    neverNegotiatesGroups: 'in',
+    defaultResponse: true,
+    note: 'At 2 and 3 inbound multicast and broadcast still only meet permit and block filters.',
+  },
+  {
+    name: 'windows-vista',
+    title: 'Windows Vista and later',
+    setting: 'IPsecExempt',
+    // The specification gives 1; live systems show neighbour discovery and DHCP, which is 9.
+    defaultValue: 9,
+    table: vistaTable(),
+    neverNegotiatesGroups: 'both',
+    defaultResponse: false,
+    note: 'Kerberos has no exemption any more; the setting is the mask IPsecExempt, and NoDefaultExempt is not read.',
+  },
+  {
+    name: 'strict',
+    title: 'strict',
+    defaultValue: 3,
+    table: new Map([[3, [ikeWithNat]]]),
+    neverNegotiatesGroups: 'none',
+    defaultResponse: true,
+    note: 'Only IKE is exempt, whatever any registry says.',
+  },
+]
+
+export const profiles: ReadonlyMap<ProfileName, Profile> = new Map(list.map(profile => [profile.name, profile]))
+
+export const profileNames: readonly ProfileName[] = list.map(profile => profile.name)
+
+export interface Setting {
+  readonly name: SettingName | undefined
+  readonly value: number
+  readonly from: 'policy' | 'default'
+  readonly exemptions: readonly Exemption[]
+  /** A value that is ignored, of a wrong type or out of range; the default counts then. */
+  readonly problems: readonly Problem[]
+}
+
+/** What counts of the setting as the policy has it: its own value where this Windows honours it, else its default. */
+export function settingOf(policy: Pick<Policy, 'profile' | 'noDefaultExempt' | 'ipsecExempt'>): Setting {
+  const profile = profiles.get(policy.profile)!
+  const written = { NoDefaultExempt: policy.noDefaultExempt, IPsecExempt: policy.ipsecExempt }
+  const problems: Problem[] = []
+  for (const name of ['NoDefaultExempt', 'IPsecExempt'] as const) {
+    if (written[name] !== undefined && profile.setting !== name) problems.push(ignored(profile, name))
+  }
+  const raw = profile.setting === undefined ? undefined : written[profile.setting]
+  const usable = raw === undefined || (typeof raw === 'number' && profile.table.has(raw))
+  if (!usable) problems.push(unusable(profile, raw))
+  const value = raw !== undefined && usable ? (raw as number) : profile.defaultValue
+  return {
+    name: profile.setting,
+    value,
+    from: raw !== undefined && usable ? 'policy' : 'default',
+    exemptions: profile.table.get(value)!,
+    problems,
+  }
+}
+
+function ignored(profile: Profile, name: SettingName): Problem {
+  return {
+    severity: 'warning',
+    where: keyOf(name),
+    what: `${profile.title} does not read ${name}`,
+    hint: profile.note,
+  }
+}
+
+function unusable(profile: Profile, raw: unknown): Problem {
+  const values = [...profile.table.keys()]
+  const known = values.length > 8 ? `0 to ${values.at(-1)}` : values.join(', ')
+  const what =
+    typeof raw === 'number'
+      ? `${raw} is out of range for ${profile.setting}`
+      : `${profile.setting} is a REG_DWORD, a whole number, not ${raw === null ? 'empty' : `a ${typeof raw}`}`
+  return {
+    severity: 'warning',
+    where: keyOf(profile.setting!),
+    what: `${what}: the default of ${profile.title}, ${profile.defaultValue}, counts`,
+    hint: `write one of ${known}`,
+  }
+}
+
+/** The key of a policy file that carries a setting. */
+export function keyOf(name: SettingName): 'noDefaultExempt' | 'ipsecExempt' {
+  return name === 'NoDefaultExempt' ? 'noDefaultExempt' : 'ipsecExempt'
+}

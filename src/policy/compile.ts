@@ -69,10 +69,7 @@ export function compile(policy: Policy, options: CompileOptions = {}): CompiledP
     const withoutNegotiating = profile.neverNegotiatesGroups !== 'none'
     return {
       layout,
-      exemptions: setting.exemptions.map(exemption => ({
-        entry: { kind: 'exemption', exemption },
-        boxes: exemption.boxes(layout, policy.networks),
-      })),
+      exemptions: exemptionsOf(policy, setting, layout),
       filters,
       lookup: new BoxLookup(
         layout.dimensions,
@@ -87,6 +84,22 @@ export function compile(policy: Policy, options: CompileOptions = {}): CompiledP
     }
   }
   return { policy, profile, setting, me, ipv4: table(4), ipv6: table(6) }
+}
+
+function exemptionsOf(policy: Policy, setting: Setting, layout: Layout): FamilyTable['exemptions'] {
+  return setting.exemptions.map(exemption => ({
+    entry: { kind: 'exemption', exemption },
+    boxes: exemption.boxes(layout, policy.networks),
+  }))
+}
+
+/** The same policy at another value of its setting, one that its profile's table has. The filters are shared. */
+export function atSetting(compiled: CompiledPolicy, value: number): CompiledPolicy {
+  const { policy, profile } = compiled
+  const exemptions = profile.table.get(value)!
+  const setting: Setting = { ...compiled.setting, value, from: 'policy', exemptions, problems: [] }
+  const table = (family: FamilyTable) => ({ ...family, exemptions: exemptionsOf(policy, setting, family.layout) })
+  return { ...compiled, setting, ipv4: table(compiled.ipv4), ipv6: table(compiled.ipv6) }
 }
 
 /** Every active filter in both its directions, the most specific first; of equals the one written first. */

@@ -44,6 +44,17 @@ export function decide(policy: CompiledPolicy, flow: Flow, direction: Direction)
       if (contains(box, key)) return exempt(entry.exemption.name)
     }
   }
+  return firstFilter(policy, table, flow, direction)
+}
+
+/** The same as if nothing were exempt: what would become of the packet without the exemptions. */
+export function decideByFilters(policy: CompiledPolicy, flow: Flow, direction: Direction): Decision {
+  flowPoint(flow, key)
+  return firstFilter(policy, tableOf(policy, flow.source.family), flow, direction)
+}
+
+/** Expects the flow's point in `key`. */
+function firstFilter(policy: CompiledPolicy, table: FamilyTable, flow: Flow, direction: Direction): Decision {
   const lookup = isUnnegotiable(policy, flow, direction) ? table.groupLookup! : table.lookup
   const found = lookup.find(key)
   if (found >= 0) return byFilter(table.filters[found]!.entry)

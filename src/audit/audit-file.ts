@@ -1,0 +1,41 @@
+// Audits one capture file from its name to its report; in a worker thread too, so that several captures use several
+// cores. With `onPacket` the file is read twice where it must be: whether a clear packet is the opened copy of a sealed
+// one is known only when all of the capture has been seen.
+import type { CompiledPolicy } from '../policy/compile.ts'
+import { Auditor, type FrameVerdict } from './audit.ts'
+import type { CapturePointOption } from './capture-point.ts'
+import { type Progress, readCapture, STANDARD_INPUT } from './open-capture.ts'
+import { type AuditReport, copyDirections, reportOf } from './report.ts'
+
+export interface AuditFileOptions {
+  readonly policy?: CompiledPolicy
+  readonly capturePoint: CapturePointOption
+  /** A random number, see Conversations. */
+  readonly seed: number
+  readonly progress?: Progress
+  /** Called for each frame, in order, with the final verdict. */
+  readonly onPacket?: (verdict: FrameVerdict, isCopy: boolean) => void
+}
+
+export async function auditFile(file: string, options: AuditFileOptions): Promise<AuditReport> {
+  const { onPacket } = options
+  // Without a policy nothing leaks, so nothing can be a copy; standard input cannot be read twice.
+  const needsTwo = onPacket !== undefined && options.policy !== undefined && options.capturePoint !== 'wire'
+  const canTwo = file !== STANDARD_INPUT
+  const first = new Auditor(auditorOptions(options, needsTwo && !canTwo ? 'wire' : options.capturePoint))
+  if (onPacket !== undefined && !(needsTwo && canTwo)) first.onFrame = verdict => onPacket(verdict, false)
+  const read = await readCapture(file, first, options.progress)
+  first.finish()
+  if (onPacket !== undefined && needsTwo && canTwo) {
+    const copies = copyDirections(first)
+    const second = new Auditor(auditorOptions(options, options.capturePoint))
+    second.onFrame = verdict => onPacket(verdict, verdict.isPaired && copies.has(verdict.direction))
+    await readCapture(file, second, options.progress)
+  }
+  return reportOf(file, first, read)
+}
+
+function auditorOptions(options: AuditFileOptions, capturePoint: CapturePointOption) {
+  const { policy, seed } = options
+  return { ...(policy === undefined ? {} : { policy }), capturePoint, seed }
+}

@@ -1,0 +1,51 @@
+// Which conversation the later fragments of a packet belong to: they carry no ports, so the first fragment speaks for
+// them where it was seen before them. A fixed number of places; of two packets that fall into one place the newer stays.
+import type { Packet } from '../wire/packet.ts'
+import type { Conversations } from './conversations.ts'
+
+const PLACES = 1 << 16
+
+export class FirstFragments {
+  readonly #identification = new Int32Array(PLACES)
+  readonly #protocol = new Int16Array(PLACES)
+  /** Row of the conversation, plus one; zero is an empty place. */
+  readonly #row = new Int32Array(PLACES)
+  readonly #frame = new Float64Array(PLACES)
+
+  remember(packet: Packet, row: number, frame: number): void {
+    const place = placeOf(packet)
+    this.#identification[place] = packet.identification
+    this.#protocol[place] = kindOf(packet)
+    this.#row[place] = row + 1
+    this.#frame[place] = frame
+  }
+
+  /** The row of the conversation whose first fragment was seen, or -1. */
+  find(packet: Packet, conversations: Conversations): number {
+    const place = placeOf(packet)
+    const row = this.#row[place]! - 1
+    if (row < 0 || this.#identification[place] !== packet.identification) return -1
+    if (this.#protocol[place] !== kindOf(packet) || !conversations.isBetween(row, packet)) return -1
+    return row
+  }
+
+  /** Frame number of the first fragment that `find` has just found. */
+  frameOf(packet: Packet): number {
+    return this.#frame[placeOf(packet)]!
+  }
+
+  clear(): void {
+    this.#row.fill(0)
+  }
+}
+
+/** RFC 791 §2.3 identifies a datagram with its protocol, RFC 8200 §4.5 without. */
+function kindOf(packet: Packet): number {
+  return packet.version === 4 ? packet.protocol : -6
+}
+
+function placeOf(packet: Packet): number {
+  let hash = Math.imul(packet.identification ^ packet.s0, 0x9e3779b1) ^ packet.d0 ^ packet.s3 ^ Math.imul(packet.d3, 31)
+  hash ^= hash >>> 15
+  return (Math.imul(hash, 0x85ebca6b) >>> 16) & (PLACES - 1)
+}

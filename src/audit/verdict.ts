@@ -1,0 +1,161 @@
+// What a packet is and what became of it: the closed sets of classes and verdicts, and how both are told for one packet.
+// Content decides before ports, and sealed packets are what they are whatever they hold.
+
+import { formatAddress, sameAddress } from '../base/address.ts'
+import { AH, type Direction, ESP, type Flow, RSVP, TCP, UDP } from '../base/flow.ts'
+import type { CompiledPolicy } from '../policy/compile.ts'
+import { type Because, type Decision, decide, decideByFilters } from '../policy/decide.ts'
+import { because } from '../policy/explain.ts'
+import { ESP_IN_UDP, IKE, IS_IP, KEEPALIVE, NOT_IP, type Packet, PLAIN, type UdpContent } from '../wire/packet.ts'
+
+/** In the order in which a packet is asked. */
+export const classes = [
+  'ike',
+  'kerberos',
+  'rsvp',
+  'multicast',
+  'broadcast',
+  'esp',
+  'ah',
+  'unicast',
+  'not-ip',
+  'malformed',
+] as const
+export type TrafficClass = (typeof classes)[number]
+
+/** From best to worst, as a bar shows them. */
+export const verdicts = [
+  'protected',
+  'keying',
+  'exempt',
+  'permitted',
+  'leaked',
+  'blocked',
+  'not-ip',
+  'malformed',
+  'no-policy',
+] as const
+export type Verdict = (typeof verdicts)[number]
+
+const KERBEROS_PORT = 88
+
+export function classOf(packet: Packet): TrafficClass {
+  if (packet.kind !== IS_IP) return packet.kind === NOT_IP ? 'not-ip' : 'malformed'
+  // A NAT keepalive carries nothing; it belongs to the keying that holds the mapping open (RFC 3948 §2.3).
+  if (packet.content === IKE || packet.content === KEEPALIVE) return 'ike'
+  if (packet.protocol === ESP || packet.content === ESP_IN_UDP) return 'esp'
+  if (packet.protocol === AH) return 'ah'
+  if (packet.protocol === TCP || packet.protocol === UDP) {
+    if (packet.sourcePort === KERBEROS_PORT || packet.destinationPort === KERBEROS_PORT) return 'kerberos'
+  }
+  if (packet.protocol === RSVP) return 'rsvp'
+  const first = packet.d0 >>> 0
+  if (packet.version === 4 ? first >>> 28 === 0xe : first >>> 24 === 0xff) return 'multicast'
+  if (packet.version === 4 && (first === 0xffffffff || packet.linkBroadcast)) return 'broadcast'
+  return 'unicast'
+}
+
+export interface Judgement {
+  readonly verdict: Verdict
+  readonly class: TrafficClass
+  /** Why, in a sentence. */
+  readonly because: string
+  readonly reason?: Because
+  /** What an exempt packet would be if its exemption were withdrawn, and by which rule. */
+  readonly otherwise?: { readonly verdict: Verdict; readonly rule?: string }
+  /** The rule that decided secures in tunnel mode: what it opens to has other addresses than its seal. */
+  readonly isTunnel?: boolean
+}
+
+/** The verdict for a flow of one class. `content` is what its UDP datagrams are told to be. */
+export function judge(
+  policy: CompiledPolicy | undefined,
+  flow: Flow,
+  trafficClass: TrafficClass,
+  content: UdpContent,
+): Judgement {
+  const is = { class: trafficClass }
+  switch (trafficClass) {
+    case 'not-ip':
+      return { ...is, verdict: 'not-ip', because: 'it is not IP, so no IPsec policy speaks of it' }
+    case 'malformed':
+      return { ...is, verdict: 'malformed', because: 'its headers cannot be read' }
+    case 'ike':
+      return { ...is, verdict: 'keying', because: keyingSentence(content) }
+    case 'esp':
+      return { ...is, verdict: 'protected', because: 'it is sealed with ESP' }
+    case 'ah':
+      return { ...is, verdict: 'protected', because: 'it is authenticated with AH; AH does not hide the content' }
+    default:
+  }
+  if (policy === undefined) return { ...is, verdict: 'no-policy', because: 'no policy was given' }
+  const direction = directionOf(policy, flow)
+  const decision = decideContent(policy, flow, direction, content)
+  const verdict = verdictOf(decision, direction)
+  return {
+    ...is,
+    verdict,
+    because: because(decision, policy) + aside(decision, verdict, flow, content),
+    reason: decision.because,
+    ...(decision.because.kind === 'exemption' ? { otherwise: withoutExemption(policy, flow, direction) } : {}),
+    ...(decision.entry?.rule.mode === 'tunnel' ? { isTunnel: true } : {}),
+  }
+}
+
+function keyingSentence(content: UdpContent): string {
+  return content === KEEPALIVE ? 'it is a NAT keepalive of IKE' : 'it is IKE, which agrees on the keys'
+}
+
+/** Without known own addresses each packet is judged as its sender should have: that finds most. */
+function directionOf(policy: CompiledPolicy, flow: Flow): Direction {
+  if (policy.me === 'any') return 'out'
+  return policy.me.some(own => sameAddress(own, flow.destination)) ? 'in' : 'out'
+}
+
+/**
+ * A Windows passes whatever stands on IKE's ports; `strict` means IKE itself. So under `strict` other content on these
+ * ports meets the filters.
+ */
+function decideContent(policy: CompiledPolicy, flow: Flow, direction: Direction, content: UdpContent): Decision {
+  const decision = decide(policy, flow, direction)
+  const isIkePort = decision.because.kind === 'exemption' && decision.because.exemption === 'ike'
+  if (isIkePort && content === PLAIN && policy.profile.name === 'strict')
+    return decideByFilters(policy, flow, direction)
+  return decision
+}
+
+function withoutExemption(
+  policy: CompiledPolicy,
+  flow: Flow,
+  direction: Direction,
+): NonNullable<Judgement['otherwise']> {
+  const decision = decideByFilters(policy, flow, direction)
+  const verdict = verdictOf(decision, direction)
+  return decision.because.kind === 'filter' ? { verdict, rule: decision.because.rule } : { verdict }
+}
+
+function verdictOf(decision: Decision, direction: Direction): Verdict {
+  if (decision.because.kind === 'exemption') return 'exempt'
+  if (decision.action === 'permit') return 'permitted'
+  if (decision.action === 'block') return 'blocked'
+  const rule = decision.entry!.rule
+  if (rule.fallBackToClear) return 'permitted'
+  return direction === 'in' && rule.acceptUnsecuredInbound ? 'permitted' : 'leaked'
+}
+
+/** What the sentence about the decision alone would leave out. */
+function aside(decision: Decision, verdict: Verdict, flow: Flow, content: UdpContent): string {
+  if (verdict === 'leaked') return ', yet it stands in clear'
+  if (verdict === 'blocked') return ', yet it stands on the wire'
+  if (decision.because.kind === 'exemption' && decision.because.exemption === 'ike' && content === PLAIN) {
+    return '; but what it carries is not IKE'
+  }
+  if (
+    decision.because.kind === 'exemption' &&
+    decision.because.exemption === 'broadcast' &&
+    flow.linkBroadcast === true
+  ) {
+    return ` (${formatAddress(flow.destination)} went to every station of the link)`
+  }
+  return ''
+}

@@ -1,0 +1,205 @@
+// An audit report for a person: a bar of what was sealed and what was clear, the sums, the findings, and the answer in
+// one sentence at the end. Colour and glyph both carry the verdict, so that it reads without colour too.
+import type { AuditReport, Finding } from '../audit/report.ts'
+import { type TrafficClass, type Verdict, verdicts } from '../audit/verdict.ts'
+import { protocolName } from '../base/flow.ts'
+import type { CompiledPolicy } from '../policy/compile.ts'
+import { type Console, meaning } from './console.ts'
+
+const glyphs: Readonly<Record<Verdict, string>> = {
+  protected: '█',
+  keying: '▓',
+  exempt: '▒',
+  permitted: '░',
+  leaked: '!',
+  blocked: '×',
+  'not-ip': '·',
+  malformed: '?',
+  'no-policy': '·',
+}
+
+const meanings: Readonly<Record<Verdict, string>> = {
+  protected: 'sealed with ESP or AH',
+  keying: 'IKE agreeing on keys',
+  exempt: 'in clear: a default exemption lets it pass',
+  permitted: 'in clear: the policy permits it',
+  leaked: 'in clear, although the policy secures it',
+  blocked: 'on the wire, although the policy blocks it',
+  'not-ip': 'no IP packet',
+  malformed: 'headers that cannot be read',
+  'no-policy': 'in clear, and no policy was given',
+}
+
+const SHOWN_FINDINGS = 12
+
+export function printAudit(report: AuditReport, policy: CompiledPolicy | undefined, console: Console): void {
+  const { capture, totals } = report
+  const bold = (text: string) => console.style('bold', text)
+  console.print(`${bold(capture.file)}  ${count(capture.packets, 'packet')} · ${size(capture.bytes)} · ${span(report)}`)
+  console.print(`policy  ${policy === undefined ? 'none given' : policyLine(policy)}`)
+  if (capture.packets === 0) return
+  console.print()
+  console.print(bar(report, console))
+  console.print()
+  console.table(
+    verdicts
+      .filter(verdict => totals[verdict] > 0)
+      .map(verdict => [
+        `  ${console.style(meaning[verdict], `${glyphs[verdict]} ${verdict}`)}`,
+        group(totals[verdict]),
+        percent(totals[verdict] / capture.packets),
+        console.style('dim', meanings[verdict]) + classesOf(report, verdict),
+      ]),
+    [1, 2],
+  )
+  printFindings(report, console)
+  if (report.capturePoint.openedCopies > 0) {
+    console.print()
+    console.print(
+      `Captured on the receiving host: ${count(report.capturePoint.openedCopies, 'opened copy', 'opened copies')} of sealed packets count as protected.`,
+    )
+    console.print(
+      console.style('dim', '  If this was a mirror port or a bridge, add --capture-point wire: then they are leaks.'),
+    )
+  }
+  console.print()
+  for (const line of answer(report, policy, console)) console.print(line)
+  console.print()
+}
+
+function policyLine(policy: CompiledPolicy): string {
+  const { setting, profile } = policy
+  const value =
+    setting.name === undefined
+      ? ''
+      : ` · ${setting.name} ${setting.value}${setting.from === 'default' ? ' (its default)' : ''}`
+  return `${policy.policy.name} · ${profile.title}${value} · exempt: ${setting.exemptions.map(e => e.title).join(', ')}`
+}
+
+/** Every verdict that occurs gets at least one cell, so that a single leaked packet among millions is seen. */
+function bar(report: AuditReport, console: Console): string {
+  const width = Math.min(72, console.width - 4)
+  const present = verdicts.filter(verdict => report.totals[verdict] > 0)
+  const cells = present.map(verdict =>
+    Math.max(1, Math.round((report.totals[verdict] / report.capture.packets) * width)),
+  )
+  while (cells.reduce((sum, n) => sum + n, 0) > width) {
+    const largest = cells.indexOf(Math.max(...cells))
+    cells[largest] = cells[largest]! - 1
+  }
+  return `  ${present.map((verdict, i) => console.style(meaning[verdict], glyphs[verdict].repeat(cells[i]!))).join('')}`
+}
+
+/** ` — kerberos 264, rsvp 2` where the classes say more than the verdict. */
+function classesOf(report: AuditReport, verdict: Verdict): string {
+  if (verdict !== 'exempt' && verdict !== 'leaked') return ''
+  const sums = new Map<TrafficClass, number>()
+  for (const told of report.conversations) {
+    if (told.verdict === verdict) sums.set(told.class, (sums.get(told.class) ?? 0) + told.packets)
+  }
+  return ` — ${[...sums].map(([name, packets]) => `${name} ${group(packets)}`).join(', ')}`
+}
+
+function printFindings(report: AuditReport, console: Console): void {
+  const shown = report.findings.filter(finding => finding.verdict !== 'malformed').slice(0, SHOWN_FINDINGS)
+  if (shown.length === 0) return
+  console.print()
+  console.print(console.style('bold', 'Findings'))
+  let before = ''
+  for (const finding of shown) {
+    const sentence = `${finding.verdict} ${finding.because}`
+    // The same reason is said once above all conversations that share it.
+    if (sentence !== before) {
+      console.print(`  ${console.style(meaning[finding.verdict], finding.verdict)}: ${finding.because}`)
+      if (finding.withoutExemption !== undefined) console.print(console.style('dim', `    ${otherwise(finding)}`))
+    }
+    before = sentence
+    console.print(
+      `    ${group(finding.packets).padStart(7)}  ${flowText(finding)}  ${console.style('dim', `from frame ${finding.first.frame}`)}`,
+    )
+  }
+  const left = report.findings.length - shown.length
+  if (left > 0) console.print(console.style('dim', `  … and ${count(left, 'more', 'more')}; --json lists them`))
+}
+
+function otherwise(finding: Finding): string {
+  const rule = finding.rule === undefined ? 'no rule' : `rule “${finding.rule}”`
+  if (finding.withoutExemption === 'leaked') return `without the exemption ${rule} would secure it`
+  if (finding.withoutExemption === 'blocked') return `without the exemption ${rule} would block it`
+  return 'without the exemption it would pass in clear as well'
+}
+
+function flowText(finding: Finding): string {
+  const { flow } = finding
+  if (flow === null) return 'many hosts'
+  const { source, destination, sourcePort, destinationPort } = flow
+  const service =
+    sourcePort === null || destinationPort === null ? '' : ` port ${Math.min(sourcePort, destinationPort)}`
+  const arrow = finding.verdict === 'leaked' ? '→' : '↔'
+  return `${protocolName(flow.protocol)}${service}  ${source} ${arrow} ${destination}`
+}
+
+function answer(report: AuditReport, policy: CompiledPolicy | undefined, console: Console): readonly string[] {
+  const { totals } = report
+  if (policy === undefined) return ['No policy was given: add --policy FILE to judge what is in clear.']
+  const lines: string[] = []
+  if (totals.leaked > 0) {
+    lines.push(
+      console.style(
+        ['bold', meaning.leaked],
+        `${count(totals.leaked, 'packet')} leaked: the policy secures them, and they stand in clear.`,
+      ),
+    )
+  } else lines.push(console.style(['bold', meaning.protected], 'Nothing leaked.'))
+  if (totals.exempt > 0) {
+    lines.push(`${count(totals.exempt, 'packet')} went in clear because ${policy.profile.title} exempts them.`)
+    lines.push(...whatIf(report, policy))
+  }
+  return lines
+}
+
+/** What the next value of the setting would have asked of the exempt packets. */
+function whatIf(report: AuditReport, policy: CompiledPolicy): readonly string[] {
+  const { profile, setting } = policy
+  return [...profile.table.entries()]
+    .filter(([value]) => value !== setting.value)
+    .flatMap(([value, exemptions]) => {
+      const kept = new Set<string>(exemptions.map(({ name }) => name))
+      const sums = new Map<string, number>()
+      for (const told of report.conversations) {
+        if (told.withoutExemption !== 'leaked' || told.exemption === undefined || kept.has(told.exemption)) continue
+        sums.set(told.exemption, (sums.get(told.exemption) ?? 0) + told.packets)
+      }
+      const all = [...sums.values()].reduce((sum, packets) => sum + packets, 0)
+      const kinds = [...sums].map(([name, packets]) => `${name} ${group(packets)}`).join(', ')
+      return all === 0 ? [] : [`At ${setting.name} ${value} the policy would secure ${group(all)} of them (${kinds}).`]
+    })
+}
+
+function span(report: AuditReport): string {
+  const { from, to } = report.capture
+  if (from === null || to === null) return 'empty'
+  const seconds = (Date.parse(to) - Date.parse(from)) / 1000
+  return `${from.slice(0, 19).replace('T', ' ')} UTC, ${seconds < 10 ? seconds.toFixed(2) : Math.round(seconds)} s`
+}
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${group(number)} ${number === 1 ? one : many}`
+}
+
+function group(number: number): string {
+  return number.toLocaleString('en-US')
+}
+
+function percent(share: number): string {
+  const value = share * 100
+  // A share that is not nothing never reads as nothing, and one that is not all never as all.
+  if (share > 0 && value < 0.1) return '<0.1 %'
+  if (share < 1 && value > 99.9) return '>99.9 %'
+  return `${value.toFixed(1)} %`
+}
+
+function size(bytes: number): string {
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`
+}

@@ -1,0 +1,190 @@
+// `sealwire audit`: a verdict for every packet of a capture, the sums, and what is worth a look. Exit status 1 where
+// something leaked.
+import { statSync } from 'node:fs'
+import { auditFile } from '../../audit/audit-file.ts'
+import { auditFiles, type FileOutcome, type WorkerSettings } from '../../audit/audit-files.ts'
+import type { CapturePointOption } from '../../audit/capture-point.ts'
+import { STANDARD_INPUT } from '../../audit/open-capture.ts'
+import { packetLines } from '../../audit/packet-lines.ts'
+import { type Address, parseAddress } from '../../base/address.ts'
+import { random32 } from '../../base/random.ts'
+import type { Problem } from '../../base/result.ts'
+import { type CompiledPolicy, compile } from '../../policy/compile.ts'
+import { printAudit } from '../audit-text.ts'
+import {
+  ANSWER_IS_NO,
+  type CommandInput,
+  type CommandSpec,
+  FINE,
+  jsonOption,
+  textOption,
+  WRONG_INPUT,
+} from '../command.ts'
+import type { Console } from '../console.ts'
+import { ProgressLine } from '../progress.ts'
+import { readPolicy } from '../read-policy.ts'
+
+const points: readonly CapturePointOption[] = ['auto', 'wire', 'receiver']
+
+export const audit: CommandSpec = {
+  name: 'audit',
+  summary: 'give every packet of a capture a verdict: protected, keying, exempt, permitted, leaked …',
+  description:
+    'Reads pcap and pcapng captures (also gzip or zstd compressed, - for standard input) and says of every packet what a policy makes of it. ' +
+    'Exit status 0: nothing leaked; 1: something did; 2: the policy or the capture cannot be used.',
+  arguments: [{ name: '<capture...>', description: 'capture files; several are read at once', values: 'file' }],
+  options: [
+    {
+      flags: '--policy <file>',
+      key: 'policy',
+      description: 'the policy to judge by; without it only sealed and keying packets are told',
+      values: 'file',
+    },
+    {
+      flags: '--me <address...>',
+      key: 'me',
+      description: 'addresses of the host whose policy it is; left out, "me" is every host',
+    },
+    {
+      flags: '--capture-point <point>',
+      key: 'capturePoint',
+      description:
+        'where it was captured: wire, receiver (opened copies of sealed packets are no leak), or auto (the default) to tell by the packets',
+      values: points,
+    },
+    { flags: '--packets', key: 'packets', description: 'print one line of JSON for every packet' },
+    jsonOption,
+  ],
+  examples: [
+    'sealwire audit --policy examples/policies/domain-controllers.yaml examples/captures/two-domain-controllers.pcapng',
+    'sealwire audit --packets capture.pcapng | jq -c \'select(.verdict == "leaked")\'',
+    'tcpdump -i eth0 -w - | sealwire audit --policy policy.yaml -',
+  ],
+  run: runAudit,
+}
+
+async function runAudit(input: CommandInput, console: Console): Promise<number> {
+  const settings = readSettings(input, console)
+  if (settings === undefined) return WRONG_INPUT
+  const compiled = settings.policy === undefined ? undefined : compile(settings.policy, { me: settings.me })
+  if (input.options['packets'] === true) return printPackets(input.arguments, settings, compiled, console)
+  const outcomes = await auditAll(input.arguments, settings, compiled, console)
+  const reports = outcomes.flatMap(outcome => (outcome.ok ? [outcome.report] : []))
+  outcomes.forEach((outcome, index) => {
+    if (!outcome.ok) console.problems([unreadable(input.arguments[index]!, outcome.message)])
+  })
+  for (const { capture } of reports) {
+    for (const problem of capture.problems)
+      console.problems([{ ...unreadable(capture.file, problem), severity: 'warning' }])
+  }
+  if (input.options['json'] === true) {
+    if (reports.length > 0) console.json(reports.length === 1 && input.arguments.length === 1 ? reports[0] : reports)
+  } else {
+    for (const report of reports) printAudit(report, compiled, console)
+  }
+  const isUnusable = outcomes.some(outcome => !outcome.ok || outcome.report.capture.format === 'unknown')
+  if (isUnusable) return WRONG_INPUT
+  return reports.some(report => report.totals.leaked > 0) ? ANSWER_IS_NO : FINE
+}
+
+function unreadable(file: string, message: string): Problem {
+  const what = message.startsWith('ENOENT') ? 'there is no such file' : message
+  return { severity: 'error', where: file === STANDARD_INPUT ? 'standard input' : file, what, hint: '' }
+}
+
+/** Undefined where the options are wrong; every problem has been said then. */
+function readSettings(input: CommandInput, console: Console): WorkerSettings | undefined {
+  const problems: Problem[] = []
+  const point = (textOption(input, 'capturePoint') ?? 'auto') as CapturePointOption
+  if (!points.includes(point)) {
+    const what = `“${point}” is no capture point`
+    problems.push({ severity: 'error', where: '--capture-point', what, hint: `one of ${points.join(', ')}` })
+  }
+  const me: Address[] = []
+  for (const text of (input.options['me'] as readonly string[] | undefined) ?? []) {
+    const address = parseAddress(text)
+    if (address !== undefined) me.push(address)
+    else
+      problems.push({ severity: 'error', where: '--me', what: `“${text}” is no IP address`, hint: 'as in 10.54.0.1' })
+  }
+  if (input.arguments.filter(file => file === STANDARD_INPUT).length > 1) {
+    problems.push({ severity: 'error', where: '-', what: 'standard input can be read once only', hint: '' })
+  }
+  console.problems(problems)
+  const file = textOption(input, 'policy')
+  const policy = file === undefined ? undefined : readPolicy(file, console)
+  if (problems.length > 0 || (file !== undefined && policy === undefined)) return undefined
+  return { policy, me: me.length === 0 ? 'any' : me, capturePoint: point, seed: random32() }
+}
+
+async function auditAll(
+  files: readonly string[],
+  settings: WorkerSettings,
+  policy: CompiledPolicy | undefined,
+  console: Console,
+): Promise<readonly FileOutcome[]> {
+  const progress = new ProgressLine(
+    console,
+    files.reduce((sum, file) => sum + sizeOf(file), 0),
+  )
+  try {
+    // Threads cost a tenth of a second to start and cannot share standard input.
+    if (files.length > 1 && !files.includes(STANDARD_INPUT)) {
+      return await auditFiles(files, settings, done => progress.show(done))
+    }
+    const outcomes: FileOutcome[] = []
+    for (const file of files) {
+      const options = { ...settings, policy, progress: (done: number) => progress.show(done) }
+      outcomes.push(await outcomeOf(() => auditFile(file, withoutUndefined(options))))
+    }
+    return outcomes
+  } finally {
+    progress.end()
+  }
+}
+
+function withoutUndefined<O extends { policy: CompiledPolicy | undefined }>(options: O) {
+  const { policy, ...rest } = options
+  return policy === undefined ? rest : { ...rest, policy }
+}
+
+async function outcomeOf(work: () => ReturnType<typeof auditFile>): Promise<FileOutcome> {
+  try {
+    return { ok: true, report: await work() }
+  } catch (error) {
+    return { ok: false, message: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+function sizeOf(file: string): number {
+  try {
+    return statSync(file).size
+  } catch {
+    return 0
+  }
+}
+
+async function printPackets(
+  files: readonly string[],
+  settings: WorkerSettings,
+  policy: CompiledPolicy | undefined,
+  console: Console,
+): Promise<number> {
+  let status = FINE
+  for (const file of files) {
+    const lines = packetLines(text => console.write(text), files.length > 1 ? file : undefined)
+    const options = { capturePoint: settings.capturePoint, seed: settings.seed, onPacket: lines.packet, policy }
+    const outcome = await outcomeOf(() => auditFile(file, withoutUndefined(options)))
+    lines.flush()
+    if (!outcome.ok) {
+      console.problems([unreadable(file, outcome.message)])
+      status = WRONG_INPUT
+      continue
+    }
+    const { capture, totals } = outcome.report
+    for (const problem of capture.problems) console.problems([{ ...unreadable(file, problem), severity: 'warning' }])
+    if (capture.format === 'unknown') status = WRONG_INPUT
+    else if (totals.leaked > 0 && status === FINE) status = ANSWER_IS_NO
+  }
+  return status
+}

@@ -44,9 +44,9 @@ export class BoxLookup {
     return best === 0x7fffffff ? -1 : best
   }
 
-  /** Branches and leaf entries, for the benchmark and the tests. */
+  /** Octets that the trees take, for the benchmark and the tests. */
   get size(): number {
-    return this.#trees.reduce((sum, tree) => sum + tree.size, 0)
+    return this.#trees.reduce((sum, tree) => sum + tree.words * 4, 0)
   }
 }
 
@@ -62,17 +62,18 @@ function shapeOf(box: Box, dimensions: number): number {
   return (isWide(0) ? 2 : 0) + (isWide(words) ? 1 : 0)
 }
 
+/** Words of a branch: dimension, cut, child below the cut, child from the cut on, lowest rank under it. */
+const BRANCH = 5
+
 class Tree {
   readonly bestRank: number
-  /** Four numbers a branch: dimension, cut, child below the cut, child from the cut on. Leaves are negative children. */
+  /** Leaves are negative children. */
   readonly #branches: Uint32Array
   readonly #root: number
-  /** First and one past the last item of each leaf. */
+  /** First and one past the last word of each leaf in `#items`. */
   readonly #leaves: Int32Array
-  /** Per leaf item: its rank, and where its box starts in `#bounds`. */
-  readonly #items: Int32Array
-  /** Per box: first and last of each dimension, side by side. */
-  readonly #bounds: Uint32Array
+  /** Per leaf item its rank, then first and last of each dimension: side by side, so that a leaf is read in one go. */
+  readonly #items: Uint32Array
 
   constructor(dimensions: number, items: readonly Item[]) {
     this.bestRank = items.reduce((best, item) => Math.min(best, item.rank), 0x7fffffff)
@@ -80,32 +81,31 @@ class Tree {
     this.#root = builder.root
     this.#branches = Uint32Array.from(builder.branches)
     this.#leaves = Int32Array.from(builder.leaves)
-    this.#items = Int32Array.from(builder.leafItems)
-    this.#bounds = builder.bounds
+    this.#items = Uint32Array.from(builder.leafItems)
   }
 
-  get size(): number {
-    return this.#branches.length / 4 + this.#items.length / 2
+  get words(): number {
+    return this.#branches.length + this.#items.length
   }
 
   find(point: Uint32Array, limit: number, dimensions: number): number {
     const branches = this.#branches
     let node = this.#root
     while (node >= 0) {
-      const at = node * 4
+      const at = node * BRANCH
+      if (branches[at + 4]! >= limit) return limit
       node = branches[at + (point[branches[at]!]! < branches[at + 1]! ? 2 : 3)]! | 0
     }
     const leaf = ~node * 2
     const items = this.#items
-    const bounds = this.#bounds
     const end = this.#leaves[leaf + 1]!
-    next: for (let at = this.#leaves[leaf]!; at < end; at += 2) {
+    const stride = 1 + 2 * dimensions
+    next: for (let at = this.#leaves[leaf]!; at < end; at += stride) {
       const rank = items[at]!
       if (rank >= limit) return limit
-      const box = items[at + 1]!
-      for (let d = 0; d < dimensions; d++) {
+      for (let d = 0, bound = at + 1; d < dimensions; d++, bound += 2) {
         const value = point[d]!
-        if (value < bounds[box + 2 * d]! || value > bounds[box + 2 * d + 1]!) continue next
+        if (value < items[bound]! || value > items[bound + 1]!) continue next
       }
       return rank
     }
@@ -117,7 +117,7 @@ class TreeBuilder {
   readonly branches: number[] = []
   readonly leaves: number[] = []
   readonly leafItems: number[] = []
-  readonly bounds: Uint32Array
+  readonly #bounds: Uint32Array
   readonly root: number
   readonly #dimensions: number
   readonly #ranks: Int32Array
@@ -127,12 +127,12 @@ class TreeBuilder {
     const sorted = items.toSorted((a, b) => a.rank - b.rank)
     this.#dimensions = dimensions
     this.#ranks = Int32Array.from(sorted, item => item.rank)
-    this.#most = NODES_PER_BOX * items.length * 4 + 4096
-    this.bounds = new Uint32Array(sorted.length * dimensions * 2)
+    this.#most = NODES_PER_BOX * items.length * BRANCH + 4096
+    this.#bounds = new Uint32Array(sorted.length * dimensions * 2)
     sorted.forEach(({ box }, index) => {
       for (let d = 0; d < dimensions; d++) {
-        this.bounds[(index * dimensions + d) * 2] = box.first[d]!
-        this.bounds[(index * dimensions + d) * 2 + 1] = box.last[d]!
+        this.#bounds[(index * dimensions + d) * 2] = box.first[d]!
+        this.#bounds[(index * dimensions + d) * 2 + 1] = box.last[d]!
       }
     })
     const space = new Uint32Array(dimensions * 2)
@@ -147,10 +147,10 @@ class TreeBuilder {
   #build(candidates: Int32Array, space: Uint32Array): number {
     const ids = this.#untilCovering(candidates, space)
     const cut = ids.length <= LEAF_SIZE || this.branches.length > this.#most ? undefined : this.#chooseCut(ids, space)
-    if (cut === undefined) return this.#leaf(ids)
+    if (cut === undefined) return this.#leaf(ids, space)
     const { dimension, value } = cut
-    const node = this.branches.length / 4
-    this.branches.push(dimension, value, 0, 0)
+    const node = this.branches.length / BRANCH
+    this.branches.push(dimension, value, 0, 0, this.#ranks[ids[0]!]!)
     const below = space.slice()
     below[2 * dimension + 1] = value - 1
     const low = this.#build(
@@ -163,17 +163,17 @@ class TreeBuilder {
       ids.filter(id => this.#last(id, dimension) >= value),
       above,
     )
-    this.branches[node * 4 + 2] = low >>> 0
-    this.branches[node * 4 + 3] = high >>> 0
+    this.branches[node * BRANCH + 2] = low >>> 0
+    this.branches[node * BRANCH + 3] = high >>> 0
     return node
   }
 
   #first(id: number, d: number): number {
-    return this.bounds[(id * this.#dimensions + d) * 2]!
+    return this.#bounds[(id * this.#dimensions + d) * 2]!
   }
 
   #last(id: number, d: number): number {
-    return this.bounds[(id * this.#dimensions + d) * 2 + 1]!
+    return this.#bounds[(id * this.#dimensions + d) * 2 + 1]!
   }
 
   /** Nothing behind a box that covers the whole space can ever be the first match in it. */
@@ -187,9 +187,25 @@ class TreeBuilder {
     return covering < 0 ? ids : ids.subarray(0, covering + 1)
   }
 
-  #leaf(ids: Int32Array): number {
+  #hides(earlier: number, later: number, space: Uint32Array): boolean {
+    for (let d = 0; d < this.#dimensions; d++) {
+      if (this.#first(earlier, d) > Math.max(this.#first(later, d), space[2 * d]!)) return false
+      if (this.#last(earlier, d) < Math.min(this.#last(later, d), space[2 * d + 1]!)) return false
+    }
+    return true
+  }
+
+  #leaf(candidates: Int32Array, space: Uint32Array): number {
+    const ids: number[] = []
+    // What an earlier box of the leaf covers, as far as this space goes, can never be the first match in it.
+    for (const id of candidates) {
+      if (!ids.some(earlier => this.#hides(earlier, id, space))) ids.push(id)
+    }
     this.leaves.push(this.leafItems.length)
-    for (const id of ids) this.leafItems.push(this.#ranks[id]!, id * this.#dimensions * 2)
+    for (const id of ids) {
+      const from = id * this.#dimensions * 2
+      this.leafItems.push(this.#ranks[id]!, ...this.#bounds.subarray(from, from + this.#dimensions * 2))
+    }
     this.leaves.push(this.leafItems.length)
     return ~(this.leaves.length / 2 - 1)
   }

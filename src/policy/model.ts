@@ -49,6 +49,8 @@ export type Authentication =
 
 export interface Rule {
   readonly name: RuleId
+  /** For people; changes nothing. */
+  readonly description?: string
   readonly filters: readonly Filter[]
   readonly action: FilterAction
   readonly mode: 'transport' | 'tunnel'

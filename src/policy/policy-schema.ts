@@ -1,0 +1,245 @@
+// The shape of a policy file, key by key: readPolicyText checks against it, docs/policy.schema.json is printed from it.
+// The error text of each part says what is expected there. What needs two keys at once (ports with a protocol, options
+// of a permit rule) is in policy-text.ts.
+import { z } from 'zod'
+import type { Authentication, FilterAction, KeyingVersion, ProfileName, Role } from './model.ts'
+import { offerNames, offerOf } from './offers.ts'
+import { type Cell, readAddressSpec, readHost, readNetwork, readPorts, readProtocol } from './policy-cells.ts'
+import { profileNames, profiles } from './profiles.ts'
+
+export const actions: readonly FilterAction[] = ['permit', 'block', 'negotiate']
+export const modes = ['transport', 'tunnel'] as const
+export const keyingVersions: readonly KeyingVersion[] = ['ikev2', 'ikev1']
+export const roles: readonly Role[] = ['domain-controller', 'member-server', 'workstation']
+/** Names of the bits of IPsecExempt, from the lowest ([MS-GPFAS] §2.2.1.5). */
+export const ipsecExemptBits = ['neighbour-discovery', 'icmp', 'router-discovery', 'dhcp'] as const
+const authenticationKinds: readonly Authentication['kind'][] = ['certificate', 'preSharedKey', 'kerberos']
+
+/** What a number or list stands for as IPsecExempt's mask; as it is where it is no list. */
+export function maskOf(written: unknown): unknown {
+  if (!Array.isArray(written)) return written
+  return ipsecExemptBits.reduce((mask, name, bit) => (written.includes(name) ? mask | (1 << bit) : mask), 0)
+}
+
+/** The check of one value by a reader of policy-cells.ts. */
+function reads<T extends z.ZodType<string | number>>(type: T, reader: (value: z.output<T>) => Cell<unknown>): T {
+  return type.superRefine((value, context) => {
+    const read = reader(value)
+    if (!read.ok) context.addIssue({ code: 'custom', message: read.error.what, params: { hint: read.error.hint } })
+  }) as T
+}
+
+function text(expected: string, reader: (value: string) => Cell<unknown>) {
+  return reads(z.string({ error: expected }), reader)
+}
+
+function listOf<T extends z.ZodType>(item: T, expected: string) {
+  return z.array(item, { error: expected }).min(1, { error: expected })
+}
+
+function oneOf<const T extends readonly string[]>(words: T) {
+  return z.enum(words, {
+    error: words.length === 1 ? words[0]! : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`,
+  })
+}
+
+const flag = (description: string, byDefault: boolean) =>
+  z.boolean({ error: 'true or false' }).optional().meta({ description, default: byDefault })
+
+/** Control and direction characters in a name could forge what a terminal shows. */
+const label = (description: string) =>
+  text('text', value => {
+    if (value.trim() === '')
+      return { ok: false, error: { what: 'it is empty', hint: 'write a name, or leave the key out' } }
+    if (value.length > 200)
+      return { ok: false, error: { what: 'it is longer than 200 characters', hint: 'shorten it' } }
+    if (!/\p{C}/u.test(value)) return { ok: true, value }
+    return {
+      ok: false,
+      error: { what: 'it holds characters that cannot be seen', hint: 'write plain text on one line' },
+    }
+  })
+    .optional()
+    .meta({ description })
+
+const fileName = (description: string) => text('the name of a file', nonEmpty).optional().meta({ description })
+
+function nonEmpty(value: string): Cell<unknown> {
+  return value === ''
+    ? { ok: false, error: { what: 'it is empty', hint: 'leave the key out or give it a value' } }
+    : { ok: true, value }
+}
+
+const address = text('an address, a prefix, a range, me or any', readAddressSpec)
+
+const side = (description: string) =>
+  z
+    .union([address, listOf(address, 'an address, a prefix, a range, me or any, or a list of them')], {
+      error: 'an address, a prefix, a range, me or any, or a list of them',
+    })
+    .meta({ description, examples: ['me', 'any', '10.54.0.1', '10.54.0.0/16', '10.54.0.1-10.54.0.9', 'fd00::/8'] })
+
+const textOrNumber = (expected: string, reader: (value: string | number) => Cell<unknown>) =>
+  reads(z.union([z.string(), z.number()], { error: expected }), reader)
+
+const ports = (description: string) =>
+  textOrNumber('a port or a range of ports', readPorts)
+    .optional()
+    .meta({ description, examples: [445, '1000-2000', 'any'] })
+
+const filter = z.strictObject(
+  {
+    source: side('Where a packet comes from; a list stands for a filter each.'),
+    destination: side('Where a packet goes; a list stands for a filter each.'),
+    mirrored: flag('The filter also matches packets with source and destination exchanged.', true),
+    protocol: textOrNumber('the name or the number of a protocol, or any', readProtocol)
+      .optional()
+      .meta({ description: 'IP protocol; left out, any.', examples: ['tcp', 'udp', 'icmp', 47, 'any'] }),
+    sourcePort: ports('Only with protocol tcp or udp; left out, any.'),
+    destinationPort: ports('Only with protocol tcp or udp; left out, any.'),
+  },
+  { error: 'a filter: a mapping with source and destination' },
+)
+
+const secretText = (description: string) => text('text in quotes', nonEmpty).meta({ description })
+
+const certificate = z.strictObject(
+  {
+    ca: fileName('PEM file of the authorities that are trusted.'),
+    own: fileName("PEM file of this host's certificate."),
+    key: fileName("PEM file of this host's private key."),
+    passphrase: secretText('What opens the private key.').optional(),
+  },
+  { error: 'a mapping with ca, own and key' },
+)
+
+const kerberosKey = z.strictObject(
+  {
+    kdc: listOf(text('an address', readHost), 'a list of addresses')
+      .optional()
+      .meta({ description: 'Addresses of the key distribution centres that this host asks for tickets.' }),
+  },
+  { error: 'true, or a mapping with kdc' },
+)
+
+const authenticationKey = z
+  .strictObject(
+    {
+      certificate: certificate.optional().meta({ description: 'Certificates of X.509.' }),
+      preSharedKey: secretText('A secret that both hosts have. Anybody who reads this file has it too.').optional(),
+      kerberos: z
+        .union([z.literal(true), kerberosKey], { error: 'true, or a mapping with kdc' })
+        .optional()
+        .meta({ description: 'Kerberos version 5.' }),
+    },
+    { error: 'kerberos, or a mapping with one of certificate, preSharedKey and kerberos' },
+  )
+  .superRefine((value, context) => {
+    const message = 'one way of authentication stands in each item of the list'
+    const hint = `write exactly one of ${authenticationKinds.join(', ')}`
+    if (Object.keys(value).length !== 1) context.addIssue({ code: 'custom', message, params: { hint } })
+  })
+  .meta({ minProperties: 1, maxProperties: 1 })
+
+const authentication = z.union([z.literal('kerberos'), authenticationKey], {
+  error: 'kerberos, or a mapping with one of certificate, preSharedKey and kerberos',
+})
+
+const method = text('the name of a security method', offerOf).meta({
+  anyOf: [{ enum: [...offerNames] }, { pattern: '^(ah-[a-z0-9]+\\+esp-[a-z0-9-]+|esp-[a-z0-9-]+\\+ah-[a-z0-9]+)$' }],
+})
+
+const rule = z.strictObject(
+  {
+    name: label('Unique in its policy; left out, "rule" and its number.'),
+    description: label('For people; changes nothing.'),
+    filters: listOf(filter, 'a list of at least one filter').meta({ description: 'Which packets the rule is for.' }),
+    action: oneOf(actions).meta({
+      description: 'permit: pass in clear. block: drop. negotiate: only protected by IPsec.',
+    }),
+    active: flag('An inactive rule is kept but does nothing.', true),
+    mode: oneOf(modes).optional().meta({ description: 'Only with negotiate.', default: 'transport' }),
+    tunnelEndpoint: text('an address', readHost)
+      .optional()
+      .meta({ description: 'The far end of the tunnel: needed with mode tunnel, and only there.' }),
+    security: listOf(method, 'a list of security methods')
+      .optional()
+      .meta({
+        description: 'The preferred first. Only with negotiate.',
+        default: ['esp-aes256gcm16', 'esp-aes128gcm16'],
+      }),
+    keying: listOf(oneOf(keyingVersions), 'a list of ikev2 and ikev1')
+      .optional()
+      .meta({ description: 'The preferred first. Only with negotiate.', default: ['ikev2'] }),
+    authentication: listOf(authentication, 'a list of ways to authenticate')
+      .optional()
+      .meta({ description: 'The preferred first. Only with negotiate.' }),
+    acceptUnsecuredInbound: flag('Accept unsecured communication, but always respond using IPsec.', false),
+    fallBackToClear: flag('Allow unsecured communication with a host that does not answer IKE.', false),
+    freshKeys: flag('A fresh key exchange for every association (perfect forward secrecy).', false),
+  },
+  { error: 'a rule: a mapping with filters and action' },
+)
+
+const policy = z
+  .strictObject(
+    {
+      $schema: z.string({ error: 'the address of a JSON Schema' }).optional(),
+      name: label('Left out, the name of the file.'),
+      description: label('For people; changes nothing.'),
+      profile: oneOf(profileNames)
+        .optional()
+        .meta({
+          description: `Whose default exemptions apply. ${[...profiles.values()].map(p => `${p.name}: ${p.title}.`).join(' ')}`,
+          default: 'strict' satisfies ProfileName,
+        }),
+      noDefaultExempt: z.unknown().optional().meta({
+        type: 'integer',
+        minimum: 0,
+        maximum: 3,
+        description:
+          'The registry value NoDefaultExempt: 1 filters Kerberos and RSVP, 2 multicast and broadcast, 3 both.',
+      }),
+      ipsecExempt: z
+        .unknown()
+        .optional()
+        .meta({
+          anyOf: [
+            { type: 'integer', minimum: 0, maximum: 15 },
+            { type: 'array', items: { enum: [...ipsecExemptBits] } },
+          ],
+          description:
+            'The registry value IPsecExempt of Windows Vista and later: what is exempt, as a mask or as names.',
+        }),
+      defaultResponse: flag('Answer a peer that asks for IPsec where no filter matches.', false),
+      role: oneOf(roles).optional().meta({ description: 'What the machine is in its domain; lint asks.' }),
+      networks: listOf(text('a network', readNetwork), 'a list of networks')
+        .optional()
+        .meta({
+          description: 'Networks the host is on: their broadcast addresses are known by them.',
+          examples: [['10.54.0.0/24']],
+        }),
+      rules: z
+        .array(rule, { error: 'a list of rules' })
+        .meta({ description: 'Their order means nothing: the most specific filter counts.' }),
+    },
+    { error: 'a policy: a mapping with name, profile and rules' },
+  )
+  .meta({ title: 'sealwire policy', description: 'Which traffic of a host is permitted, blocked or secured.' })
+
+export const policySchema = policy
+
+/** The known keys of each mapping, by its place without the numbers of lists. */
+export const keysAt: ReadonlyMap<string, readonly string[]> = new Map([
+  ['', Object.keys(policy.shape)],
+  ['rules', Object.keys(rule.shape)],
+  ['rules.filters', Object.keys(filter.shape)],
+  ['rules.authentication', Object.keys(authenticationKey.shape)],
+  ['rules.authentication.certificate', Object.keys(certificate.shape)],
+  ['rules.authentication.kerberos', Object.keys(kerberosKey.shape)],
+])
+
+/** JSON Schema 2020-12 for editors. What needs two keys at once it cannot say; `sealwire policy check` does. */
+export function policyJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(policy, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>
+}

@@ -1,0 +1,327 @@
+// A policy file, YAML or JSON, to a Policy: every fault at once, each with file, line, column and its place inside.
+// Checked here is what needs more than one value: options of the action, ports with their protocol, both ends of a
+// filter. Each check uses what is readable, so one fault does not hide the next.
+import { basename, extname } from 'node:path'
+import { hasPorts } from '../base/flow.ts'
+import { failure, nearest, type Problem, type Result, success } from '../base/result.ts'
+import { Secret } from '../base/secret.ts'
+import { type LocatedValue, type Path, quote, readLocatedYaml } from './located-yaml.ts'
+import type { AddressSpec, Authentication, Filter, Policy, PortRange, ProfileName, Rule } from './model.ts'
+import { type Cell, readAddressSpec, readHost, readNetwork, readPorts, readProtocol } from './policy-cells.ts'
+import { actions, ipsecExemptBits, keyingVersions, maskOf, modes, policySchema, roles } from './policy-schema.ts'
+import { profileNames, settingOf } from './profiles.ts'
+import { schemaProblems } from './schema-problems.ts'
+
+/** Lists of addresses multiply; more filters than this are a mistake or an attack. */
+const MOST_FILTERS = 200_000
+
+const negotiateOnly = [
+  'mode',
+  'tunnelEndpoint',
+  'security',
+  'keying',
+  'authentication',
+  'acceptUnsecuredInbound',
+  'fallBackToClear',
+  'freshKeys',
+]
+
+export interface ReadPolicy {
+  readonly policy: Policy
+  /** What is probably not meant: among them a setting that is ignored or of which the default counts instead. */
+  readonly warnings: Problem[]
+}
+
+/** Never throws. `fileName` is what problems name, and where the policy has no name of its own, its name. */
+export function readPolicyText(text: string, fileName: string): Result<ReadPolicy, Problem[]> {
+  const file = readLocatedYaml(text, fileName)
+  if (!file.ok) return failure([...file.error])
+  if (file.value.value === null) {
+    const hint = 'the smallest policy has a name and a list of rules'
+    return failure([{ severity: 'error', where: fileName, what: 'the file is empty', hint }])
+  }
+  const builder = new PolicyBuilder(file.value, fileName)
+  const checked = policySchema.safeParse(file.value.value)
+  if (!checked.success) builder.found.push(...schemaProblems(checked.error.issues, file.value))
+  // Without a mapping at the top there is nothing that could be looked at further.
+  const root = asMapping(file.value.value)
+  const policy = root === undefined ? undefined : builder.policy(root)
+  const problems = builder.found.toSorted((a, b) => a.offset - b.offset).map(({ problem }) => problem)
+  const errors = problems.filter(problem => problem.severity === 'error')
+  if (errors.length > 0 || policy === undefined) return failure(problems)
+  return success({ policy, warnings: problems })
+}
+
+type Mapping = Readonly<Record<string, unknown>>
+
+function asMapping(value: unknown): Mapping | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Mapping) : undefined
+}
+
+function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+function asText(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function isOneOf<T extends string>(value: unknown, words: readonly T[]): value is T {
+  return (words as readonly unknown[]).includes(value)
+}
+
+/** The value of a cell that is readable; what is wrong with another one the schema has said. */
+function readable<T>(value: unknown, reader: (text: string) => Cell<T>): T | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined
+  const read = reader(String(value))
+  return read.ok ? read.value : undefined
+}
+
+class PolicyBuilder {
+  readonly found: { readonly offset: number; readonly problem: Problem }[] = []
+  readonly #file: LocatedValue
+  readonly #fileName: string
+  #filters = 0
+
+  constructor(file: LocatedValue, fileName: string) {
+    this.#file = file
+    this.#fileName = fileName
+  }
+
+  policy(root: Mapping): Policy {
+    const rules = asList(root['rules']).map((rule, index) => this.#rule(asMapping(rule) ?? {}, index))
+    this.#checkNames(rules)
+    this.#checkExemptNames(root['ipsecExempt'])
+    const profile: ProfileName = isOneOf(root['profile'], profileNames) ? root['profile'] : 'strict'
+    const settings = {
+      profile,
+      ...('noDefaultExempt' in root ? { noDefaultExempt: root['noDefaultExempt'] } : {}),
+      ...('ipsecExempt' in root ? { ipsecExempt: maskOf(root['ipsecExempt']) } : {}),
+    }
+    for (const { where: key, what, hint } of settingOf(settings).problems) this.#warn([key], what, hint)
+    return {
+      name: asText(root['name']) ?? basename(this.#fileName, extname(this.#fileName)),
+      ...settings,
+      defaultResponse: root['defaultResponse'] === true,
+      ...(isOneOf(root['role'], roles) ? { role: root['role'] } : {}),
+      networks: asList(root['networks']).flatMap(text => readable(text, readNetwork) ?? []),
+      rules,
+    }
+  }
+
+  #report(severity: Problem['severity'], path: Path, what: string, hint: string, of: 'value' | 'key' = 'value'): void {
+    const problem = { severity, where: this.#file.where(path, of), what, hint }
+    this.found.push({ offset: this.#file.offset(path, of), problem })
+  }
+
+  #error(path: Path, what: string, hint: string, of?: 'value' | 'key'): void {
+    this.#report('error', path, what, hint, of)
+  }
+
+  #warn(path: Path, what: string, hint: string): void {
+    this.#report('warning', path, what, hint)
+  }
+
+  #checkNames(rules: readonly Rule[]): void {
+    const first = new Map<string, number>()
+    rules.forEach(({ name }, index) => {
+      const other = first.get(name)
+      if (other === undefined) first.set(name, index)
+      else
+        this.#error(
+          ['rules', index, 'name'],
+          `rules[${other}] is called ${quote(name)} too`,
+          'give each rule a name of its own',
+        )
+    })
+  }
+
+  #checkExemptNames(written: unknown): void {
+    asList(written).forEach((name, index) => {
+      if (isOneOf(name, ipsecExemptBits)) return
+      const near = typeof name === 'string' ? nearest(name, ipsecExemptBits) : undefined
+      const what = `${typeof name === 'string' ? quote(name) : 'this'} is nothing that Windows can exempt`
+      this.#error(
+        ['ipsecExempt', index],
+        what,
+        near === undefined ? `known: ${ipsecExemptBits.join(', ')}` : `did you mean ${near}?`,
+      )
+    })
+  }
+
+  #rule(rule: Mapping, index: number): Rule {
+    const path = ['rules', index]
+    const action = isOneOf(rule['action'], actions) ? rule['action'] : undefined
+    const isTunnel = rule['mode'] === 'tunnel'
+    if (action === 'permit' || action === 'block') this.#checkPlain(rule, action, path)
+    else if (action === 'negotiate') this.#checkNegotiate(rule, isTunnel, path)
+    const description = asText(rule['description'])
+    const endpoint = readable(rule['tunnelEndpoint'], readHost)
+    const isNegotiate = action === 'negotiate'
+    const list = (key: string, byDefault: readonly string[]) =>
+      !isNegotiate ? [] : rule[key] === undefined ? byDefault : asList(rule[key])
+    return {
+      name: asText(rule['name']) ?? `rule ${index + 1}`,
+      ...(description === undefined ? {} : { description }),
+      filters: asList(rule['filters']).flatMap((filter, at) =>
+        this.#filter(asMapping(filter) ?? {}, isNegotiate && isTunnel, [...path, 'filters', at]),
+      ),
+      action: action ?? 'block',
+      mode: isOneOf(rule['mode'], modes) ? rule['mode'] : 'transport',
+      ...(endpoint === undefined ? {} : { tunnelEndpoint: endpoint }),
+      security: list('security', ['esp-aes256gcm16', 'esp-aes128gcm16']).filter(name => typeof name === 'string'),
+      keying: list('keying', ['ikev2']).filter(version => isOneOf(version, keyingVersions)),
+      authentication: list('authentication', []).flatMap(item => authenticationOf(item) ?? []),
+      acceptUnsecuredInbound: rule['acceptUnsecuredInbound'] === true,
+      fallBackToClear: rule['fallBackToClear'] === true,
+      freshKeys: rule['freshKeys'] === true,
+      active: rule['active'] !== false,
+    }
+  }
+
+  #checkPlain(rule: Mapping, action: string, path: Path): void {
+    for (const key of negotiateOnly) {
+      if (!(key in rule)) continue
+      this.#error(
+        [...path, key],
+        `${key} means nothing with action ${action}`,
+        'leave it out, or write action: negotiate',
+        'key',
+      )
+    }
+  }
+
+  #checkNegotiate(rule: Mapping, isTunnel: boolean, path: Path): void {
+    if (isTunnel && !('tunnelEndpoint' in rule)) {
+      this.#error([...path, 'mode'], 'a tunnel needs its far end', 'write tunnelEndpoint: and its address')
+    }
+    if (!isTunnel && 'tunnelEndpoint' in rule) {
+      this.#error(
+        [...path, 'tunnelEndpoint'],
+        'only a tunnel has a far end',
+        'write mode: tunnel, or leave it out',
+        'key',
+      )
+    }
+    if (!('authentication' in rule)) {
+      const hint = 'enough to audit and to prove; to run it, write certificate, preSharedKey or kerberos'
+      this.#warn(path, 'the rule does not say how the hosts authenticate each other', hint)
+    }
+  }
+
+  #filter(filter: Mapping, isTunnel: boolean, path: Path): readonly Filter[] {
+    const mirrored = filter['mirrored'] !== false
+    if (isTunnel && mirrored) {
+      const hint = 'write mirrored: false; the way back is a rule of its own with the other tunnelEndpoint'
+      this.#error('mirrored' in filter ? [...path, 'mirrored'] : path, 'a filter of a tunnel goes one way', hint)
+    }
+    const protocol = readable(filter['protocol'], readProtocol)
+    if (protocol === 0) {
+      this.#warn(
+        [...path, 'protocol'],
+        '0 is read as protocol number 0',
+        'where Windows shows 0 it means any: write any',
+      )
+    }
+    const ports = {
+      ...this.#ports(filter, 'sourcePort', protocol, path),
+      ...this.#ports(filter, 'destinationPort', protocol, path),
+    }
+    const rest = { ...(protocol === undefined ? {} : { protocol }), ...ports, mirrored }
+    return this.#pairs(filter, path).map(pair => ({ ...pair, ...rest }))
+  }
+
+  #ports(
+    filter: Mapping,
+    key: 'sourcePort' | 'destinationPort',
+    protocol: number | undefined,
+    path: Path,
+  ): Partial<Record<typeof key, PortRange>> {
+    const range = readable(filter[key], readPorts)
+    if (range === undefined) return {}
+    const written = filter['protocol']
+    // An unreadable protocol is a problem of its own: nothing is known about its ports.
+    const isKnown = written === undefined || readProtocol(String(written)).ok
+    if (isKnown && (protocol === undefined || !hasPorts(protocol))) {
+      this.#error(
+        [...path, key],
+        'only TCP and UDP have ports',
+        'write protocol: tcp or protocol: udp, a filter for each',
+        'key',
+      )
+    }
+    if (range.last === 0)
+      this.#warn([...path, key], '0 is read as port number 0', 'where Windows shows 0 it means any: write any')
+    return { [key]: range }
+  }
+
+  /** Each source with each destination. Packets are of one IP version, so pairs of two versions match nothing. */
+  #pairs(filter: Mapping, path: Path): readonly { source: AddressSpec; destination: AddressSpec }[] {
+    const sources = specsOf(filter['source'])
+    const destinations = specsOf(filter['destination'])
+    this.#checkVersions(sources, destinations, [...path, 'source'], 'destination')
+    this.#checkVersions(destinations, sources, [...path, 'destination'], 'source')
+    const before = this.#filters
+    this.#filters += sources.length * destinations.length
+    if (this.#filters > MOST_FILTERS) {
+      if (before <= MOST_FILTERS)
+        this.#error(path, `with this one the policy has more than ${MOST_FILTERS} filters`, 'write prefixes or ranges')
+      return []
+    }
+    return sources.flatMap(source =>
+      destinations
+        .filter(destination => versionOf(source) * versionOf(destination) !== 24)
+        .map(destination => ({ source, destination })),
+    )
+  }
+
+  #checkVersions(specs: readonly AddressSpec[], others: readonly AddressSpec[], path: Path, other: string): void {
+    const versions = new Set(others.map(versionOf))
+    if (versions.size === 0 || versions.has(1)) return
+    const isList = Array.isArray(this.#valueAt(path))
+    specs.forEach((spec, index) => {
+      const version = versionOf(spec)
+      if (version === 1 || versions.has(version)) return
+      const what = `this is IPv${version}, and ${other} is IPv${version === 4 ? 6 : 4}: no packet is both`
+      // One sentence for both ends is enough where each is a single address.
+      if (isList || other === 'destination')
+        this.#error(isList ? [...path, index] : path, what, 'write a filter for each IP version')
+    })
+  }
+
+  #valueAt(path: Path): unknown {
+    return path.reduce<unknown>((value, step) => (value as Mapping | undefined)?.[step], this.#file.value)
+  }
+}
+
+function specsOf(value: unknown): readonly AddressSpec[] {
+  const texts = Array.isArray(value) ? (value as readonly unknown[]) : [value]
+  return texts.flatMap(text => (typeof text === 'string' ? (readable(text, readAddressSpec) ?? []) : []))
+}
+
+/** 4 or 6; 1 for what stands for addresses of both. */
+function versionOf(spec: AddressSpec): 1 | 4 | 6 {
+  return spec.kind === 'range' ? spec.first.family : 1
+}
+
+function authenticationOf(item: unknown): Authentication | undefined {
+  if (item === 'kerberos') return { kind: 'kerberos', kdc: [] }
+  const mapping = asMapping(item) ?? {}
+  const secret = asText(mapping['preSharedKey'])
+  if (secret !== undefined) return { kind: 'preSharedKey', secret: new Secret(secret) }
+  if ('kerberos' in mapping) {
+    const kdc = asList(asMapping(mapping['kerberos'])?.['kdc']).flatMap(text => readable(text, readHost) ?? [])
+    return { kind: 'kerberos', kdc }
+  }
+  const certificate = asMapping(mapping['certificate'])
+  if (certificate === undefined) return undefined
+  const text = (key: string) => asText(certificate[key])
+  const [ca, own, key, passphrase] = [text('ca'), text('own'), text('key'), text('passphrase')]
+  return {
+    kind: 'certificate',
+    ...(ca === undefined ? {} : { ca }),
+    ...(own === undefined ? {} : { own }),
+    ...(key === undefined ? {} : { key }),
+    ...(passphrase === undefined ? {} : { passphrase: new Secret(passphrase) }),
+  }
+}

@@ -21,7 +21,8 @@ export class CaptureParser {
   /** Faults that did not stop the reading, such as a section of an unknown version. */
   readonly warnings: string[] = []
   #littleEndian = true
-  #perSecond = 1e9
+  /** Nanoseconds in a unit of the fraction of a second. */
+  #scale = 1
   #recordHeader = 16
   #linkType = 0
   #frames = 0
@@ -86,10 +87,10 @@ export class CaptureParser {
       return 0
     }
     this.format = 'pcap'
-    this.#perSecond = magic === MAGIC_NANO ? 1 : 1000
+    this.#scale = magic === MAGIC_NANO ? 1 : 1000
     this.#recordHeader = magic === MAGIC_KUZNETZOV ? 24 : 16
-    // Before version 2.3 the two lengths of a record stood the other way round.
-    this.#swappedLengths = minor < 3
+    // Before version 2.4 some writers put the two lengths of a record the other way round.
+    this.#swappedLengths = minor < 4
     // The upper bits of the field say how long the frame check sequence is, not what the link is.
     this.#linkType = view.getUint32(20, this.#littleEndian) & 0x03ffffff
     return 24
@@ -98,7 +99,7 @@ export class CaptureParser {
   #readRecords(bytes: Uint8Array, view: DataView, from: number, end: number): number {
     const little = this.#littleEndian
     const header = this.#recordHeader
-    const scale = this.#perSecond
+    const scale = this.#scale
     const linkType = this.#linkType
     const sink = this.#sink
     let at = from
@@ -117,9 +118,13 @@ export class CaptureParser {
       const start = at + header
       if (captured > end - start) break
       this.#frames++
-      const seconds = view.getUint32(at, little)
-      const fraction = view.getUint32(at + 4, little) * scale
-      sink.frame(bytes, start, start + captured, linkType, original, seconds, fraction, this.#frames)
+      let seconds = view.getUint32(at, little)
+      let nanoseconds = view.getUint32(at + 4, little) * scale
+      if (nanoseconds >= 1e9) {
+        seconds += Math.floor(nanoseconds / 1e9)
+        nanoseconds %= 1e9
+      }
+      sink.frame(bytes, start, start + captured, linkType, original, seconds, nanoseconds, this.#frames)
       at = start + captured
     }
     return at

@@ -1,10 +1,14 @@
 // Bytes to a Packet: `decodeFrame` starts at a link header, `decodeIp` at an IP header. Bytes that lie are marked
 // malformed, never thrown about. Reassembly is left out: each fragment speaks for itself.
 import { AH, ESP, ICMP, ICMPV6, TCP, UDP } from '../base/flow.ts'
-import { decodeIpv4, decodeIpv6 } from './ip.ts'
+import { decodeIpv4, decodeIpv6, extensionLength, FRAGMENT, isExtension } from './ip.ts'
 import { locateNetwork } from './link.ts'
 import { IS_IP, MALFORMED, type Packet } from './packet.ts'
 import { recogniseUdpContent } from './udp-encapsulation.ts'
+
+const DCCP = 33
+const SCTP = 132
+const UDP_LITE = 136
 
 /**
  * Decodes a captured frame that lies in `bytes` from `start` to `end` (exclusive). `linkType` is a number of the
@@ -38,36 +42,63 @@ function decodeTransport(packet: Packet, bytes: Uint8Array): void {
   const left = packet.end - at
   switch (packet.protocol) {
     case TCP:
+      return readPorts(packet, bytes, at)
     case UDP:
-      if (left < 4) return
-      packet.sourcePort = (bytes[at]! << 8) | bytes[at + 1]!
-      packet.destinationPort = (bytes[at + 2]! << 8) | bytes[at + 3]!
-      if (packet.protocol === UDP) recogniseUdpContent(packet, bytes)
-      return
+      readPorts(packet, bytes, at)
+      return recogniseUdpContent(packet, bytes)
     case ESP:
       if (left >= 4) packet.spi = u32(bytes, at)
       return
     case AH:
-      if (left >= 2) packet.upper = bytes[at]!
       if (left >= 8) packet.spi = u32(bytes, at + 4)
-      decodeBehindAh(packet, bytes)
-      return
+      return decodeBehindAh(packet, bytes)
     case ICMP:
     case ICMPV6:
       if (left >= 1) packet.icmpType = bytes[at]!
       return
+    case SCTP:
+    case DCCP:
+    case UDP_LITE:
+      return readPorts(packet, bytes, at)
     default:
   }
 }
 
-/** AH leaves what it protects readable (RFC 4302), so the ports behind it are known. */
+/** Both ports come first in every transport that has ports. */
+function readPorts(packet: Packet, bytes: Uint8Array, at: number): void {
+  if (packet.end - at < 4) return
+  packet.sourcePort = (bytes[at]! << 8) | bytes[at + 1]!
+  packet.destinationPort = (bytes[at + 2]! << 8) | bytes[at + 3]!
+}
+
+/** AH leaves what it protects readable (RFC 4302), so what is behind it is known: in IPv6 perhaps behind more headers. */
 function decodeBehindAh(packet: Packet, bytes: Uint8Array): void {
-  const at = packet.transport
-  if (packet.end - at < 12 || (packet.upper !== TCP && packet.upper !== UDP)) return
-  const inner = at + (bytes[at + 1]! + 2) * 4
-  if (packet.end - inner < 4) return
-  packet.sourcePort = (bytes[inner]! << 8) | bytes[inner + 1]!
-  packet.destinationPort = (bytes[inner + 2]! << 8) | bytes[inner + 3]!
+  let at = packet.transport
+  if (packet.end - at < 2) return
+  let next = bytes[at]!
+  at += (bytes[at + 1]! + 2) * 4
+  // Every turn moves at least eight octets on.
+  while (packet.end - at >= 8) {
+    if (next === AH) {
+      next = bytes[at]!
+      at += (bytes[at + 1]! + 2) * 4
+    } else if (packet.version === 6 && next !== FRAGMENT && isExtension(next, bytes, at)) {
+      next = bytes[at]!
+      at += extensionLength(bytes, at)
+    } else break
+  }
+  // What another AH protects is not known where that AH is cut off.
+  if (next === AH) return
+  packet.upper = next
+  switch (next) {
+    case TCP:
+    case UDP:
+    case SCTP:
+    case DCCP:
+    case UDP_LITE:
+      return readPorts(packet, bytes, at)
+    default:
+  }
 }
 
 function u32(bytes: Uint8Array, at: number): number {

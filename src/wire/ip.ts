@@ -1,14 +1,13 @@
 // IPv4 (RFC 791) and IPv6 (RFC 8200) headers, by offset. IPv6 extension headers are walked to the protocol behind them;
-// AH and ESP end the walk, because they are what the policy asks about. Checksums are not verified: an auditor sees
-// packets before the sender's network card has filled them in.
+// AH and ESP end the walk, because they are what the policy asks about. So do mobility (RFC 6275) and HIP (RFC 7401):
+// extension headers in form, they are messages of their own and nothing follows them. Checksums are not verified: an
+// auditor sees packets before the sender's network card has filled them in.
 import { IS_IP, MALFORMED, type Packet } from './packet.ts'
 
 export const HOP_BY_HOP = 0
 export const ROUTING = 43
 export const FRAGMENT = 44
 export const DESTINATION_OPTIONS = 60
-export const MOBILITY = 135
-export const HIP = 139
 export const SHIM6 = 140
 
 function malformed(packet: Packet, problem: string): void {
@@ -25,6 +24,8 @@ export function decodeIpv4(packet: Packet, bytes: Uint8Array, end: number): void
   const at = packet.ipOffset
   if (end - at < 20) return malformed(packet, 'the IPv4 header is cut off')
   const first = bytes[at]!
+  // Links that know one number for IP put either version behind it.
+  if (first >> 4 === 6) return decodeIpv6(packet, bytes, end)
   if (first >> 4 !== 4) return malformed(packet, 'the link says IPv4, the header another version')
   const headerLength = (first & 15) * 4
   if (headerLength < 20) return malformed(packet, 'the IPv4 header length is under 20 octets')
@@ -74,7 +75,7 @@ function walkExtensions(packet: Packet, bytes: Uint8Array, first: number, start:
   let next = first
   let at = start
   // Every turn moves at least eight octets on, so the walk is bounded by the packet.
-  while (isExtension(next) && packet.end - at >= 8) {
+  while (packet.end - at >= 8 && isExtension(next, bytes, at)) {
     if (next === FRAGMENT) {
       const field = (bytes[at + 2]! << 8) | bytes[at + 3]!
       packet.fragmentOffset = field >> 3
@@ -84,24 +85,40 @@ function walkExtensions(packet: Packet, bytes: Uint8Array, first: number, start:
       at += 8
       if (packet.fragmentOffset !== 0) break
     } else {
-      const length = (bytes[at + 1]! + 1) * 8
-      if (length > packet.end - at) break
       next = bytes[at]!
-      at += length
+      at += extensionLength(bytes, at)
     }
+  }
+  // A header that is cut off still says what would follow it; a fragment header does not say which fragment this is.
+  if (
+    at < packet.end &&
+    packet.end - at < 8 &&
+    (next === HOP_BY_HOP || next === ROUTING || next === DESTINATION_OPTIONS)
+  ) {
+    next = bytes[at]!
+    at = packet.end
   }
   packet.protocol = next
   packet.transport = Math.min(at, packet.end)
 }
 
-function isExtension(header: number): boolean {
-  return (
-    header === HOP_BY_HOP ||
-    header === ROUTING ||
-    header === FRAGMENT ||
-    header === DESTINATION_OPTIONS ||
-    header === MOBILITY ||
-    header === HIP ||
-    header === SHIM6
-  )
+/** Octets of an extension header other than the fragment header (RFC 8200 §4.3). */
+export function extensionLength(bytes: Uint8Array, at: number): number {
+  return (bytes[at + 1]! + 1) * 8
+}
+
+/** Whether the header at `at`, of which eight octets are captured, is one that another header follows. */
+export function isExtension(header: number, bytes: Uint8Array, at: number): boolean {
+  switch (header) {
+    case HOP_BY_HOP:
+    case ROUTING:
+    case FRAGMENT:
+    case DESTINATION_OPTIONS:
+      return true
+    case SHIM6:
+      // Only the one that goes before a payload; the others are messages (RFC 5533 §5.1).
+      return (bytes[at + 2]! & 0x80) !== 0
+    default:
+      return false
+  }
 }

@@ -1,91 +1,161 @@
-// What stands between a link header and IP: EtherTypes, VLAN tags, MPLS labels, PPPoE, LLC with SNAP, PPP. Every
-// function answers 4 or 6 with `packet.ipOffset` set, or 0 where the frame does not hold IP.
+// From a link header to the IP header: EtherTypes, VLAN tags and whatever else may stand between. One loop walks the
+// layers; each turn moves forward, so no frame can hold it up. Answers 4 or 6 with `packet.ipOffset` at the IP header,
+// or 0 where the frame holds no IP that is readable.
+import {
+  overBackboneTag,
+  overFixedTag,
+  overIsl,
+  overMacsec,
+  overMpls,
+  overNsh,
+  overTimeStamp,
+  overTrill,
+} from './ethernet-tags.ts'
+import {
+  BY_GUESS,
+  BY_VERSION,
+  cutOff,
+  ETHERNET_LAYER,
+  FRAME_RELAY_LAYER,
+  IPV4_LAYER,
+  IPV6_LAYER,
+  ISL_LAYER,
+  isBroadcastStation,
+  type Layer,
+  LEAST_ETHERTYPE,
+  LLC_LAYER,
+  MPLS_LAYER,
+  NLPID_LAYER,
+  NOTHING,
+  onto,
+  PPP_LAYER,
+  PPPOE_LAYER,
+  SERIAL_LAYER,
+  u16,
+} from './layer.ts'
 import { MALFORMED, type Packet } from './packet.ts'
-
-const ETHERTYPE_IPV4 = 0x0800
-const ETHERTYPE_IPV6 = 0x86dd
+import { overFrameRelay, overLlc, overNlpid, overPpp, overSerial } from './serial-layers.ts'
 
 export type Network = 0 | 4 | 6
+
+/** Between this and the least EtherType a number means nothing (IEEE 802.3 §3.2.6). */
+const MOST_LENGTH = 1500
 
 export function network(packet: Packet, version: 4 | 6, at: number): Network {
   packet.ipOffset = at
   return version
 }
 
-export function cutOff(packet: Packet): Network {
-  packet.kind = MALFORMED
-  packet.problem = 'the link header is cut off'
-  return 0
-}
-
-/** What follows an EtherType: IP at once, or VLAN tags, MPLS labels, PPPoE, SNAP before it. */
-export function behindEtherType(packet: Packet, bytes: Uint8Array, first: number, start: number, end: number): Network {
+/** What follows an EtherType, or a layer of layer.ts. */
+export function behindEtherType(packet: Packet, bytes: Uint8Array, first: Layer, start: number, end: number): Network {
   let type = first
   let at = start
   for (;;) {
     switch (type) {
-      case ETHERTYPE_IPV4:
+      case IPV4_LAYER:
         return network(packet, 4, at)
-      case ETHERTYPE_IPV6:
+      case IPV6_LAYER:
         return network(packet, 6, at)
       case 0x8100: // IEEE 802.1Q
       case 0x88a8: // IEEE 802.1ad
       case 0x9100: // QinQ before there was a standard
       case 0x9200:
-        if (end - at < 4) return cutOff(packet)
-        type = (bytes[at + 2]! << 8) | bytes[at + 3]!
+        if (end - at < 4) type = cutOff(packet)
+        else type = u16(bytes, at + 2)
         at += 4
         break
-      case 0x8847: // MPLS (RFC 3032)
-      case 0x8848:
-        return behindMpls(packet, bytes, at, end)
-      case 0x8864: // PPPoE session (RFC 2516)
-        return end - at < 8 ? cutOff(packet) : behindPpp(packet, bytes, at + 6, end)
+      case NOTHING:
+        return 0
       default:
-        return type < 0x0600 ? behindLlc(packet, bytes, at, end) : 0
+        type = stepOver(packet, bytes, type, at, end)
+        at = packet.ipOffset
     }
   }
 }
 
-function behindMpls(packet: Packet, bytes: Uint8Array, start: number, end: number): Network {
-  for (let at = start; end - at >= 4; at += 4) {
-    // The label stack says nothing of what it carries; the first nibble behind its bottom does, for IP.
-    if ((bytes[at + 2]! & 1) === 1) return byVersion(packet, bytes, at + 4, end, true)
+/** A whole Ethernet frame. */
+export function behindEthernet(packet: Packet, bytes: Uint8Array, start: number, end: number): Network {
+  if (end - start < 14) {
+    cutOff(packet)
+    return 0
   }
-  return cutOff(packet)
+  packet.linkBroadcast = isBroadcastStation(bytes, start)
+  const type = u16(bytes, start + 12)
+  return behindEtherType(
+    packet,
+    bytes,
+    type < LEAST_ETHERTYPE ? lengthLayer(bytes, start, type) : type,
+    start + 14,
+    end,
+  )
 }
 
-/** IEEE 802.2 LLC; with SNAP (AA-AA-03) an EtherType follows. */
-export function behindLlc(packet: Packet, bytes: Uint8Array, at: number, end: number): Network {
-  if (end - at < 8) return 0
-  if (bytes[at] === 0x06 && bytes[at + 1] === 0x06) return network(packet, 4, at + 3)
-  if (bytes[at] !== 0xaa || bytes[at + 1] !== 0xaa || bytes[at + 2] !== 0x03) return 0
-  // Only the organisation codes 0 (RFC 1042) and 0000F8 (IEEE 802.1H) are followed by an EtherType.
-  if (bytes[at + 3] !== 0 || bytes[at + 4] !== 0 || (bytes[at + 5] !== 0 && bytes[at + 5] !== 0xf8)) return 0
-  return behindEtherType(packet, bytes, (bytes[at + 6]! << 8) | bytes[at + 7]!, at + 8, end)
+function stepOver(packet: Packet, bytes: Uint8Array, layer: Layer, at: number, end: number): Layer {
+  switch (layer) {
+    case ETHERNET_LAYER:
+      return overEthernet(packet, bytes, at, end)
+    case MPLS_LAYER:
+    case 0x8848: // MPLS with upstream-assigned labels (RFC 5332)
+      return overMpls(packet, bytes, at, end)
+    case PPPOE_LAYER: // RFC 2516
+      return end - at < 6 ? cutOff(packet) : onto(packet, PPP_LAYER, at + 6)
+    case LLC_LAYER:
+      return overLlc(packet, bytes, at, end)
+    case PPP_LAYER:
+      return overPpp(packet, bytes, at, end)
+    case SERIAL_LAYER:
+      return overSerial(packet, bytes, at, end)
+    case FRAME_RELAY_LAYER:
+      return overFrameRelay(packet, bytes, at, end)
+    case NLPID_LAYER:
+      return overNlpid(packet, bytes, at, end)
+    case BY_VERSION:
+    case BY_GUESS:
+      return byVersion(packet, bytes, at, end, layer === BY_GUESS)
+    case ISL_LAYER:
+      return overIsl(packet, at, end)
+    case 0x22f3:
+      return overTrill(packet, bytes, at, end)
+    case 0x88e5:
+      return overMacsec(packet, bytes, at, end)
+    case 0x88e7:
+      return overBackboneTag(packet, at, end)
+    case 0x894f:
+      return overNsh(packet, bytes, at, end)
+    case 0xd28b:
+      return overTimeStamp(packet, bytes, at, end)
+    default:
+      if (layer < LEAST_ETHERTYPE) return layer > MOST_LENGTH ? NOTHING : onto(packet, LLC_LAYER, at)
+      return overFixedTag(packet, bytes, layer, at, end)
+  }
 }
 
-/** `guess`: bytes that are not IP are another protocol; without it they are a broken IP packet. */
-export function byVersion(packet: Packet, bytes: Uint8Array, at: number, end: number, guess = false): Network {
+function overEthernet(packet: Packet, bytes: Uint8Array, at: number, end: number): Layer {
+  if (end - at < 14) return cutOff(packet)
+  packet.linkBroadcast = isBroadcastStation(bytes, at)
+  const type = u16(bytes, at + 12)
+  return onto(packet, type < LEAST_ETHERTYPE ? lengthLayer(bytes, at, type) : type, at + 14)
+}
+
+/** A length instead of an EtherType: LLC, or the multicast address 01-00-0C-00-00 (or 0C-00-0C-00-00) of Cisco's ISL. */
+function lengthLayer(bytes: Uint8Array, at: number, length: number): Layer {
+  const isIsl =
+    (bytes[at] === 0x01 || bytes[at] === 0x0c) &&
+    bytes[at + 1] === 0 &&
+    bytes[at + 2] === 0x0c &&
+    bytes[at + 3] === 0 &&
+    bytes[at + 4] === 0
+  if (isIsl) return ISL_LAYER
+  return length > MOST_LENGTH ? NOTHING : LLC_LAYER
+}
+
+function byVersion(packet: Packet, bytes: Uint8Array, at: number, end: number, guess: boolean): Layer {
   if (at >= end) return cutOff(packet)
   const version = bytes[at]! >> 4
-  if (version === 4 || version === 6) return network(packet, version, at)
-  if (guess) return 0
+  if (version === 4) return onto(packet, IPV4_LAYER, at)
+  if (version === 6) return onto(packet, IPV6_LAYER, at)
+  if (guess) return NOTHING
   packet.kind = MALFORMED
   packet.problem = 'the IP version is neither 4 nor 6'
-  return 0
-}
-
-/** PPP (RFC 1661), with or without HDLC framing FF-03, with the protocol in one octet or two (RFC 1661 §6.5). */
-export function behindPpp(packet: Packet, bytes: Uint8Array, start: number, end: number): Network {
-  let at = start
-  if (end - at >= 2 && bytes[at] === 0xff && bytes[at + 1] === 0x03) at += 2
-  if (end - at < 2) return cutOff(packet)
-  const compressed = (bytes[at]! & 1) === 1
-  const protocol = compressed ? bytes[at]! : (bytes[at]! << 8) | bytes[at + 1]!
-  at += compressed ? 1 : 2
-  if (protocol === 0x0021) return network(packet, 4, at)
-  if (protocol === 0x0057) return network(packet, 6, at)
-  if (protocol === 0x0281 || protocol === 0x0283) return behindMpls(packet, bytes, at, end)
-  return 0
+  return NOTHING
 }

@@ -13,19 +13,25 @@ const CUSTOM = 0x0bad
 const CUSTOM_NO_COPY = 0x40000bad
 const OPTION_RESOLUTION = 9
 const OPTION_OFFSET = 14
+/** Events of sysdig, in three layouts. */
+const EVENT = 0x204
+const EVENT_V2 = 0x216
+const EVENT_V2_LARGE = 0x221
 const MAX_BLOCK = 256 * 1024 * 1024
 
-/** A clock of one interface: `perSecond` ticks a second (a BigInt for the rare finer ones), `offset` in seconds. */
+/** The clock of an interface gives `perSecond` ticks a second; where that is over 10⁹, `finer` has it exactly. */
 interface Interface {
   readonly linkType: number
   readonly snapLength: number
   readonly perSecond: number
+  readonly finer: bigint
+  /** Seconds to add to every time. */
   readonly offset: number
 }
 
 export class PcapngBlocks {
   problem = ''
-  /** Frames so far as Wireshark counts them: custom and journal blocks are frames too. */
+  /** Frames so far as Wireshark counts them: custom blocks, journal entries and system events are frames too. */
   frames = 0
   #littleEndian = true
   #skipSection = false
@@ -51,7 +57,11 @@ export class PcapngBlocks {
       // Lengths are multiples of four; writers that forget the padding are read as tshark reads them.
       const padded = (length + 3) & ~3
       if (padded > end - at) break
-      const bodyEnd = at + length - 4
+      const bodyEnd = at + padded - 4
+      if (view.getUint32(bodyEnd, this.#littleEndian) !== length) {
+        this.problem = `the two lengths of the block behind frame ${this.frames} differ: the file is damaged there`
+        return end
+      }
       if (isSection) this.#startSection(view, at, bodyEnd)
       else if (!this.#skipSection) this.#readBlock(bytes, view, view.getUint32(at, this.#littleEndian), at + 8, bodyEnd)
       if (this.problem !== '') return end
@@ -97,6 +107,9 @@ export class PcapngBlocks {
       case CUSTOM:
       case CUSTOM_NO_COPY:
       case JOURNAL:
+      case EVENT:
+      case EVENT_V2:
+      case EVENT_V2_LARGE:
         this.frames++
         return
       default:
@@ -105,8 +118,12 @@ export class PcapngBlocks {
 
   #readInterface(view: DataView, body: number, end: number): Interface {
     const little = this.#littleEndian
-    if (end - body < 8) return { linkType: -1, snapLength: 0, perSecond: 1e6, offset: 0 }
+    if (end - body < 8) {
+      this.#damaged()
+      return { linkType: -1, snapLength: 0, perSecond: 1e6, finer: 0n, offset: 0 }
+    }
     let perSecond = 1e6
+    let finer = 0n
     let offset = 0
     for (let at = body + 8; end - at >= 4; ) {
       const code = view.getUint16(at, little)
@@ -114,13 +131,16 @@ export class PcapngBlocks {
       if (code === 0 || length > end - at - 4) break
       if (code === OPTION_RESOLUTION && length >= 1) {
         const exponent = view.getUint8(at + 4)
-        perSecond = (exponent & 0x80) === 0 ? 10 ** exponent : 2 ** (exponent & 0x7f)
+        const exact = (exponent & 0x80) === 0 ? 10n ** BigInt(exponent) : 2n ** BigInt(exponent & 0x7f)
+        perSecond = Number(exact)
+        finer = perSecond > 1e9 ? exact : 0n
       } else if (code === OPTION_OFFSET && length >= 8) {
         offset = Number(view.getBigInt64(at + 4, little))
       }
       at += 4 + ((length + 3) & ~3)
     }
-    return { linkType: view.getUint16(body, little), snapLength: view.getUint32(body + 4, little), perSecond, offset }
+    const linkType = view.getUint16(body, little)
+    return { linkType, snapLength: view.getUint32(body + 4, little), perSecond, finer, offset }
   }
 
   #readEnhanced(bytes: Uint8Array, view: DataView, body: number, end: number): void {
@@ -184,37 +204,36 @@ export class PcapngBlocks {
       this.problem = `frame ${this.frames} names interface ${index}, which its section does not describe`
       return
     }
-    const ticks = high * 0x100000000 + low
-    let seconds = Math.floor(ticks / from.perSecond)
+    const { perSecond, finer, offset } = from
+    let seconds = Math.floor((high * 0x100000000 + low) / perSecond)
     let nanoseconds = 0
-    if (from.perSecond <= 1e9) {
-      // Nanoseconds since 1970 do not fit a double, but the remainder of a second fits 32 bits, where imul is exact.
-      let rest = (low - Math.imul(seconds, from.perSecond)) >>> 0
-      if (rest >= from.perSecond) {
+    if (finer === 0n && seconds < 0x100000000) {
+      // The ticks since 1970 do not fit a double, but the remainder of a second fits 32 bits, where imul is exact.
+      let rest = (low - Math.imul(seconds, perSecond)) >>> 0
+      if (rest >= perSecond) {
         const before = rest > 0x7fffffff
         seconds += before ? -1 : 1
-        rest = (rest + (before ? from.perSecond : -from.perSecond)) >>> 0
+        rest = (rest + (before ? perSecond : -perSecond)) >>> 0
       }
-      nanoseconds = Math.floor((rest * 1e9) / from.perSecond)
+      nanoseconds = nanosecondsOf(rest, perSecond)
     } else {
       const exact = (BigInt(high) << 32n) | BigInt(low)
-      const perSecond = BigInt(from.perSecond)
-      seconds = Number(exact / perSecond)
-      nanoseconds = Number(((exact % perSecond) * 1_000_000_000n) / perSecond)
+      const divisor = finer === 0n ? BigInt(perSecond) : finer
+      seconds = Number(exact / divisor)
+      nanoseconds = Number(((exact % divisor) * 1_000_000_000n) / divisor)
     }
-    this.#sink.frame(
-      bytes,
-      start,
-      start + captured,
-      from.linkType,
-      original,
-      seconds + from.offset,
-      nanoseconds,
-      this.frames,
-    )
+    const time = seconds + offset
+    this.#sink.frame(bytes, start, start + captured, from.linkType, original, time, nanoseconds, this.frames)
   }
 
   #damaged(): void {
     this.problem = `the block behind frame ${this.frames} is shorter than what it claims to hold: the file is damaged there`
   }
+}
+
+/** Exact for powers of ten and of two up to 10⁹: no product here reaches 2⁵³. */
+function nanosecondsOf(ticks: number, perSecond: number): number {
+  if (1e9 % perSecond === 0) return ticks * (1e9 / perSecond)
+  // 10⁹ is 512 · 1953125, and a division by a power of two loses nothing.
+  return Math.floor((ticks * 1953125) / (perSecond / 512))
 }

@@ -5,6 +5,9 @@ import { ESP_IN_UDP, IKE, KEEPALIVE, type Packet } from './packet.ts'
 export const IKE_PORT = 500
 export const NAT_TRAVERSAL_PORT = 4500
 const IKE_HEADER = 28
+const IKE_LENGTH_AT = 24
+/** SPI and sequence number (RFC 4303 §2). */
+const ESP_HEADER = 8
 
 /** Sets `packet.content`, and `packet.spi` for ESP in UDP. Expects a UDP header at `packet.transport`. */
 export function recogniseUdpContent(packet: Packet, bytes: Uint8Array): void {
@@ -14,17 +17,20 @@ export function recogniseUdpContent(packet: Packet, bytes: Uint8Array): void {
   const start = packet.transport + 8
   const left = packet.end - start
   if (left < 1) return
-  if (onIke && isIke(packet, bytes, start)) {
+  // Behind the first fragment, or behind the end of a short capture, there is more than we see.
+  const announced = ((bytes[start - 4]! << 8) | bytes[start - 3]!) - 8
+  const payload = Math.max(announced, left)
+  if (onIke && isIke(bytes, start, left, payload)) {
     packet.content = IKE
     return
   }
   if (!onNat) return
-  if (bytes[start] === 0xff && udpPayload(packet, bytes) === 1) packet.content = KEEPALIVE
-  if (left < 8) return
+  if (bytes[start] === 0xff && announced === 1) packet.content = KEEPALIVE
+  if (left < 4 || payload < ESP_HEADER) return
   const marker = word(bytes, start)
   // Four zero octets, the non-ESP marker, stand where the SPI of ESP would: no SPI is zero (RFC 3948 §2.2).
   if (marker === 0) {
-    if (isIke(packet, bytes, start + 4)) packet.content = IKE
+    if (isIke(bytes, start + 4, left - 4, payload - 4)) packet.content = IKE
   } else if (marker >>> 0 > 255) {
     // 1 to 255 are reserved and never on the wire (RFC 4303 §2.1).
     packet.content = ESP_IN_UDP
@@ -32,23 +38,20 @@ export function recogniseUdpContent(packet: Packet, bytes: Uint8Array): void {
   }
 }
 
-/** Octets the UDP header announces behind itself; those captured may be fewer. */
-function udpPayload(packet: Packet, bytes: Uint8Array): number {
-  const at = packet.transport
-  return ((bytes[at + 4]! << 8) | bytes[at + 5]!) - 8
-}
-
-function isIke(packet: Packet, bytes: Uint8Array, start: number): boolean {
-  if (packet.end - start < IKE_HEADER) return false
-  if (word(bytes, start) === 0 && word(bytes, start + 4) === 0) return false
+/**
+ * Whether `payload` octets, `left` of them captured, begin with an IKE header. Reserved flags say nothing: a receiver
+ * ignores them (RFC 7296 §3.1). The length says most: hardly anything else has one there that fits the datagram.
+ */
+function isIke(bytes: Uint8Array, start: number, left: number, payload: number): boolean {
+  if (payload < IKE_HEADER || left < IKE_LENGTH_AT) return false
+  if (left >= IKE_HEADER) {
+    const length = word(bytes, start + IKE_LENGTH_AT) >>> 0
+    if (length < IKE_HEADER || length > payload) return false
+  }
   const major = bytes[start + 17]! >> 4
   const exchange = bytes[start + 18]!
-  const flags = bytes[start + 19]!
-  const length = word(bytes, start + 24) >>> 0
-  if (length < IKE_HEADER || length > 0x100000) return false
-  // Version 1 knows three flags, version 2 three others (RFC 2408 §3.1, RFC 7296 §3.1); the rest are zero.
-  if (major === 1) return (flags & 0xf8) === 0 && (exchange <= 6 || exchange >= 31)
-  return major === 2 && (flags & 0xc7) === 0 && exchange >= 34
+  // Version 1 has 1 to 5, its DOIs those from 32 on (RFC 2408 §3.1), version 2 those from 34 on (RFC 7296 §3.1).
+  return (major === 1 && ((exchange > 0 && exchange <= 6) || exchange >= 32)) || (major === 2 && exchange >= 34)
 }
 
 function word(bytes: Uint8Array, at: number): number {

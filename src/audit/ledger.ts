@@ -65,7 +65,30 @@ export class Ledger {
   }
 }
 
-/** Both directions of a conversation, and all clients of a service, share a key. */
+/** Entries that a person takes for one: both directions of a conversation, judged alike. */
+export function mergeDirections(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
+  const merged = new Map<string, LedgerEntry>()
+  for (const entry of entries) {
+    const key = keyOf(entry.judgement, entry.flow, 0)
+    const before = merged.get(key)
+    if (before === undefined) {
+      merged.set(key, { ...entry })
+      continue
+    }
+    const earlier = before.first.frame <= entry.first.frame ? before : entry
+    const { flow, first } = earlier
+    merged.set(key, {
+      ...before,
+      flow,
+      first,
+      packets: before.packets + entry.packets,
+      bytes: before.bytes + entry.bytes,
+    })
+  }
+  return [...merged.values()]
+}
+
+/** All clients of a service share a key, and both directions where `direction` is the same. */
 function keyOf(judgement: Judgement, flow: Flow | undefined, direction: number): string {
   const judged = `${judgement.class} ${judgement.verdict} ${judgement.because}`
   if (flow === undefined) return judged

@@ -4,7 +4,7 @@
 import { formatAddress } from '../base/address.ts'
 import type { Flow } from '../base/flow.ts'
 import type { Auditor } from './audit.ts'
-import type { LedgerEntry } from './ledger.ts'
+import { type LedgerEntry, mergeDirections } from './ledger.ts'
 import type { CaptureRead } from './open-capture.ts'
 import { classes, type TrafficClass, type Verdict, verdicts } from './verdict.ts'
 
@@ -78,7 +78,7 @@ export function copyDirections(auditor: Auditor): ReadonlySet<number> {
 
 export function reportOf(file: string, auditor: Auditor, read: CaptureRead): AuditReport {
   const copies = copyDirections(auditor)
-  const entries = auditor.sums.entries.flatMap(entry => splitCopies(entry, copies))
+  const entries = mergeDirections(auditor.sums.entries.flatMap(entry => splitCopies(entry, copies)))
   const openedCopies = auditor.sums.entries.reduce((sum, e) => sum + (copies.has(e.direction) ? e.copies : 0), 0)
   const totals = Object.fromEntries(verdicts.map(verdict => [verdict, 0])) as Record<Verdict, number>
   const byClass = Object.fromEntries(classes.map(name => [name, 0])) as Record<TrafficClass, number>

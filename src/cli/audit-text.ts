@@ -135,8 +135,7 @@ function flowText(finding: Finding): string {
   const { source, destination, sourcePort, destinationPort } = flow
   const service =
     sourcePort === null || destinationPort === null ? '' : ` port ${Math.min(sourcePort, destinationPort)}`
-  const arrow = finding.verdict === 'leaked' ? '→' : '↔'
-  return `${protocolName(flow.protocol)}${service}  ${source} ${arrow} ${destination}`
+  return `${protocolName(flow.protocol)}${service}  ${source} ↔ ${destination}`
 }
 
 function answer(report: AuditReport, policy: CompiledPolicy | undefined, console: Console): readonly string[] {

@@ -6,6 +6,7 @@ import { auditFiles, type FileOutcome, type WorkerSettings } from '../../audit/a
 import type { CapturePointOption } from '../../audit/capture-point.ts'
 import { STANDARD_INPUT } from '../../audit/open-capture.ts'
 import { packetLines } from '../../audit/packet-lines.ts'
+import type { AuditReport } from '../../audit/report.ts'
 import { type Address, parseAddress } from '../../base/address.ts'
 import { random32 } from '../../base/random.ts'
 import type { Problem } from '../../base/result.ts'
@@ -69,27 +70,30 @@ async function runAudit(input: CommandInput, console: Console): Promise<number> 
   const compiled = settings.policy === undefined ? undefined : compile(settings.policy, { me: settings.me })
   if (input.options['packets'] === true) return printPackets(input.arguments, settings, compiled, console)
   const outcomes = await auditAll(input.arguments, settings, compiled, console)
-  const reports = outcomes.flatMap(outcome => (outcome.ok ? [outcome.report] : []))
+  const reports: AuditReport[] = []
   outcomes.forEach((outcome, index) => {
-    if (!outcome.ok) console.problems([unreadable(input.arguments[index]!, outcome.message)])
+    if (!outcome.ok) console.problems([faultOf(input.arguments[index]!, outcome.message, 'error')])
+    else if (outcome.report.capture.format !== 'unknown') reports.push(outcome.report)
+    if (outcome.ok) tellFaults(outcome.report, console)
   })
-  for (const { capture } of reports) {
-    for (const problem of capture.problems)
-      console.problems([{ ...unreadable(capture.file, problem), severity: 'warning' }])
-  }
   if (input.options['json'] === true) {
-    if (reports.length > 0) console.json(reports.length === 1 && input.arguments.length === 1 ? reports[0] : reports)
+    if (reports.length > 0) console.json(input.arguments.length === 1 ? reports[0] : reports)
   } else {
     for (const report of reports) printAudit(report, compiled, console)
   }
-  const isUnusable = outcomes.some(outcome => !outcome.ok || outcome.report.capture.format === 'unknown')
-  if (isUnusable) return WRONG_INPUT
+  if (reports.length < input.arguments.length) return WRONG_INPUT
   return reports.some(report => report.totals.leaked > 0) ? ANSWER_IS_NO : FINE
 }
 
-function unreadable(file: string, message: string): Problem {
+/** What is no capture at all is an error; one that is cut off or partly unknown is judged as far as it goes. */
+function tellFaults({ capture }: AuditReport, console: Console): void {
+  const severity = capture.format === 'unknown' ? 'error' : 'warning'
+  console.problems(capture.problems.map(problem => faultOf(capture.file, problem, severity)))
+}
+
+function faultOf(file: string, message: string, severity: Problem['severity']): Problem {
   const what = message.startsWith('ENOENT') ? 'there is no such file' : message
-  return { severity: 'error', where: file === STANDARD_INPUT ? 'standard input' : file, what, hint: '' }
+  return { severity, where: file === STANDARD_INPUT ? 'standard input' : file, what, hint: '' }
 }
 
 /** Undefined where the options are wrong; every problem has been said then. */
@@ -177,12 +181,12 @@ async function printPackets(
     const outcome = await outcomeOf(() => auditFile(file, withoutUndefined(options)))
     lines.flush()
     if (!outcome.ok) {
-      console.problems([unreadable(file, outcome.message)])
+      console.problems([faultOf(file, outcome.message, 'error')])
       status = WRONG_INPUT
       continue
     }
     const { capture, totals } = outcome.report
-    for (const problem of capture.problems) console.problems([{ ...unreadable(file, problem), severity: 'warning' }])
+    tellFaults(outcome.report, console)
     if (capture.format === 'unknown') status = WRONG_INPUT
     else if (totals.leaked > 0 && status === FINE) status = ANSWER_IS_NO
   }

@@ -1,0 +1,72 @@
+// What the lab consists of, as data: the forest, its domain controllers, the accounts, the names and addresses.
+// A further forest or a third controller is a new entry here; how one is made stands in domain-controller.ts.
+// The passwords are for this lab only: it has no way out, and everything in it is thrown away with it.
+
+export interface Controller {
+  readonly name: string
+  readonly address: string
+  /** Fixed, locally administered: a capture is then the same from one run to the next, and names no real hardware. */
+  readonly hardwareAddress: string
+}
+
+export interface Forest {
+  /** DNS name of the domain; the Kerberos realm is the same in capitals. */
+  readonly domain: string
+  readonly realm: string
+  readonly netbiosName: string
+  readonly administratorPassword: string
+  /** The first one is provisioned, the others join it over the network. */
+  readonly controllers: readonly [Controller, ...Controller[]]
+}
+
+export const corp: Forest = {
+  domain: 'corp.test',
+  realm: 'CORP.TEST',
+  netbiosName: 'CORP',
+  administratorPassword: 'Lab-Admin-1',
+  controllers: [
+    { name: 'dc1', address: '10.54.0.1', hardwareAddress: '02:00:0a:36:00:01' },
+    { name: 'dc2', address: '10.54.0.2', hardwareAddress: '02:00:0a:36:00:02' },
+  ],
+}
+
+export const prefixLength = 24
+export const broadcastAddress = '10.54.0.255'
+
+export interface Account {
+  readonly name: string
+  readonly password: string
+}
+
+export const accounts = {
+  alice: { name: 'alice', password: 'Lab-Alice-1' },
+  /** Its own account, so that a step that fails half way spoils no other step's password. */
+  changesPassword: { name: 'carol', password: 'Lab-Carol-1' },
+  /** In 200 groups: its tickets are over 3 kB, so that Kerberos over UDP is carried in IP fragments both ways. */
+  bigTicket: { name: 'bigpac', password: 'Lab-Bigpac-1' },
+} as const satisfies Record<string, Account>
+
+export const groupsOfBigTicket = 200
+
+export function baseName(forest: Forest): string {
+  return forest.domain
+    .split('.')
+    .map(label => `DC=${label}`)
+    .join(',')
+}
+
+export function fullName(forest: Forest, controller: Controller): string {
+  return `${controller.name}.${forest.domain}`
+}
+
+/** Every naming context a controller replicates. */
+export function namingContexts(forest: Forest): readonly string[] {
+  const base = baseName(forest)
+  return [
+    base,
+    `CN=Configuration,${base}`,
+    `CN=Schema,CN=Configuration,${base}`,
+    `DC=DomainDnsZones,${base}`,
+    `DC=ForestDnsZones,${base}`,
+  ]
+}

@@ -1,0 +1,122 @@
+// Brings the whole lab up and takes it down, and keeps between the two commands what it made (state.json in the state
+// directory). Order: bridge, first controller, accounts, the others (joined over the bridge), replication both ways.
+
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { groupsFile } from './configuration.ts'
+import { makeController, type RunningController, writeFile } from './domain-controller.ts'
+import { accounts, type Controller, corp, type Forest, namingContexts } from './forest.ts'
+import { end, hold, inside, isAlive, type LabHost } from './namespace.ts'
+import { connect, makeBridge } from './network.ts'
+import { must } from './run.ts'
+
+export interface Lab {
+  readonly forest: Forest
+  readonly wire: LabHost
+  readonly controllers: readonly RunningController[]
+}
+
+interface State {
+  readonly hosts: readonly LabHost[]
+}
+
+export type Progress = (step: string) => void
+
+const wireName = 'wire'
+
+/** Whatever fails, nothing of it stays. */
+export async function bringUp(directory: string, progress: Progress): Promise<Lab> {
+  if (existsSync(directory)) throw new Error(`${directory} exists: the lab is up, or was not taken down`)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  writeState(directory, [])
+  try {
+    return await build(directory, progress)
+  } catch (error) {
+    await takeDown(directory)
+    throw error
+  }
+}
+
+async function build(directory: string, progress: Progress): Promise<Lab> {
+  const hosts: LabHost[] = []
+  const newHost = async (name: string): Promise<LabHost> => {
+    const host = await hold(name, `${directory}/${name}`)
+    hosts.push(host)
+    // After every single one: should this process be killed, `down` knows what there is to end.
+    writeState(directory, hosts)
+    return host
+  }
+  const forest = corp
+  const wire = await newHost(wireName)
+  await makeBridge(wire)
+  const controllers: RunningController[] = []
+  for (const controller of forest.controllers) {
+    const host = await newHost(controller.name)
+    await connect(wire, host, controller)
+    const running = await makeController(forest, controller, host)
+    progress(`${controller.name} is a domain controller of ${forest.domain}`)
+    // Before the others join: they then get the accounts with everything else.
+    if (controllers.length === 0) await makeAccounts(forest, running)
+    controllers.push(running)
+  }
+  await replicateAll(forest, controllers)
+  progress('replicated both ways')
+  return { forest, wire, controllers }
+}
+
+/** The lab that an earlier `up` made. */
+export function findLab(directory: string): Lab {
+  const hosts = readState(directory)
+  const host = (name: string): LabHost => {
+    const found = hosts.find(each => each.name === name)
+    if (found === undefined || !isAlive(found)) throw new Error(`the lab is not up in ${directory}: no ${name}`)
+    return found
+  }
+  const running = (controller: Controller): RunningController => ({ ...controller, host: host(controller.name) })
+  return { forest: corp, wire: host(wireName), controllers: corp.controllers.map(running) }
+}
+
+/** Ends what state.json names, controllers first, and removes the directory. Says false when there was nothing. */
+export async function takeDown(directory: string): Promise<boolean> {
+  if (!existsSync(directory)) return false
+  for (const host of readState(directory).toReversed()) await end(host)
+  rmSync(directory, { recursive: true, force: true })
+  return true
+}
+
+function stateFile(directory: string): string {
+  return `${directory}/state.json`
+}
+
+function writeState(directory: string, hosts: readonly LabHost[]): void {
+  writeFileSync(stateFile(directory), JSON.stringify({ hosts } satisfies State))
+}
+
+/** A directory without the file is not the lab's: it is neither used nor removed. */
+function readState(directory: string): readonly LabHost[] {
+  if (!existsSync(directory)) throw new Error(`the lab is not up: there is no ${directory}`)
+  if (!existsSync(stateFile(directory))) throw new Error(`${directory} is not a lab's: it has no state.json`)
+  const state: State = JSON.parse(readFileSync(stateFile(directory), 'utf8'))
+  return state.hosts
+}
+
+async function makeAccounts(forest: Forest, first: RunningController): Promise<void> {
+  const samba = (...words: string[]) => must(inside(first.host, ['samba-tool', ...words]))
+  // The password change of the exercise is repeated at once and goes back to the old password.
+  const lenient = ['--complexity=off', '--history-length=0', '--min-pwd-age=0', '--max-pwd-age=0']
+  await samba('domain', 'passwordsettings', 'set', ...lenient)
+  for (const { name, password } of Object.values(accounts)) await samba('user', 'create', name, password)
+  await writeFile(first.host, '/tmp/groups.ldif', groupsFile(forest))
+  await must(inside(first.host, ['ldbmodify', '-H', '/var/lib/samba/private/sam.ldb', '/tmp/groups.ldif']))
+}
+
+/** Left to themselves the controllers would take minutes: first decide who copies from whom, then copy, each way. */
+async function replicateAll(forest: Forest, controllers: readonly RunningController[]): Promise<void> {
+  for (const { host, name } of controllers) await must(inside(host, ['samba-tool', 'drs', 'kcc', name]))
+  const pull = async (to: RunningController, from: RunningController): Promise<void> => {
+    for (const context of namingContexts(forest)) {
+      await must(inside(to.host, ['samba-tool', 'drs', 'replicate', to.name, from.name, context]))
+    }
+  }
+  const pairs = controllers.flatMap(to => controllers.filter(from => from !== to).map(from => [to, from] as const))
+  await Promise.all(pairs.map(([to, from]) => pull(to, from)))
+}

@@ -1,0 +1,48 @@
+// The lab's only network: a bridge in a network namespace of its own, one veth pair per controller. No link leads to this
+// machine's network, no lab host has a default route, so no packet can leave. Leaves out filters on the wire and small MTUs.
+
+import { broadcastAddress, type Controller, prefixLength } from './forest.ts'
+import { inNetworkOf, type LabHost } from './namespace.ts'
+import { must, run } from './run.ts'
+
+export const bridge = 'bridge'
+const link = 'eth0'
+
+export async function makeBridge(wire: LabHost): Promise<void> {
+  // No spanning tree, no snooping: the bridge itself must not speak, and must flood multicast to everyone.
+  await ip(wire, 'link', 'add', bridge, 'type', 'bridge', 'stp_state', '0', 'mcast_snooping', '0')
+  await offloadsOff(wire, bridge)
+  await ip(wire, 'link', 'set', bridge, 'up')
+}
+
+export async function connect(wire: LabHost, host: LabHost, controller: Controller): Promise<void> {
+  const port = controller.name
+  const peer = ['peer', 'name', link, 'address', controller.hardwareAddress, 'netns', String(host.pid)]
+  await ip(wire, 'link', 'add', port, 'type', 'veth', ...peer)
+  await offloadsOff(wire, port)
+  await offloadsOff(host, link)
+  await ip(wire, 'link', 'set', port, 'master', bridge, 'up')
+  await ip(host, 'link', 'set', 'lo', 'up')
+  await ip(host, 'address', 'add', `${controller.address}/${prefixLength}`, 'broadcast', broadcastAddress, 'dev', link)
+  await ip(host, 'link', 'set', link, 'up')
+  // Without a default route the kernel knows no way for these two.
+  await ip(host, 'route', 'add', '224.0.0.0/4', 'dev', link)
+  await ip(host, 'route', 'add', 'broadcast', '255.255.255.255', 'dev', link)
+}
+
+/** The next packet then begins with ARP, so that a capture shows it. */
+export async function forgetNeighbours(host: LabHost): Promise<void> {
+  await ip(host, 'neighbour', 'flush', 'dev', link)
+}
+
+async function ip(host: LabHost, ...words: readonly string[]): Promise<void> {
+  await must(inNetworkOf(host, ['ip', ...words]))
+}
+
+/** So that a capture shows what a real wire would carry: packets of at most the MTU with checksums that are filled in. */
+async function offloadsOff(host: LabHost, device: string): Promise<void> {
+  for (const feature of ['tx', 'rx', 'sg', 'tso', 'gso', 'gro', 'lro', 'rxvlan', 'txvlan']) {
+    // A device that has not got the feature refuses: that is as good. What counts is seen in the capture (counts.ts).
+    await run(inNetworkOf(host, ['ethtool', '-K', device, feature, 'off']))
+  }
+}

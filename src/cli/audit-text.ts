@@ -30,7 +30,29 @@ const meanings: Readonly<Record<Verdict, string>> = {
   'no-policy': 'in clear, and no policy was given',
 }
 
-const SHOWN_FINDINGS = 12
+const SHOWN_REASONS = 8
+const SHOWN_CONVERSATIONS = 6
+
+/** What domain controllers talk about, by the port of the service. */
+const services: ReadonlyMap<number, string> = new Map([
+  [22, 'ssh'],
+  [53, 'dns'],
+  [80, 'http'],
+  [88, 'kerberos'],
+  [123, 'ntp'],
+  [135, 'rpc'],
+  [137, 'netbios names'],
+  [138, 'netbios datagrams'],
+  [139, 'netbios sessions'],
+  [389, 'ldap'],
+  [443, 'https'],
+  [445, 'smb'],
+  [464, 'kerberos password'],
+  [500, 'ike'],
+  [636, 'ldaps'],
+  [3268, 'global catalog'],
+  [3389, 'remote desktop'],
+])
 
 export function printAudit(report: AuditReport, policy: CompiledPolicy | undefined, console: Console): void {
   const { capture, totals } = report
@@ -101,25 +123,43 @@ function classesOf(report: AuditReport, verdict: Verdict): string {
 }
 
 function printFindings(report: AuditReport, console: Console): void {
-  const shown = report.findings.filter(finding => finding.verdict !== 'malformed').slice(0, SHOWN_FINDINGS)
+  const groups = new Map<string, Finding[]>()
+  for (const finding of report.findings) {
+    const reason = `${finding.verdict} ${finding.because}`
+    const group = groups.get(reason)
+    if (group === undefined) groups.set(reason, [finding])
+    else group.push(finding)
+  }
+  const shown = [...groups.values()].slice(0, SHOWN_REASONS)
   if (shown.length === 0) return
   console.print()
   console.print(console.style('bold', 'Findings'))
-  let before = ''
-  for (const finding of shown) {
-    const sentence = `${finding.verdict} ${finding.because}`
+  for (const findings of shown) {
+    const [first] = findings
     // The same reason is said once above all conversations that share it.
-    if (sentence !== before) {
-      console.print(`  ${console.style(meaning[finding.verdict], finding.verdict)}: ${finding.because}`)
-      if (finding.withoutExemption !== undefined) console.print(console.style('dim', `    ${otherwise(finding)}`))
-    }
-    before = sentence
-    console.print(
-      `    ${group(finding.packets).padStart(7)}  ${flowText(finding)}  ${console.style('dim', `from frame ${finding.first.frame}`)}`,
+    console.print(`  ${console.style(meaning[first!.verdict], first!.verdict)}: ${first!.because}`)
+    if (first!.withoutExemption !== undefined) console.print(console.style('dim', `    ${otherwise(first!)}`))
+    console.table(
+      findings.slice(0, SHOWN_CONVERSATIONS).map(finding => conversationRow(finding, console)),
+      [0],
     )
+    const left = findings.length - SHOWN_CONVERSATIONS
+    if (left > 0) console.print(console.style('dim', `             … and ${group(left)} more`))
   }
-  const left = report.findings.length - shown.length
-  if (left > 0) console.print(console.style('dim', `  … and ${count(left, 'more', 'more')}; --json lists them`))
+  const left = groups.size - shown.length
+  if (left > 0) console.print(console.style('dim', `  … and ${count(left, 'more reason')}`))
+  console.print(console.style('dim', '  --json has all of them.'))
+}
+
+function conversationRow(finding: Finding, console: Console): readonly string[] {
+  const { flow, first } = finding
+  const from = console.style('dim', `from frame ${first.frame}`)
+  const packets = `    ${group(finding.packets).padStart(7)}`
+  if (flow === null) return [packets, finding.verdict === 'malformed' ? '' : 'many hosts', '', from]
+  const { source, destination, sourcePort, destinationPort } = flow
+  const port = sourcePort === null || destinationPort === null ? undefined : Math.min(sourcePort, destinationPort)
+  const service = port === undefined ? '' : ` ${port} ${services.get(port) ?? ''}`.trimEnd()
+  return [packets, protocolName(flow.protocol) + service, `${source} ↔ ${destination}`, from]
 }
 
 function otherwise(finding: Finding): string {
@@ -127,15 +167,6 @@ function otherwise(finding: Finding): string {
   if (finding.withoutExemption === 'leaked') return `without the exemption ${rule} would secure it`
   if (finding.withoutExemption === 'blocked') return `without the exemption ${rule} would block it`
   return 'without the exemption it would pass in clear as well'
-}
-
-function flowText(finding: Finding): string {
-  const { flow } = finding
-  if (flow === null) return 'many hosts'
-  const { source, destination, sourcePort, destinationPort } = flow
-  const service =
-    sourcePort === null || destinationPort === null ? '' : ` port ${Math.min(sourcePort, destinationPort)}`
-  return `${protocolName(flow.protocol)}${service}  ${source} ↔ ${destination}`
 }
 
 function answer(report: AuditReport, policy: CompiledPolicy | undefined, console: Console): readonly string[] {

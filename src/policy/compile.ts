@@ -1,7 +1,8 @@
 // From a policy to something that answers at once: exemptions and filters of both directions in the order in which
 // Windows asks them, and a lookup over each family. Immutable; a new policy is a new compiled one, swapped whole.
 
-import type { Exemption } from './exemptions.ts'
+import type { Address } from '../base/address.ts'
+import { broadcastAddresses, type Exemption } from './exemptions.ts'
 import {
   compareSpecificity,
   type DirectedFilter,
@@ -47,6 +48,8 @@ export interface CompiledPolicy {
   readonly profile: Profile
   readonly setting: Setting
   readonly me: Me
+  /** By which the policy's networks speak to all of their hosts. */
+  readonly subnetBroadcasts: readonly Address[]
   readonly ipv4: FamilyTable
   readonly ipv6: FamilyTable
 }
@@ -83,7 +86,8 @@ export function compile(policy: Policy, options: CompileOptions = {}): CompiledP
         : undefined,
     }
   }
-  return { policy, profile, setting, me, ipv4: table(4), ipv6: table(6) }
+  const subnetBroadcasts = broadcastAddresses(policy.networks)
+  return { policy, profile, setting, me, subnetBroadcasts, ipv4: table(4), ipv6: table(6) }
 }
 
 function exemptionsOf(policy: Policy, setting: Setting, layout: Layout): FamilyTable['exemptions'] {

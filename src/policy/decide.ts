@@ -1,6 +1,6 @@
 // The heart: what becomes of one packet, and why. Enforcing, auditing, explaining, comparing and proving all ask this
 // table; exemptions are asked before every filter, and the first filter in the order of specificity counts.
-import { isLimitedBroadcast, isMulticast } from '../base/address.ts'
+import { isLimitedBroadcast, isMulticast, sameAddress } from '../base/address.ts'
 import type { Direction, Flow } from '../base/flow.ts'
 import type { CompiledPolicy, FamilyTable, FilterEntry } from './compile.ts'
 import type { ExemptionName } from './exemptions.ts'
@@ -66,11 +66,13 @@ export function isUnnegotiable(policy: CompiledPolicy, flow: Flow, direction: Di
   const { neverNegotiatesGroups } = policy.profile
   if (neverNegotiatesGroups === 'none') return false
   if (neverNegotiatesGroups === 'in' && direction !== 'in') return false
-  return isGroup(flow)
+  return isGroup(policy, flow)
 }
 
-export function isGroup(flow: Flow): boolean {
-  return flow.linkBroadcast === true || isMulticast(flow.destination) || isLimitedBroadcast(flow.destination)
+/** To many hosts at once: multicast, or broadcast as the link or the address tells. */
+export function isGroup(policy: CompiledPolicy, { destination, linkBroadcast }: Flow): boolean {
+  if (linkBroadcast === true || isMulticast(destination) || isLimitedBroadcast(destination)) return true
+  return policy.subnetBroadcasts.some(own => sameAddress(own, destination))
 }
 
 function exempt(exemption: ExemptionName): Decision {

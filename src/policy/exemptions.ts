@@ -1,7 +1,7 @@
 // The traffic that a Windows leaves out of every filter, each kind as the boxes of flows it is (KB 253169, KB 254728,
 // KB 811832; for Vista [MS-GPFAS] §2.2.1.5 and the documentation of the IKE exemptions). An exemption outranks every filter, blocking ones included, and asks for
 // no state: that is why a packet from port 88 passes a Block rule while Kerberos is exempt.
-import { lastAddress, type Prefix, parseAddress } from '../base/address.ts'
+import { type Address, lastAddress, type Prefix, parseAddress } from '../base/address.ts'
 import { ICMP, ICMPV6, RSVP, TCP, UDP } from '../base/flow.ts'
 import type { PortRange } from './model.ts'
 import { type AddressRange, type Box, boxes, type Layout } from './region.ts'
@@ -110,6 +110,11 @@ export const multicast: Exemption = {
   boxes: layout => boxes(layout, undefined, layout.family === 4 ? multicast4 : multicast6),
 }
 
+/** A network of 31 or 32 bits has no broadcast address (RFC 3021), and IPv6 has none at all. */
+export function broadcastAddresses(networks: readonly Prefix[]): readonly Address[] {
+  return networks.filter(({ address, length }) => address.family === 4 && length <= 30).map(lastAddress)
+}
+
 export const broadcast: Exemption = {
   name: 'broadcast',
   title: 'Broadcast',
@@ -117,11 +122,8 @@ export const broadcast: Exemption = {
   matchesLinkBroadcast: true,
   boxes: (layout, networks) => {
     if (layout.family === 6) return []
-    // A network of 31 or 32 bits has no broadcast address (RFC 3021).
-    const subnets = networks.filter(network => network.address.family === 4 && network.length <= 30).map(lastAddress)
-    return [limitedBroadcast, ...subnets.map(address => ({ first: address, last: address }))].flatMap(range =>
-      boxes(layout, undefined, range),
-    )
+    const subnets = broadcastAddresses(networks).map(address => ({ first: address, last: address }))
+    return [limitedBroadcast, ...subnets].flatMap(range => boxes(layout, undefined, range))
   },
 }
 

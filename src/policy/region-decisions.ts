@@ -1,7 +1,7 @@
 // What a policy says of whole regions: its exemptions and filters, in the order in which they are asked, as entries of
 // region-search.ts with one label for each different reason. Judged on the host that a packet leaves or reaches: "me"
 // is that host, whichever it is, so that a policy assigned to many hosts is answered for all of them at once.
-import { parseAddress } from '../base/address.ts'
+import { type Address, parseAddress } from '../base/address.ts'
 import type { Direction } from '../base/flow.ts'
 import { type CompiledPolicy, type FilterEntry, orderedFilters } from './compile.ts'
 import type { Decision } from './decide.ts'
@@ -68,7 +68,9 @@ function entryBoxes(policy: CompiledPolicy, entry: FilterEntry, layout: Layout, 
   const { neverNegotiatesGroups: never } = policy.profile
   const isSkipped = never === 'both' || never === direction
   if (entry.rule.action !== 'negotiate' || !isSkipped) return found
-  return groups[layout.family].reduce((left: readonly Box[], group) => left.flatMap(box => subtract(box, group)), found)
+  const subnets = layout.family === 4 ? policy.subnetBroadcasts.map(own => towards(own, own)) : []
+  const skipped: readonly Box[] = [...groups[layout.family], ...subnets]
+  return skipped.reduce((left, group) => left.flatMap(box => subtract(box, group)), found)
 }
 
 /** Where no own addresses are known, the near end is me and the far end is not. */
@@ -84,13 +86,17 @@ function boxesOnHost(
 }
 
 const groups = {
-  4: [group('224.0.0.0', '239.255.255.255'), group('255.255.255.255', '255.255.255.255')],
-  6: [group('ff00::', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff')],
+  4: [towardsText('224.0.0.0', '239.255.255.255'), towardsText('255.255.255.255', '255.255.255.255')],
+  6: [towardsText('ff00::', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff')],
 } as const
 
-function group(first: string, last: string): Box {
-  const range = { first: parseAddress(first)!, last: parseAddress(last)! }
-  return boxes(layoutOf(range.first.family), undefined, range)[0]!
+function towardsText(first: string, last: string): Box {
+  return towards(parseAddress(first)!, parseAddress(last)!)
+}
+
+/** All flows to the addresses of a range that is one box. */
+function towards(first: Address, last: Address): Box {
+  return boxes(layoutOf(first.family), undefined, { first, last })[0]!
 }
 
 /** The parts of a box outside of another, disjoint: at most two for each dimension. */

@@ -1,7 +1,7 @@
 // What a packet is and what became of it: the closed sets of classes and verdicts, and how both are told for one packet.
 // Content decides before ports, and sealed packets are what they are whatever they hold.
 
-import { formatAddress, sameAddress } from '../base/address.ts'
+import { sameAddress } from '../base/address.ts'
 import { AH, type Direction, ESP, type Flow, RSVP, TCP, UDP } from '../base/flow.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { type Because, type Decision, decide, decideByFilters } from '../policy/decide.ts'
@@ -95,7 +95,7 @@ export function judge(
   return {
     ...is,
     verdict,
-    because: because(decision, policy) + aside(decision, verdict, flow, content),
+    because: because(decision, policy) + aside(decision, verdict, content),
     reason: decision.because,
     ...(decision.because.kind === 'exemption' ? { otherwise: withoutExemption(policy, flow, direction) } : {}),
     ...(decision.entry?.rule.mode === 'tunnel' ? { isTunnel: true } : {}),
@@ -144,18 +144,11 @@ function verdictOf(decision: Decision, direction: Direction): Verdict {
 }
 
 /** What the sentence about the decision alone would leave out. */
-function aside(decision: Decision, verdict: Verdict, flow: Flow, content: UdpContent): string {
+function aside(decision: Decision, verdict: Verdict, content: UdpContent): string {
   if (verdict === 'leaked') return ', yet it stands in clear'
   if (verdict === 'blocked') return ', yet it stands on the wire'
   if (decision.because.kind === 'exemption' && decision.because.exemption === 'ike' && content === PLAIN) {
     return '; but what it carries is not IKE'
-  }
-  if (
-    decision.because.kind === 'exemption' &&
-    decision.because.exemption === 'broadcast' &&
-    flow.linkBroadcast === true
-  ) {
-    return ` (${formatAddress(flow.destination)} went to every station of the link)`
   }
   return ''
 }

@@ -59,7 +59,7 @@ function vistaTable(): ReadonlyMap<number, readonly Exemption[]> {
 const list: readonly Profile[] = [
   {
     name: 'windows-2000',
-    title: 'Windows 2000 without a service pack',
+    title: 'Windows 2000 RTM',
     defaultValue: 0,
     table: windowsTable(ike500, [0]),
     neverNegotiatesGroups: 'none',
@@ -68,7 +68,7 @@ const list: readonly Profile[] = [
   },
   {
     name: 'windows-2000-sp1',
-    title: 'Windows 2000 with Service Pack 1 or later',
+    title: 'Windows 2000 SP1',
     setting: 'NoDefaultExempt',
     defaultValue: 0,
     table: windowsTable(ikeWithNat, [0, 1]),

@@ -34,7 +34,7 @@ export function directions(filter: Filter): readonly DirectedFilter[] {
   return sameDirection(straight, twin) ? [straight] : [straight, twin]
 }
 
-function sameDirection(a: DirectedFilter, b: DirectedFilter): boolean {
+export function sameDirection(a: DirectedFilter, b: DirectedFilter): boolean {
   return (
     sameSpec(a.source, b.source) &&
     sameSpec(a.destination, b.destination) &&
@@ -125,7 +125,8 @@ export function compareSpecificity(a: readonly number[], b: readonly number[]): 
 }
 
 function specKind(spec: AddressSpec): number {
-  if (spec.kind === 'any') return ANY
+  // Windows writes "any" as 0.0.0.0/0: a prefix of no bits is the same.
+  if (rangeBits(spec) === 0) return ANY
   return spec.kind === 'me' || compareAddresses(spec.first, spec.last) === 0 ? HOST : RANGE
 }
 

@@ -1,0 +1,70 @@
+// What a packet engine is: keyed ciphers, combined-mode ciphers and integrity algorithms that work on offsets into
+// memory and allocate nothing per packet. Three implement it: engine-ipsec-mb, engine-openssl, engine-node. How ESP
+// and AH are made of these is packet-protection.ts; which engine is taken, choose-engine.ts.
+
+import type { Memory } from '../native/memory.ts'
+import type { CipherAlgorithm } from './ciphers.ts'
+import type { IntegrityAlgorithm } from './integrity.ts'
+
+export { allocateMemory, Memory } from '../native/memory.ts'
+
+export type EngineName = 'ipsec-mb' | 'openssl' | 'node'
+
+export interface PacketEngine {
+  readonly name: EngineName
+  /** For `status`: the library and its version. */
+  readonly description: string
+  supports(algorithm: CipherAlgorithm | IntegrityAlgorithm): boolean
+  /** `key` is without the salt and is not kept; the caller wipes it. */
+  aeadSealer(algorithm: CipherAlgorithm, key: Uint8Array): AeadSealer
+  aeadOpener(algorithm: CipherAlgorithm, key: Uint8Array): AeadOpener
+  /** CBC and CTR; for CTR both directions are the same. */
+  cipher(algorithm: CipherAlgorithm, key: Uint8Array, direction: 'encipher' | 'decipher'): BlockCipher
+  mac(algorithm: IntegrityAlgorithm, key: Uint8Array): Mac
+}
+
+/** One place of `nonce` and `aad` is `side`: mostly a key's own cell, but it may be the packet's memory itself. */
+export interface AeadSealer {
+  /** Enciphers `length` octets at `from` to `to` (the same place, or one that does not overlap); then the ICV at `icv`. */
+  seal(
+    side: Memory,
+    nonce: number,
+    aad: number,
+    aadLength: number,
+    memory: Memory,
+    from: number,
+    to: number,
+    length: number,
+    icv: number,
+  ): void
+  close(): void
+}
+
+export interface AeadOpener {
+  /** False when the ICV is wrong; then `to` holds zeros or what it held before, never what was deciphered. */
+  open(
+    side: Memory,
+    nonce: number,
+    aad: number,
+    aadLength: number,
+    memory: Memory,
+    from: number,
+    to: number,
+    length: number,
+    icv: number,
+  ): boolean
+  close(): void
+}
+
+export interface BlockCipher {
+  /** CBC: the IV of one block at `iv` of `side`, `length` in whole blocks. CTR: the first counter block there. */
+  apply(side: Memory, iv: number, memory: Memory, from: number, to: number, length: number, into?: Memory): void
+  close(): void
+}
+
+export interface Mac {
+  /** Octets that `compute` writes: the whole result, not yet cut to an ICV. */
+  readonly resultBytes: number
+  compute(memory: Memory, at: number, length: number, into: Memory, result: number): void
+  close(): void
+}

@@ -1,0 +1,60 @@
+// Memory that JavaScript and C see alike: octets with an address that stays. Everything per packet is an offset into
+// one; an address plus an offset is passed to C as a plain number, which costs less than a Uint8Array does.
+import { foreign } from './foreign.ts'
+
+const PAGE = 65_536
+
+/** Node has it; the type library for it comes only with a browser's. */
+declare const WebAssembly: {
+  readonly Memory: new (pages: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer }
+}
+
+/** Octets and where C finds them. The address holds as long as this object is reachable. */
+export class Memory {
+  readonly bytes: Uint8Array
+  /** Of `bytes[0]`, for C; 0 where this machine cannot call C. */
+  readonly address: number
+
+  /** Over an ordinary array as it stands; what it lies in must not be transferred to another thread meanwhile. */
+  constructor(bytes: Uint8Array) {
+    // V8 may keep a small array inside its moving heap until somebody asks for the buffer behind it.
+    void bytes.buffer
+    this.bytes = bytes
+    this.address = Number(foreign()?.address(bytes) ?? 0)
+  }
+}
+
+/** Fresh zeroed memory, page by page from the system, never grown and so never moved. `size` in octets, rounded up. */
+export function allocateMemory(size: number): Memory {
+  const pages = Math.max(1, Math.ceil(size / PAGE))
+  return new Memory(new Uint8Array(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer))
+}
+
+/** A place of a pool: `offset` into `memory`. */
+export interface Cell {
+  readonly memory: Memory
+  readonly offset: number
+}
+
+/** Cells of one size for what belongs to a key; wiped when they are given back. `size` is a power of two, 64 or more. */
+export class CellPool {
+  readonly size: number
+  readonly #free: Cell[] = []
+
+  constructor(size: number) {
+    this.size = size
+  }
+
+  take(): Cell {
+    if (this.#free.length === 0) {
+      const memory = allocateMemory(PAGE)
+      for (let offset = PAGE - this.size; offset >= 0; offset -= this.size) this.#free.push({ memory, offset })
+    }
+    return this.#free.pop()!
+  }
+
+  giveBack(cell: Cell): void {
+    cell.memory.bytes.fill(0, cell.offset, cell.offset + this.size)
+    this.#free.push(cell)
+  }
+}

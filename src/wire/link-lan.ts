@@ -42,15 +42,22 @@ export function overTokenRing(packet: Packet, bytes: Uint8Array, at: number, end
 
 /** ARCNET with the header that BSD keeps: source, destination, protocol, then what the protocol's RFC has. */
 export function overArcnet(packet: Packet, bytes: Uint8Array, at: number, end: number): Layer {
-  return overArcnetProtocol(packet, bytes, at, at + 2, end)
+  return overArcnetProtocol(packet, bytes, at, at + 2, end, true)
 }
 
 /** Linux has the two octets of the packet's offset between the addresses and the protocol, and reassembles fragments. */
 export function overArcnetLinux(packet: Packet, bytes: Uint8Array, at: number, end: number): Layer {
-  return overArcnetProtocol(packet, bytes, at, at + 4, end)
+  return overArcnetProtocol(packet, bytes, at, at + 4, end, false)
 }
 
-function overArcnetProtocol(packet: Packet, bytes: Uint8Array, start: number, at: number, end: number): Layer {
+function overArcnetProtocol(
+  packet: Packet,
+  bytes: Uint8Array,
+  start: number,
+  at: number,
+  end: number,
+  fragments: boolean,
+): Layer {
   if (end - at < 4) return cutOff(packet)
   packet.linkBroadcast = bytes[start + 1] === 0
   switch (bytes[at]) {
@@ -64,7 +71,7 @@ function overArcnetProtocol(packet: Packet, bytes: Uint8Array, start: number, at
       if (end - flagAt < 3) return cutOff(packet)
       const flag = bytes[flagAt]!
       // Even and not zero: a later fragment, which has no IP header.
-      if (flag !== 0 && (flag & 1) === 0) return NOTHING
+      if (fragments && flag !== 0 && (flag & 1) === 0) return NOTHING
       return onto(packet, bytes[at] === 212 ? IPV4_LAYER : IPV6_LAYER, flagAt + 3)
     }
     default:

@@ -13,7 +13,6 @@ import {
   onto,
   ontoType,
   PPP_LAYER,
-  SERIAL_LAYER,
 } from './layer.ts'
 import { junipers, overJuniper } from './link-juniper.ts'
 import {
@@ -65,6 +64,14 @@ function typed(octets: number, typeAt: number = octets - 2): Step {
     end - at < octets ? cutOff(packet) : ontoType(packet, bytes, at + typeAt, at + octets)
 }
 
+/** Cisco's HDLC whatever its address, unless it is the one of PPP, which routers send on the same lines. */
+function overCiscoHdlc(packet: Packet, bytes: Uint8Array, at: number, end: number): Layer {
+  if (end - at < 4) return cutOff(packet)
+  return bytes[at] === 0xff && bytes[at + 1] === 0x03
+    ? onto(packet, PPP_LAYER, at)
+    : ontoType(packet, bytes, at + 2, at + 4)
+}
+
 /** An Ethernet header with a tag before its EtherType, as switches add for their own use. */
 function tagged(octets: number): Step {
   const step = typed(octets)
@@ -86,7 +93,7 @@ const steps: ReadonlyMap<number, Step> = new Map<number, Step>([
   [100, fixed(0, LLC_LAYER)], // ATM_RFC1483
   [102, fixed(24, BY_VERSION)], // SLIP of BSD/OS
   [103, fixed(24, PPP_LAYER)], // PPP of BSD/OS
-  [104, fixed(0, SERIAL_LAYER)], // C_HDLC
+  [104, overCiscoHdlc],
   [IEEE802_11, (packet, bytes, at, end) => over80211(packet, bytes, at, end, false)],
   [106, overClassicalIp],
   [107, fixed(0, FRAME_RELAY_LAYER)],
@@ -107,7 +114,7 @@ const steps: ReadonlyMap<number, Step> = new Map<number, Step>([
   [197, overErf],
   [202, overAx25Kiss],
   [204, fixed(1, PPP_LAYER)], // PPP_WITH_DIR
-  [205, fixed(1, SERIAL_LAYER)], // C_HDLC_WITH_DIR
+  [205, (packet, bytes, at, end) => overCiscoHdlc(packet, bytes, at + 1, end)], // C_HDLC_WITH_DIR
   [206, fixed(1, FRAME_RELAY_LAYER)], // FRELAY_WITH_DIR
   [219, fixed(0, MPLS_LAYER)],
   [224, overFibreChannel],

@@ -1,5 +1,5 @@
 // IEEE 802.11 data frames, and the headers that drivers put before them: radiotap (radiotap.org), Prism and AVS. Left
-// out: encrypted frames, and fragments but the first.
+// out: encrypted frames. Later fragments have no LLC header, and so are not taken for IP.
 import { cutOff, isBroadcastStation, type Layer, LLC_LAYER, NOTHING, onto, u16Little } from './layer.ts'
 import type { Packet } from './packet.ts'
 
@@ -18,8 +18,6 @@ export function over80211(packet: Packet, bytes: Uint8Array, at: number, end: nu
   // Quality of service; with the order bit, high throughput control stands behind it.
   if (hasQuality) header += (flags & 0x80) === 0 ? 2 : 6
   if (end - at < header) return cutOff(packet)
-  // A fragment but the first has no LLC header.
-  if ((bytes[at + 22]! & 0x0f) !== 0) return NOTHING
   packet.linkBroadcast = isBroadcastStation(bytes, toDistribution ? at + 16 : at + 4)
   // Between mesh stations, six octets of mesh control with none, one or two more addresses (§9.2.4.7.3).
   const isMesh = fourAddresses && hasQuality && (bytes[qualityAt + 1]! & 1) !== 0

@@ -115,8 +115,8 @@ export function overNflog(packet: Packet, bytes: Uint8Array, start: number, end:
   if (end - start < 8) return cutOff(packet)
   const family = bytes[start]!
   let type = 0
-  // Attribute numbers are small and not zero, so the first one shows the byte order.
-  const little = bytes[start + 7] === 0
+  // The first attribute is short and its number small, so in network order both begin with zero.
+  const little = bytes[start + 4] !== 0 || bytes[start + 6] !== 0
   let at = start + 4
   while (end - at >= 4) {
     const length = little ? u16Little(bytes, at) : u16(bytes, at)

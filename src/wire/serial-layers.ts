@@ -68,7 +68,8 @@ export function overSerial(packet: Packet, bytes: Uint8Array, at: number, end: n
 /** With or without the octets FF-03 of HDLC framing, with the protocol in one octet or two (RFC 1661 §6.5). */
 export function overPpp(packet: Packet, bytes: Uint8Array, start: number, end: number): Layer {
   let at = start
-  if (end - at >= 2 && bytes[at] === 0xff && bytes[at + 1] === UNNUMBERED) at += 2
+  // FF is no protocol, so it is the address whatever the control octet says.
+  if (end - at >= 2 && bytes[at] === 0xff) at += 2
   if (end - at < 2) return cutOff(packet)
   const compressed = (bytes[at]! & 1) === 1
   const protocol = compressed ? bytes[at]! : u16(bytes, at)

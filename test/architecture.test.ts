@@ -35,7 +35,9 @@ function importsOf(file: string): readonly string[] {
   const found = sources
     .get(file)!
     .matchAll(/^(?:import|export)[^'"]*from '(\.[^']+)'|^import '(\.[^']+)'|import\('(\.[^']+)'\)/gm)
-  return [...found].map(match => relative(root, join(root, dirname(file), match[1] ?? match[2] ?? match[3]!)))
+  const names = [...found].map(match => relative(root, join(root, dirname(file), match[1] ?? match[2] ?? match[3]!)))
+  // Tests share their builders in test/.
+  return file.endsWith('.test.ts') ? names.filter(name => !name.startsWith('test/')) : names
 }
 
 test('every import names a file that is there, and its arrow points down', () => {

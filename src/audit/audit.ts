@@ -1,7 +1,7 @@
 // The auditor: every frame of a capture gets a verdict. A frame costs one decoding and one look-up of its conversation;
 // the policy is asked once for each conversation. Pure: bytes in, sums out; open-capture.ts brings the bytes.
-import { formatAddress } from '../base/address.ts'
-import type { Flow } from '../base/flow.ts'
+import { type Address, formatAddress } from '../base/address.ts'
+import { type Flow, TCP } from '../base/flow.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { decodeFrame } from '../wire/decode.ts'
 import type { FrameSink } from '../wire/frame-sink.ts'
@@ -10,7 +10,8 @@ import { type CapturePointOption, OpenedCopies } from './capture-point.ts'
 import { Conversations } from './conversations.ts'
 import { FirstFragments } from './first-fragments.ts'
 import { Ledger } from './ledger.ts'
-import { classOf, type Judgement, judge, type TrafficClass, type Verdict } from './verdict.ts'
+import type { ClearPacket } from './sealed-packets.ts'
+import { classOf, type Judgement, judge, judgementKey, type TrafficClass, type Verdict } from './verdict.ts'
 
 export interface AuditOptions {
   readonly policy?: CompiledPolicy
@@ -33,10 +34,13 @@ export interface FrameVerdict {
   readonly direction: number
 }
 
-/** Host pairs whose sealed packets are compared with clear ones; a scan has more, and none of them matter. */
+/** Octets of a UDP header (RFC 768). */
+const UDP_HEADER = 8
+/** Directions between hosts whose sealed packets are compared with clear ones; a scan has more, and none of them matter. */
 const MOST_DIRECTIONS = 1 << 16
 
-const LATER_FRAGMENT = 'a later fragment whose first one is not in the capture, judged without ports: '
+const LATER_FRAGMENT =
+  'a later fragment whose first one does not stand before it in the capture, judged without ports: '
 
 export class Auditor implements FrameSink {
   frames = 0
@@ -57,6 +61,7 @@ export class Auditor implements FrameSink {
   readonly #judgementNumbers = new Map<string, number>()
   readonly #directions = new Map<string, number>()
   readonly #other = new Map<string, number>()
+  readonly #clear: ClearPacket = { length: 0, head: 0, mark: 0, time: 0 }
 
   constructor(options: AuditOptions = {}) {
     this.#policy = options.policy
@@ -82,8 +87,8 @@ export class Auditor implements FrameSink {
     this.#time(seconds, nanoseconds)
     if (packet.kind !== IS_IP) this.#tellOther(packet, originalLength, seconds, nanoseconds, number)
     else if (packet.version === 4)
-      this.#tell(this.#ipv4, this.#fragments4, originalLength, seconds, nanoseconds, number)
-    else this.#tell(this.#ipv6, this.#fragments6, originalLength, seconds, nanoseconds, number)
+      this.#tell(this.#ipv4, this.#fragments4, bytes, originalLength, seconds, nanoseconds, number)
+    else this.#tell(this.#ipv6, this.#fragments6, bytes, originalLength, seconds, nanoseconds, number)
   }
 
   #time(seconds: number, nanoseconds: number): void {
@@ -101,13 +106,14 @@ export class Auditor implements FrameSink {
   #tell(
     table: Conversations,
     fragments: FirstFragments,
+    bytes: Uint8Array,
     length: number,
     seconds: number,
     nanoseconds: number,
     number: number,
   ): void {
     const packet = this.#packet
-    const known = packet.fragmentOffset === 0 ? -1 : fragments.find(packet, table)
+    const known = packet.fragmentOffset === 0 ? -1 : fragments.find(packet, table, seconds)
     let row = known >= 0 ? known : table.find(packet)
     if (row < 0) {
       row = -1 - row
@@ -116,8 +122,13 @@ export class Auditor implements FrameSink {
     table.packets[row]!++
     table.bytes[row]! += length
     const judgement = this.#judgements[table.judgement[row]!]!
-    const isPaired = this.#pair(table, row, judgement, length, seconds + nanoseconds / 1e9)
-    if (packet.moreFragments && packet.fragmentOffset === 0) fragments.remember(packet, row, number)
+    const direction = table.direction[row]!
+    const isPaired = direction >= 0 && this.#pair(direction, judgement, bytes, seconds + nanoseconds / 1e9)
+    if (isPaired) {
+      table.copies[row]!++
+      table.copyBytes[row]! += length
+    }
+    if (packet.moreFragments && packet.fragmentOffset === 0) fragments.remember(packet, row, number, seconds)
     if (this.onFrame !== undefined) {
       this.onFrame({
         frame: number,
@@ -127,7 +138,7 @@ export class Auditor implements FrameSink {
         because: judgement.because,
         firstFragment: known >= 0 ? fragments.frameOf(packet) : 0,
         isPaired,
-        direction: table.direction[row]!,
+        direction,
       })
     }
     if (table.isFull) this.#fold()
@@ -139,8 +150,7 @@ export class Auditor implements FrameSink {
     const judged = judge(this.#policy, flow, classOf(packet), packet.content)
     const isOrphan = packet.isLaterFragment && judged.reason !== undefined
     table.judgement[row] = this.#numberOf(isOrphan ? { ...judged, because: LATER_FRAGMENT + judged.because } : judged)
-    const mayPair = judged.class === 'esp' || judged.verdict === 'leaked'
-    table.direction[row] = mayPair ? this.#directionOf(flow) : -1
+    table.direction[row] = this.#directionOf(flow, judged)
     table.firstFrame[row] = number
     table.firstSeconds[row] = seconds
     table.firstNanoseconds[row] = nanoseconds
@@ -148,7 +158,7 @@ export class Auditor implements FrameSink {
 
   /** Judgements that say the same are kept once: there are few, however many conversations there are. */
   #numberOf(judgement: Judgement): number {
-    const key = `${judgement.class} ${judgement.verdict} ${judgement.because}`
+    const key = judgementKey(judgement)
     let number = this.#judgementNumbers.get(key)
     if (number === undefined) {
       number = this.#judgements.push(judgement) - 1
@@ -157,35 +167,42 @@ export class Auditor implements FrameSink {
     return number
   }
 
-  #directionOf(flow: Flow): number {
-    const name = directionName(flow)
-    let direction = this.#directions.get(name)
-    if (direction === undefined) {
-      // Beyond the bound no copies are looked for: what might be one counts as leaked.
-      if (this.#directions.size >= MOST_DIRECTIONS) return -1
-      direction = this.copies.addDirection()
-      this.#directions.set(name, direction)
-    }
-    return direction
+  /** -1 where no copies are looked for: what might be one counts as leaked then. */
+  #directionOf(flow: Flow, judgement: Judgement): number {
+    const mayBegin = judgement.class === 'esp' || judgement.verdict === 'leaked'
+    if (!mayBegin && this.#directions.size === 0) return -1
+    const name = directionName(flow.source, flow.destination)
+    const known = this.#directions.get(name)
+    if (known !== undefined || !mayBegin || this.#directions.size >= MOST_DIRECTIONS) return known ?? -1
+    const there = this.copies.addDirections()
+    this.#directions.set(directionName(flow.destination, flow.source), there + 1)
+    this.#directions.set(name, there)
+    return there
   }
 
   /** Notes a sealed packet, or asks whether a clear one is the opened copy of one. */
-  #pair(table: Conversations, row: number, judgement: Judgement, length: number, time: number): boolean {
+  #pair(direction: number, judgement: Judgement, bytes: Uint8Array, time: number): boolean {
     const packet = this.#packet
-    const direction = table.direction[row]!
-    if (direction < 0) return false
+    const isIpv4 = packet.version === 4
+    const mark = isIpv4 ? packet.identification : flowLabel(bytes, packet.ipOffset)
+    const header = packet.transport - packet.ipOffset
     if (judgement.class === 'esp') {
-      const header = packet.transport - packet.ipOffset + (packet.content === 0 ? 0 : 8)
-      this.copies.sealed(direction, packet.ipLength - header, time)
+      const sealed = packet.ipLength - header - (packet.content === PLAIN ? 0 : UDP_HEADER)
+      if (packet.isLaterFragment) this.copies.sealedFragment(direction, sealed, mark)
+      else this.copies.sealed(direction, sealed, mark, time)
       return false
     }
-    if (judgement.verdict !== 'leaked') return false
+    const clear = this.#clear
     const isTunnel = judgement.isTunnel === true
-    const inner = isTunnel ? packet.ipLength : packet.ipLength - (packet.transport - packet.ipOffset)
-    if (!this.copies.clear(direction, inner, time, isTunnel)) return false
-    table.copies[row]!++
-    table.copyBytes[row]! += length
-    return true
+    const outside = isTunnel ? 0 : header
+    clear.length = packet.ipLength - outside
+    clear.head = Math.max(0, headOfTcp(packet, bytes) - outside)
+    clear.mark = isTunnel ? -1 : mark
+    clear.time = time
+    if (judgement.verdict === 'leaked') return this.copies.clear(direction, clear, isIpv4)
+    // Only an identification tells a copy from what may pass in clear.
+    if (isIpv4 && clear.mark > 0) this.copies.mayPass(direction, clear)
+    return false
   }
 
   #tellOther(packet: Packet, length: number, seconds: number, nanoseconds: number, number: number): void {
@@ -194,10 +211,10 @@ export class Auditor implements FrameSink {
     if (index === undefined) {
       const judged = judge(undefined, NOWHERE, classOf(packet), PLAIN)
       const judgement = key === '' ? judged : { ...judged, because: key }
-      index = this.sums.add(judgement, undefined, { frame: number, seconds, nanoseconds }, -1, -1)
+      index = this.sums.add(judgement, undefined, { frame: number, seconds, nanoseconds }, -1)
       this.#other.set(key, index)
     }
-    this.sums.count(index, 1, length, 0, 0)
+    this.sums.count(index, 1, length)
     if (this.onFrame === undefined) return
     const { class: trafficClass, verdict, because } = this.sums.judgementOf(index)
     const is = { class: trafficClass, verdict, because }
@@ -218,10 +235,14 @@ export class Auditor implements FrameSink {
           seconds: table.firstSeconds[row]!,
           nanoseconds: table.firstNanoseconds[row]!,
         }
-        const direction = table.direction[row]!
-        const back = direction < 0 ? -1 : (this.#directions.get(directionName(flow, true)) ?? -1)
-        const index = this.sums.add(this.#judgements[table.judgement[row]!]!, flow, first, direction, back)
-        this.sums.count(index, table.packets[row]!, table.bytes[row]!, table.copies[row]!, table.copyBytes[row]!)
+        const judgement = this.#judgements[table.judgement[row]!]!
+        const copies = table.copies[row]!
+        const copyBytes = table.copyBytes[row]!
+        const others = table.packets[row]! - copies
+        if (others > 0) {
+          this.sums.count(this.sums.add(judgement, flow, first, -1), others, table.bytes[row]! - copyBytes)
+        }
+        if (copies > 0) this.sums.count(this.sums.add(judgement, flow, first, table.direction[row]!), copies, copyBytes)
       }
       table.clear()
     }
@@ -232,7 +253,18 @@ export class Auditor implements FrameSink {
 
 const NOWHERE: Flow = { source: { family: 4, words: [0] }, destination: { family: 4, words: [0] }, protocol: 0 }
 
-function directionName(flow: Flow, reversed = false): string {
-  const from = formatAddress(reversed ? flow.destination : flow.source)
-  return `${from}>${formatAddress(reversed ? flow.source : flow.destination)}`
+function directionName(from: Address, to: Address): string {
+  return `${formatAddress(from)}>${formatAddress(to)}`
+}
+
+/** IPv6 packets of one conversation share it, and sealing in transport mode leaves it (RFC 6437 §2). */
+function flowLabel(bytes: Uint8Array, at: number): number {
+  return ((bytes[at + 1]! & 15) << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+}
+
+/** Octets from the IP header to what TCP carries; 0 for another protocol, or where that is not captured. */
+function headOfTcp(packet: Packet, bytes: Uint8Array): number {
+  const { transport } = packet
+  if (packet.protocol !== TCP || packet.isLaterFragment || packet.end - transport < 13) return 0
+  return transport - packet.ipOffset + (bytes[transport + 12]! >> 4) * 4
 }

@@ -4,6 +4,8 @@ import type { Packet } from '../wire/packet.ts'
 import type { Conversations } from './conversations.ts'
 
 const PLACES = 1 << 16
+/** Seconds that a receiver waits for the rest of a packet (RFC 8200 §4.5); then its identification is used anew. */
+const WAIT = 60
 
 export class FirstFragments {
   readonly #identification = new Int32Array(PLACES)
@@ -11,21 +13,24 @@ export class FirstFragments {
   /** Row of the conversation, plus one; zero is an empty place. */
   readonly #row = new Int32Array(PLACES)
   readonly #frame = new Float64Array(PLACES)
+  readonly #seconds = new Float64Array(PLACES)
 
-  remember(packet: Packet, row: number, frame: number): void {
+  remember(packet: Packet, row: number, frame: number, seconds: number): void {
     const place = placeOf(packet)
     this.#identification[place] = packet.identification
     this.#protocol[place] = kindOf(packet)
     this.#row[place] = row + 1
     this.#frame[place] = frame
+    this.#seconds[place] = seconds
   }
 
   /** The row of the conversation whose first fragment was seen, or -1. */
-  find(packet: Packet, conversations: Conversations): number {
+  find(packet: Packet, conversations: Conversations, seconds: number): number {
     const place = placeOf(packet)
     const row = this.#row[place]! - 1
     if (row < 0 || this.#identification[place] !== packet.identification) return -1
     if (this.#protocol[place] !== kindOf(packet) || !conversations.isBetween(row, packet)) return -1
+    if (Math.abs(seconds - this.#seconds[place]!) > WAIT) return -1
     return row
   }
 

@@ -2,7 +2,7 @@
 // number of entries; beyond it, conversations that are judged alike share one entry without a flow.
 import { compareAddresses, formatAddress } from '../base/address.ts'
 import type { Flow } from '../base/flow.ts'
-import type { Judgement } from './verdict.ts'
+import { type Judgement, judgementKey } from './verdict.ts'
 
 /** Entries before further ones are told together. */
 const MOST_ENTRIES = 20_000
@@ -20,12 +20,8 @@ export interface LedgerEntry {
   first: FirstSeen
   packets: number
   bytes: number
-  /** Of these, the packets that pair with a sealed packet just before them. */
-  copies: number
-  copyBytes: number
-  /** Numbers of the hosts' directions in capture-point.ts, or -1. */
+  /** The direction of capture-point.ts in which all of these pair with sealed packets before them; -1 where none does. */
   readonly direction: number
-  readonly back: number
 }
 
 export class Ledger {
@@ -33,7 +29,7 @@ export class Ledger {
   readonly #numbers = new Map<string, number>()
 
   /** The entry's number, made where it is new. */
-  add(judgement: Judgement, flow: Flow | undefined, first: FirstSeen, direction: number, back: number): number {
+  add(judgement: Judgement, flow: Flow | undefined, first: FirstSeen, direction: number): number {
     let kept = flow
     let key = keyOf(judgement, flow, direction)
     let number = this.#numbers.get(key)
@@ -43,8 +39,7 @@ export class Ledger {
       number = this.#numbers.get(key)
     }
     if (number === undefined) {
-      const empty = { packets: 0, bytes: 0, copies: 0, copyBytes: 0 }
-      number = this.entries.push({ judgement, flow: kept, first, ...empty, direction, back }) - 1
+      number = this.entries.push({ judgement, flow: kept, first, packets: 0, bytes: 0, direction }) - 1
       this.#numbers.set(key, number)
     }
     const entry = this.entries[number]!
@@ -52,12 +47,10 @@ export class Ledger {
     return number
   }
 
-  count(number: number, packets: number, bytes: number, copies: number, copyBytes: number): void {
+  count(number: number, packets: number, bytes: number): void {
     const entry = this.entries[number]!
     entry.packets += packets
     entry.bytes += bytes
-    entry.copies += copies
-    entry.copyBytes += copyBytes
   }
 
   judgementOf(number: number): Judgement {
@@ -65,8 +58,8 @@ export class Ledger {
   }
 }
 
-/** Entries that a person takes for one: both directions of a conversation, judged alike. */
-export function mergeDirections(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
+/** Entries that a person takes for one: of two hosts and a service, judged alike. */
+export function mergeAlike(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
   const merged = new Map<string, LedgerEntry>()
   for (const entry of entries) {
     const key = keyOf(entry.judgement, entry.flow, 0)
@@ -90,12 +83,12 @@ export function mergeDirections(entries: readonly LedgerEntry[]): readonly Ledge
 
 /** All clients of a service share a key, and both directions where `direction` is the same. */
 function keyOf(judgement: Judgement, flow: Flow | undefined, direction: number): string {
-  const judged = `${judgement.class} ${judgement.verdict} ${judgement.because}`
+  const judged = `${judgementKey(judgement)} ${direction}`
   if (flow === undefined) return judged
   const swap = compareAddresses(flow.source, flow.destination) > 0
   const one = formatAddress(swap ? flow.destination : flow.source)
   const other = formatAddress(swap ? flow.source : flow.destination)
   const { sourcePort, destinationPort } = flow
   const service = sourcePort === undefined ? '' : Math.min(sourcePort, destinationPort ?? sourcePort)
-  return `${judged} ${one} ${other} ${flow.protocol} ${service} ${direction}`
+  return `${judged} ${one} ${other} ${flow.protocol} ${service}`
 }

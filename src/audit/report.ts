@@ -4,7 +4,7 @@
 import { formatAddress } from '../base/address.ts'
 import type { Flow } from '../base/flow.ts'
 import type { Auditor } from './audit.ts'
-import { type LedgerEntry, mergeDirections } from './ledger.ts'
+import { type LedgerEntry, mergeAlike } from './ledger.ts'
 import type { CaptureRead } from './open-capture.ts'
 import { classes, type TrafficClass, type Verdict, verdicts } from './verdict.ts'
 
@@ -69,17 +69,15 @@ const findingVerdicts: readonly Verdict[] = ['leaked', 'blocked', 'exempt', 'mal
 
 /** Directions between hosts whose clear packets are opened copies of sealed ones. */
 export function copyDirections(auditor: Auditor): ReadonlySet<number> {
-  const found = new Set<number>()
-  for (const { direction, back, copies } of auditor.sums.entries) {
-    if (copies > 0 && auditor.copies.areCopies(direction, back)) found.add(direction)
-  }
-  return found
+  const paired = auditor.sums.entries.filter(({ direction }) => direction >= 0)
+  return new Set(paired.map(({ direction }) => direction).filter(direction => auditor.copies.areCopies(direction)))
 }
 
 export function reportOf(file: string, auditor: Auditor, read: CaptureRead): AuditReport {
   const copies = copyDirections(auditor)
-  const entries = mergeDirections(auditor.sums.entries.flatMap(entry => splitCopies(entry, copies)))
-  const openedCopies = auditor.sums.entries.reduce((sum, e) => sum + (copies.has(e.direction) ? e.copies : 0), 0)
+  const isCopy = (entry: LedgerEntry) => copies.has(entry.direction)
+  const openedCopies = auditor.sums.entries.filter(isCopy).reduce((sum, { packets }) => sum + packets, 0)
+  const entries = mergeAlike(auditor.sums.entries.map(entry => (isCopy(entry) ? openedCopy(entry) : entry)))
   const totals = Object.fromEntries(verdicts.map(verdict => [verdict, 0])) as Record<Verdict, number>
   const byClass = Object.fromEntries(classes.map(name => [name, 0])) as Record<TrafficClass, number>
   for (const entry of entries) {
@@ -102,7 +100,7 @@ export function reportOf(file: string, auditor: Auditor, read: CaptureRead): Aud
       point: openedCopies > 0 ? 'receiver' : 'wire',
       because:
         openedCopies > 0
-          ? 'each clear packet follows its own sealed one at once, with one and the same overhead, in one direction only: it is the opened copy that a receiving Linux host shows'
+          ? 'the sealed packets of one direction are each followed at once by what they hold, in clear: these are the opened copies that a receiving Linux host shows'
           : 'no clear packet is the opened copy of a sealed one',
       openedCopies,
     },
@@ -116,13 +114,9 @@ export function reportOf(file: string, auditor: Auditor, read: CaptureRead): Aud
 
 export const COPY_SENTENCE = 'it is the opened copy of a sealed packet, as the receiving host shows it'
 
-function splitCopies(entry: LedgerEntry, copies: ReadonlySet<number>): readonly LedgerEntry[] {
-  if (entry.copies === 0 || !copies.has(entry.direction)) return [entry]
+function openedCopy(entry: LedgerEntry): LedgerEntry {
   const { class: trafficClass } = entry.judgement
-  const judgement = { class: trafficClass, verdict: 'protected' as const, because: COPY_SENTENCE }
-  const opened = { ...entry, judgement, packets: entry.copies, bytes: entry.copyBytes }
-  const rest = { ...entry, packets: entry.packets - entry.copies, bytes: entry.bytes - entry.copyBytes }
-  return rest.packets > 0 ? [opened, rest] : [opened]
+  return { ...entry, judgement: { class: trafficClass, verdict: 'protected', because: COPY_SENTENCE } }
 }
 
 function findingOf(entry: LedgerEntry): Finding {

@@ -1,10 +1,10 @@
 // What a packet is and what became of it: the closed sets of classes and verdicts, and how both are told for one packet.
 // Content decides before ports, and sealed packets are what they are whatever they hold.
 
-import { sameAddress } from '../base/address.ts'
+import { type Address, sameAddress } from '../base/address.ts'
 import { AH, type Direction, ESP, type Flow, RSVP, TCP, UDP } from '../base/flow.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
-import { type Because, type Decision, decide, decideByFilters } from '../policy/decide.ts'
+import { type Because, type Decision, decide, decideByFilters, isGroup } from '../policy/decide.ts'
 import { because } from '../policy/explain.ts'
 import { ESP_IN_UDP, IKE, IS_IP, KEEPALIVE, NOT_IP, type Packet, PLAIN, type UdpContent } from '../wire/packet.ts'
 
@@ -67,6 +67,13 @@ export interface Judgement {
   readonly isTunnel?: boolean
 }
 
+/** Two judgements with the same key say the same. */
+export function judgementKey(judgement: Judgement): string {
+  const { class: trafficClass, verdict, because, otherwise, isTunnel } = judgement
+  const without = otherwise === undefined ? '' : `${otherwise.verdict} ${otherwise.rule ?? ''}`
+  return `${trafficClass} ${verdict} ${isTunnel === true} ${because}; ${without}`
+}
+
 /** The verdict for a flow of one class. `content` is what its UDP datagrams are told to be. */
 export function judge(
   policy: CompiledPolicy | undefined,
@@ -106,10 +113,16 @@ function keyingSentence(content: UdpContent): string {
   return content === KEEPALIVE ? 'it is a NAT keepalive of IKE' : 'it is IKE, which agrees on the keys'
 }
 
-/** Without known own addresses each packet is judged as its sender should have: that finds most. */
+/**
+ * Without known own addresses, and between two of them, each packet is judged as its sender should have: that finds
+ * most. What goes to a group arrives at us unless we sent it.
+ */
 function directionOf(policy: CompiledPolicy, flow: Flow): Direction {
-  if (policy.me === 'any') return 'out'
-  return policy.me.some(own => sameAddress(own, flow.destination)) ? 'in' : 'out'
+  const { me } = policy
+  if (me === 'any') return 'out'
+  const isOwn = (address: Address) => me.some(own => sameAddress(own, address))
+  if (isOwn(flow.source)) return 'out'
+  return isOwn(flow.destination) || isGroup(policy, flow) ? 'in' : 'out'
 }
 
 /**

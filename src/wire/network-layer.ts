@@ -65,6 +65,7 @@ export function behindEtherType(packet: Packet, bytes: Uint8Array, first: Layer,
         at += 4
         break
       case NOTHING:
+      case 0x0806: // ARP, which every capture has
         return 0
       default:
         type = stepOver(packet, bytes, type, at, end)

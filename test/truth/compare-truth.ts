@@ -124,12 +124,14 @@ function classOf(packet: Packet): string {
 }
 
 function truthFacts(capture: string): (FrameFacts | undefined)[] {
-  const path = join(
-    'truth',
-    existsSync(join(testdata, 'truth', `${capture}.csv`)) ? `${capture}.csv` : `${capture}.csv.gz`,
-  )
-  const plain = join('truth', `${capture.replace(/\.gz$/, '')}.csv`)
-  const file = [path, plain, `${plain}.gz`].find(name => existsSync(join(testdata, name)))
+  const plain = join('truth', capture.replace(/\.gz$/, ''))
+  const candidates = [
+    `${join('truth', capture)}.csv`,
+    `${join('truth', capture)}.csv.gz`,
+    `${plain}.csv`,
+    `${plain}.csv.gz`,
+  ]
+  const file = candidates.find(name => existsSync(join(testdata, name)))
   if (file === undefined) throw new Error(`the test data hold no truth for ${capture}`)
   const [header = '', ...lines] = readTestdata(file).toString('utf8').trimEnd().split('\n')
   const names = header.trimEnd().split(',')

@@ -11,10 +11,13 @@ export interface Random {
 
 /** Unpredictable: for keys, nonces and IVs. */
 export const systemRandom: Random = {
-  fill: bytes => {
-    randomFillSync(bytes)
-  },
+  fill: fillRandom,
   fraction: () => random32() / 2 ** 32,
+}
+
+/** Fills the bytes with what nobody outside can know. */
+export function fillRandom(bytes: Uint8Array): void {
+  randomFillSync(bytes)
 }
 
 /** A whole number from 0 to 2^32 - 1 that nobody outside can know. */

@@ -4,3 +4,94 @@
 export function monotonicSeconds(): number {
   return performance.now() / 1000
 }
+
+/** Where code that waits gets its time from: the system's clock, or a virtual one in simulations and tests. */
+export interface Clock {
+  /** Seconds; only differences mean something. */
+  now(): number
+  /** Runs the work at that time, once; at once where it has passed. Answers what cancels it. */
+  at(time: number, work: () => void): () => void
+}
+
+interface Appointment {
+  readonly time: number
+  readonly order: number
+  readonly work: () => void
+}
+
+/** Time that stands still until it is told to go on: a simulation of an hour takes as long as its work. */
+export class VirtualClock implements Clock {
+  #now: number
+  #order = 0
+  /** A binary heap: the earliest appointment stands first. */
+  readonly #heap: Appointment[] = []
+  readonly #cancelled = new Set<Appointment>()
+
+  constructor(start = 0) {
+    this.#now = start
+  }
+
+  now(): number {
+    return this.#now
+  }
+
+  at(time: number, work: () => void): () => void {
+    const appointment = { time: Math.max(time, this.#now), order: this.#order++, work }
+    this.#heap.push(appointment)
+    this.#rise(this.#heap.length - 1)
+    return () => this.#cancelled.add(appointment)
+  }
+
+  /** Does everything that is due up to `time`, in order, and stands there. */
+  advanceTo(time: number): void {
+    while (this.#heap.length > 0 && this.#heap[0]!.time <= time) this.#next()
+    this.#now = Math.max(this.#now, time)
+  }
+
+  /** Does everything, until nothing is left. `limit` appointments at most: work that makes work forever is a fault. */
+  run(limit = 10_000_000): void {
+    for (let done = 0; this.#heap.length > 0; done++) {
+      if (done >= limit) throw new Error(`the virtual clock has had ${limit} appointments and still has more`)
+      this.#next()
+    }
+  }
+
+  #next(): void {
+    const first = this.#heap[0]!
+    const last = this.#heap.pop()!
+    if (this.#heap.length > 0) {
+      this.#heap[0] = last
+      this.#sink(0)
+    }
+    if (this.#cancelled.delete(first)) return
+    this.#now = Math.max(this.#now, first.time)
+    first.work()
+  }
+
+  #rise(index: number): void {
+    const heap = this.#heap
+    for (let at = index; at > 0; ) {
+      const parent = (at - 1) >> 1
+      if (isBefore(heap[parent]!, heap[at]!)) return
+      ;[heap[parent], heap[at]] = [heap[at]!, heap[parent]!]
+      at = parent
+    }
+  }
+
+  #sink(index: number): void {
+    const heap = this.#heap
+    for (let at = index; ; ) {
+      const left = 2 * at + 1
+      if (left >= heap.length) return
+      const child = left + 1 < heap.length && isBefore(heap[left + 1]!, heap[left]!) ? left + 1 : left
+      if (isBefore(heap[at]!, heap[child]!)) return
+      ;[heap[child], heap[at]] = [heap[at]!, heap[child]!]
+      at = child
+    }
+  }
+}
+
+/** Of two at the same time, the one made first comes first. */
+function isBefore(a: Appointment, b: Appointment): boolean {
+  return a.time < b.time || (a.time === b.time && a.order < b.order)
+}

@@ -9,7 +9,15 @@ import { formatFilter, formatSpec } from './filter.ts'
 import { compareFlows, isClear } from './prove.ts'
 import { type Box, flowAt } from './region.ts'
 import { type RegionDecisions, regionDecisions } from './region-decisions.ts'
-import { comparePoints, DEFAULT_BUDGET, explore, flowOrder, realFlows, type SearchEntry } from './region-search.ts'
+import {
+  comparePoints,
+  DEFAULT_BUDGET,
+  explore,
+  flowOrder,
+  realFlows,
+  type SearchEntry,
+  smallestBetweenHosts,
+} from './region-search.ts'
 
 /** What a host may see of a packet on the wire. A rule that may fall back leaves it clear. */
 export type Appearance = 'secured' | 'blocked' | 'clear'
@@ -148,8 +156,8 @@ class DifferenceSearch {
     if (reasons[0] === reasons[1]) return
     const { layout } = this.#sides.before
     const order = flowOrder(layout)
-    const corners = realFlows(box).map(part => part.first)
-    const corner = corners.toSorted((a, b) => comparePoints(order, a, b))[0]
+    const corners = realFlows(box).map(({ first, last }) => smallestBetweenHosts(first, last))
+    const corner = corners.filter(point => point !== undefined).sort((a, b) => comparePoints(order, a, b))[0]
     // A part in which no packet can be, such as ports of a protocol that has none.
     if (corner === undefined) return
     const smallest = flowAt(layout, corner)

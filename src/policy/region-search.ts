@@ -186,7 +186,29 @@ export function comparePoints(order: readonly number[], a: ArrayLike<number>, b:
   return 0
 }
 
-/** The smallest point of each label that `wanted` accepts. A label that is missing has no point if the end is `complete`. */
+/**
+ * The smallest point of a box whose source is not its destination: what a host sends to itself is on no wire. Undefined
+ * where the box holds nothing else.
+ */
+export function smallestBetweenHosts(first: ArrayLike<number>, last: ArrayLike<number>): Point | undefined {
+  const { words, source, destination } = layoutOfPoint(first.length)
+  const point = Array.from(first)
+  for (let word = 0; word < words; word++) {
+    if (point[source + word] !== point[destination + word]) return point
+  }
+  // The source counts before the destination, so the destination moves if it can; the last word is the smallest step.
+  for (const end of [destination, source]) {
+    for (let d = end + words - 1; d >= end; d--) {
+      if (point[d]! < last[d]!) return point.with(d, point[d]! + 1)
+    }
+  }
+  return undefined
+}
+
+/**
+ * The smallest point between two hosts of each label that `wanted` accepts. A label that is missing has none if the end
+ * is `complete`.
+ */
 export function smallestOfEach(
   regions: readonly Box[],
   entries: readonly SearchEntry[],
@@ -201,8 +223,9 @@ export function smallestOfEach(
   }
   const explorer: Explorer = {
     wants: (label, corner) => wanted(label) && improves(label, corner),
-    found: (label, first) => {
-      points.set(label, Array.from(first))
+    found: (label, first, last) => {
+      const point = smallestBetweenHosts(first, last)
+      if (point !== undefined && improves(label, point)) points.set(label, point)
       return true
     },
   }

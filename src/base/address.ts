@@ -90,6 +90,10 @@ export function sameAddress(a: Address, b: Address): boolean {
   return compareAddresses(a, b) === 0
 }
 
+export function isInside(address: Address, prefix: Prefix): boolean {
+  return address.family === prefix.address.family && sameAddress(maskAddress(address, prefix.length), prefix.address)
+}
+
 export function isMulticast(address: Address): boolean {
   const first = address.words[0]!
   return address.family === 4 ? first >>> 28 === 0xe : first >>> 24 === 0xff

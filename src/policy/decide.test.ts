@@ -42,8 +42,7 @@ function exemptByHand(
   if ((value & 2) === 0) {
     const first = packet.destination.words[0]!
     if (isIpv4 ? first >= 0xe0000000 && first <= 0xefffffff : first >= 0xff000000) return 'multicast'
-    if (packet.linkBroadcast === true || text === '255.255.255.255') return 'broadcast'
-    if (text === '10.0.0.255' && asked.networks.length > 0) return 'broadcast'
+    if (text === '255.255.255.255' || isSubnetBroadcastByHand(asked, packet)) return 'broadcast'
   }
   return undefined
 }
@@ -53,9 +52,17 @@ function neverNegotiates(profile: ProfileName, direction: Direction): boolean {
   return profile === 'windows-vista' || (profile === 'windows-server-2003' && direction === 'in')
 }
 
-function isGroupByHand({ networks }: Policy, { destination, linkBroadcast }: Flow): boolean {
-  if (linkBroadcast === true || (networks.length > 0 && formatAddress(destination) === '10.0.0.255')) return true
-  return /^(22[4-9]|23\d)\.|^255\.255\.255\.255$|^ff..:/.test(formatAddress(destination))
+/** The network that the policies here name, if any, is 10.0.0.0/24. */
+function isSubnetBroadcastByHand({ networks }: Policy, { destination, linkBroadcast }: Flow): boolean {
+  const text = formatAddress(destination)
+  if (!text.includes('.') || text.includes(':')) return false
+  if (networks.length > 0 && text.startsWith('10.0.0.')) return text === '10.0.0.255'
+  return linkBroadcast === true && Number(text.split('.')[3]) % 4 === 3
+}
+
+function isGroupByHand(asked: Policy, packet: Flow): boolean {
+  if (isSubnetBroadcastByHand(asked, packet)) return true
+  return /^(22[4-9]|23\d)\.|^255\.255\.255\.255$|^ff..:/.test(formatAddress(packet.destination))
 }
 
 /** What decided: an exemption's name, a rule and whether it was its mirror, or nothing. */

@@ -1,6 +1,6 @@
 // The heart: what becomes of one packet, and why. Enforcing, auditing, explaining, comparing and proving all ask this
 // table; exemptions are asked before every filter, and the first filter in the order of specificity counts.
-import { isLimitedBroadcast, isMulticast, sameAddress } from '../base/address.ts'
+import { isInside, isLimitedBroadcast, isMulticast, sameAddress } from '../base/address.ts'
 import type { Direction, Flow } from '../base/flow.ts'
 import type { CompiledPolicy, FamilyTable, FilterEntry } from './compile.ts'
 import type { ExemptionName } from './exemptions.ts'
@@ -39,7 +39,7 @@ export function decide(policy: CompiledPolicy, flow: Flow, direction: Direction)
   const table = flow.source.family === 4 ? policy.ipv4 : policy.ipv6
   flowPoint(flow, key)
   for (const { entry, boxes } of table.exemptions) {
-    if (entry.exemption.matchesLinkBroadcast && flow.linkBroadcast === true) return exempt(entry.exemption.name)
+    if (entry.exemption.matchesLinkBroadcast && isSubnetBroadcast(policy, flow)) return exempt(entry.exemption.name)
     for (const box of boxes) {
       if (contains(box, key)) return exempt(entry.exemption.name)
     }
@@ -70,9 +70,20 @@ export function isUnnegotiable(policy: CompiledPolicy, flow: Flow, direction: Di
 }
 
 /** To many hosts at once: multicast, or broadcast as the link or the address tells. */
-export function isGroup(policy: CompiledPolicy, { destination, linkBroadcast }: Flow): boolean {
-  if (linkBroadcast === true || isMulticast(destination) || isLimitedBroadcast(destination)) return true
-  return policy.subnetBroadcasts.some(own => sameAddress(own, destination))
+export function isGroup(policy: CompiledPolicy, flow: Flow): boolean {
+  return isMulticast(flow.destination) || isLimitedBroadcast(flow.destination) || isSubnetBroadcast(policy, flow)
+}
+
+/**
+ * A broadcast address of a network that the policy names; or, where it names none with that address, one that the link
+ * sent to every station and that can be a broadcast address: its last two bits are ones whatever the mask. The link alone
+ * is not believed, else a unicast packet in a broadcast frame would pass every filter.
+ */
+function isSubnetBroadcast(policy: CompiledPolicy, { destination, linkBroadcast }: Flow): boolean {
+  if (destination.family !== 4) return false
+  if (policy.subnetBroadcasts.some(own => sameAddress(own, destination))) return true
+  if (linkBroadcast !== true || (destination.words[0]! & 3) !== 3) return false
+  return !policy.policy.networks.some(network => isInside(destination, network))
 }
 
 function exempt(exemption: ExemptionName): Decision {

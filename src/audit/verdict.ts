@@ -4,7 +4,7 @@
 import { type Address, sameAddress } from '../base/address.ts'
 import { AH, type Direction, ESP, type Flow, RSVP, TCP, UDP } from '../base/flow.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
-import { type Because, type Decision, decide, decideByFilters, isGroup } from '../policy/decide.ts'
+import { type Because, type Decision, decideByFilters, decideKnowing, isGroup } from '../policy/decide.ts'
 import { because } from '../policy/explain.ts'
 import { ESP_IN_UDP, IKE, IS_IP, KEEPALIVE, NOT_IP, type Packet, PLAIN, type UdpContent } from '../wire/packet.ts'
 
@@ -97,7 +97,7 @@ export function judge(
   }
   if (policy === undefined) return { ...is, verdict: 'no-policy', because: 'no policy was given' }
   const direction = directionOf(policy, flow)
-  const decision = decideContent(policy, flow, direction, content)
+  const decision = decideKnowing(policy, flow, direction, content !== PLAIN)
   const verdict = verdictOf(decision, direction)
   return {
     ...is,
@@ -123,18 +123,6 @@ function directionOf(policy: CompiledPolicy, flow: Flow): Direction {
   const isOwn = (address: Address) => me.some(own => sameAddress(own, address))
   if (isOwn(flow.source)) return 'out'
   return isOwn(flow.destination) || isGroup(policy, flow) ? 'in' : 'out'
-}
-
-/**
- * A Windows passes whatever stands on IKE's ports; `strict` means IKE itself. So under `strict` other content on these
- * ports meets the filters.
- */
-function decideContent(policy: CompiledPolicy, flow: Flow, direction: Direction, content: UdpContent): Decision {
-  const decision = decide(policy, flow, direction)
-  const isIkePort = decision.because.kind === 'exemption' && decision.because.exemption === 'ike'
-  if (isIkePort && content === PLAIN && policy.profile.name === 'strict')
-    return decideByFilters(policy, flow, direction)
-  return decision
 }
 
 function withoutExemption(

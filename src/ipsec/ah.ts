@@ -1,8 +1,8 @@
 // AH around and off a packet (RFC 4302): the header with its ICV, over the packet in the form of ah-canonical.ts.
 import type { AhAuthenticator } from '../crypto/packet-protection.ts'
 import { ahIcvFieldBytes } from '../crypto/suites.ts'
-import type { Sequence, Spi } from './association.ts'
 import { makeCanonical } from './ah-canonical.ts'
+import type { Sequence, Spi } from './association.ts'
 import { readWord, writeWord } from './esp.ts'
 
 /** Next header, length, reserved, SPI, sequence number. */

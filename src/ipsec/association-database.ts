@@ -1,9 +1,10 @@
 // The associations of a host: found by SPI for what arrives, by rule and flow for what leaves (RFC 4301 §4.4.2). Several
 // of one rule may receive at the same time, while one is renewed; only the newest that may send does.
-import type { Flow } from '../base/flow.ts'
+
 import { sameAddress } from '../base/address.ts'
-import type { ProtectionOptions } from '../crypto/packet-protection.ts'
+import type { Flow } from '../base/flow.ts'
 import type { PacketCrypto } from '../crypto/packet-crypto.ts'
+import type { ProtectionOptions } from '../crypto/packet-protection.ts'
 import { filterMatches } from '../policy/filter.ts'
 import type { RuleId } from '../policy/model.ts'
 import {

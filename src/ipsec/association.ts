@@ -73,7 +73,12 @@ export type SealingLayer =
 
 export type OpeningLayer =
   | { readonly protocol: 'esp'; readonly spi: Spi; readonly opener: EspOpener; readonly window: ReplayWindow }
-  | { readonly protocol: 'ah'; readonly spi: Spi; readonly authenticator: AhAuthenticator; readonly window: ReplayWindow }
+  | {
+      readonly protocol: 'ah'
+      readonly spi: Spi
+      readonly authenticator: AhAuthenticator
+      readonly window: ReplayWindow
+    }
 
 /** Counts up and never comes back to zero (RFC 4303 §3.3.3): at its end the association ends. */
 export class Sequence {

@@ -159,7 +159,8 @@ export function transportChecksum(bytes: Uint8Array, ip: number, at: number, len
   let sum = protocol + length
   const isIpv4 = bytes[ip]! >> 4 === 4
   const addresses = isIpv4 ? ip + 12 : ip + 8
-  for (let index = addresses; index < addresses + (isIpv4 ? 8 : 32); index += 2) sum += (bytes[index]! << 8) | bytes[index + 1]!
+  for (let index = addresses; index < addresses + (isIpv4 ? 8 : 32); index += 2)
+    sum += (bytes[index]! << 8) | bytes[index + 1]!
   for (let index = 0; index + 1 < length; index += 2) sum += (bytes[at + index]! << 8) | bytes[at + index + 1]!
   if (length % 2 === 1) sum += bytes[at + length - 1]! << 8
   while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000)

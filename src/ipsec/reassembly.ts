@@ -62,7 +62,8 @@ export class Reassembly {
     making.pieces.push({ offset, bytes: payload })
     making.held += payload.length
     this.#held += payload.length
-    if (making.total >= 0 && making.held === making.total && making.header !== undefined) return this.#finish(key, making)
+    if (making.total >= 0 && making.held === making.total && making.header !== undefined)
+      return this.#finish(key, making)
     while (this.#held > MOST_BYTES || this.#making.size > MOST_PACKETS) this.#dropOldest('crowded')
     return undefined
   }

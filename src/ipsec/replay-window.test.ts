@@ -45,30 +45,38 @@ test('the upper half is inferred over the border in both directions (RFC 4303 A2
   assert.equal(new ReplayWindow(64, true).inferHigh(0xfffffff0), -1, 'older than the association')
 })
 
-const steps = fc.array(fc.oneof(fc.integer({ min: -200, max: 40 }), fc.integer({ min: 0, max: 9000 })), { maxLength: 300 })
+const steps = fc.array(fc.oneof(fc.integer({ min: -200, max: 40 }), fc.integer({ min: 0, max: 9000 })), {
+  maxLength: 300,
+})
 
 test('any order of numbers is judged as a set that remembers everything judges it', () => {
   fc.assert(
-    fc.property(fc.constantFrom(64, 128, 416), fc.constantFrom(1, 0xffffff00, 0x1ffffff80, 2 ** 45 - 3), steps, (size, from, moves) => {
-      const window = new ReplayWindow(size, true)
-      const seen = new Set<number>()
-      const take = (number: number) => window.accept(Math.floor(number / 2 ** 32), number % 2 ** 32)
-      let top = from
-      take(from)
-      seen.add(from)
-      for (const move of moves) {
-        const number = top + move
-        if (number < 1) continue
-        const isNew = number > top - size && !seen.has(number)
-        const high = Math.floor(number / 2 ** 32)
-        assert.equal(window.isNew(high, number % 2 ** 32), isNew, `${number} with ${top} on top`)
-        if (number > top - size && number - top < 2 ** 32 - size) assert.equal(window.inferHigh(number % 2 ** 32), high)
-        if (!isNew) continue
-        take(number)
-        seen.add(number)
-        top = Math.max(top, number)
-      }
-    }),
+    fc.property(
+      fc.constantFrom(64, 128, 416),
+      fc.constantFrom(1, 0xffffff00, 0x1ffffff80, 2 ** 45 - 3),
+      steps,
+      (size, from, moves) => {
+        const window = new ReplayWindow(size, true)
+        const seen = new Set<number>()
+        const take = (number: number) => window.accept(Math.floor(number / 2 ** 32), number % 2 ** 32)
+        let top = from
+        take(from)
+        seen.add(from)
+        for (const move of moves) {
+          const number = top + move
+          if (number < 1) continue
+          const isNew = number > top - size && !seen.has(number)
+          const high = Math.floor(number / 2 ** 32)
+          assert.equal(window.isNew(high, number % 2 ** 32), isNew, `${number} with ${top} on top`)
+          if (number > top - size && number - top < 2 ** 32 - size)
+            assert.equal(window.inferHigh(number % 2 ** 32), high)
+          if (!isNew) continue
+          take(number)
+          seen.add(number)
+          top = Math.max(top, number)
+        }
+      },
+    ),
     { numRuns: 300, seed: 4303 },
   )
 })

@@ -47,6 +47,18 @@ export function decide(policy: CompiledPolicy, flow: Flow, direction: Direction)
   return firstFilter(policy, table, flow, direction)
 }
 
+/**
+ * The same where the content is known. A Windows passes whatever stands on IKE's ports; `strict` means IKE itself, so under
+ * `strict` other content on these ports meets the filters.
+ */
+export function decideKnowing(policy: CompiledPolicy, flow: Flow, direction: Direction, isKeying: boolean): Decision {
+  const decision = decide(policy, flow, direction)
+  const { because } = decision
+  if (isKeying || policy.profile.name !== 'strict') return decision
+  const isIkePort = because.kind === 'exemption' && because.exemption === 'ike'
+  return isIkePort ? decideByFilters(policy, flow, direction) : decision
+}
+
 /** The same as if nothing were exempt: what would become of the packet without the exemptions. */
 export function decideByFilters(policy: CompiledPolicy, flow: Flow, direction: Direction): Decision {
   flowPoint(flow, key)

@@ -1,0 +1,144 @@
+// A packet leaves (RFC 4301 §5.1): decided, sealed where the policy says so, cut to the path's size afterwards. What it
+// becomes is a value; nothing is sent here.
+import type { Flow } from '../base/flow.ts'
+import type { CompiledPolicy } from '../policy/compile.ts'
+import { decideKnowing } from '../policy/decide.ts'
+import type { RuleId } from '../policy/model.ts'
+import { decodeIp } from '../wire/decode.ts'
+import { IKE, IS_IP, KEEPALIVE, Packet } from '../wire/packet.ts'
+import type { Association } from './association.ts'
+import type { AssociationDatabase } from './association-database.ts'
+import type { DropReason } from './drop-reasons.ts'
+import { cutToFit, mustNotBeCut } from './fragmentation.ts'
+import { type Age, ageOf } from './lifetime.ts'
+import { PathMtu } from './path-mtu.ts'
+import { Reassembly } from './reassembly.ts'
+import { innerMtu, sealPacket, type Workbench } from './seal.ts'
+
+export type OutboundOutcome =
+  /** Packets for the wire, in order. `association` sealed them; without, they go in clear. */
+  | { readonly kind: 'pass'; readonly packets: readonly Uint8Array[]; readonly association?: Association }
+  | {
+      readonly kind: 'drop'
+      readonly reason: DropReason
+      readonly flow?: Flow /** What the sender may send instead. */
+      readonly mtu?: number
+    }
+  | { readonly kind: 'needs-keys'; readonly rule: RuleId; readonly flow: Flow; readonly packet: Uint8Array }
+  /** A fragment was taken; the packet is not whole yet. */
+  | { readonly kind: 'incomplete' }
+
+const INCOMPLETE: OutboundOutcome = { kind: 'incomplete' }
+
+export interface OutboundOptions {
+  readonly database: AssociationDatabase
+  readonly bench: Workbench
+  readonly linkMtu: number
+  /** Told when an association reaches a limit. */
+  readonly ageing: (association: Association, age: Exclude<Age, 'fresh'>) => void
+}
+
+export class Outbound {
+  policy: CompiledPolicy
+  readonly mtu: PathMtu
+  readonly reassembly = new Reassembly()
+  /** Rules whose flows may go in clear for now, because no association could be agreed on and the rule falls back. */
+  readonly fallenBack = new Set<RuleId>()
+  readonly #options: OutboundOptions
+  readonly #packet = new Packet()
+  #identification = 0
+
+  constructor(policy: CompiledPolicy, options: OutboundOptions) {
+    this.policy = policy
+    this.#options = options
+    this.mtu = new PathMtu(options.linkMtu)
+  }
+
+  /** `now` in seconds of one clock. */
+  process(given: Uint8Array, now: number): OutboundOutcome {
+    const whole = this.#whole(given, now)
+    if (whole === undefined) return INCOMPLETE
+    const packet = this.#packet
+    if (packet.kind !== IS_IP) return { kind: 'drop', reason: 'malformed' }
+    const flow = packet.flow()
+    // Our own keying must go out whatever the filters say: without it nothing could ever be agreed on.
+    if (packet.content === IKE || packet.content === KEEPALIVE) return this.#clear(whole, flow, now)
+    const decision = decideKnowing(this.policy, flow, 'out', false)
+    if (decision.action === 'permit') return this.#clear(whole, flow, now)
+    if (decision.action === 'block') return { kind: 'drop', reason: 'blocked', flow }
+    const { rule } = decision.entry!
+    const association = this.#options.database.forSending(rule.name, flow)
+    if (association === undefined) {
+      if (rule.fallBackToClear && this.fallenBack.has(rule.name)) return this.#clear(whole, flow, now)
+      return { kind: 'needs-keys', rule: rule.name, flow, packet: whole }
+    }
+    return this.#seal(association, whole, flow, now)
+  }
+
+  /** Fragments are put together first: transport mode seals whole packets only, and filters ask for ports. */
+  #whole(given: Uint8Array, now: number): Uint8Array | undefined {
+    decodeIp(this.#packet, given, 0, given.length)
+    if (this.#packet.kind !== IS_IP || !isFragment(this.#packet)) return given
+    const whole = this.reassembly.add(this.#packet, given, now)
+    if (whole !== undefined) decodeIp(this.#packet, whole, 0, whole.length)
+    return whole
+  }
+
+  #clear(whole: Uint8Array, flow: Flow, now: number): OutboundOutcome {
+    const mtu = this.mtu.to(flow.destination, now)
+    const packets = cutToFit(whole, mtu, this.#nextIdentification())
+    return packets === undefined ? { kind: 'drop', reason: 'too-big', flow, mtu } : { kind: 'pass', packets }
+  }
+
+  #seal(association: Association, whole: Uint8Array, flow: Flow, now: number): OutboundOutcome {
+    const { outbound } = association.pair
+    const age = this.#age(association, now)
+    if (age === 'hard') return { kind: 'drop', reason: 'expired', flow }
+    const mtu = this.mtu.to(outbound.destination, now)
+    const room = innerMtu(association, mtu, flow.source.family)
+    // A sender that forbids cutting learns how much fits inside (RFC 4301 §8.1). IPv6 senders cut only by themselves,
+    // but a host seals its own packets, and those of up to 1,280 octets have to pass.
+    const isTooBig =
+      whole.length > room &&
+      (mustNotBeCut(whole) || (flow.source.family === 6 && whole.length > 1280 && outbound.mode === 'tunnel'))
+    if (isTooBig)
+      return { kind: 'drop', reason: 'too-big', flow, mtu: Math.max(room, flow.source.family === 6 ? 1280 : 68) }
+    const sealed = sealPacket(this.#options.bench, association, whole)
+    if ('drop' in sealed) {
+      if (sealed.drop === 'exhausted') this.#tell(association, 'hard')
+      return { kind: 'drop', reason: sealed.drop, flow }
+    }
+    const packets = cutToFit(sealed.packet, mtu, this.#nextIdentification())
+    return packets === undefined
+      ? { kind: 'drop', reason: 'too-big', flow, mtu }
+      : { kind: 'pass', packets, association }
+  }
+
+  #age(association: Association, now: number): Age {
+    const { lifetime } = association.pair.outbound
+    const { packets, bytes } = association.counters.outbound
+    const isNearEnd = association.sealing.some(({ sequence }) => sequence.used >= NEARLY_USED)
+    const age = ageOf(lifetime, { born: association.born, packets, bytes }, now)
+    const counted = age === 'fresh' && isNearEnd ? 'soft' : age
+    if (counted !== 'fresh') this.#tell(association, counted)
+    return counted
+  }
+
+  #tell(association: Association, age: Exclude<Age, 'fresh'>): void {
+    if (association.toldAge === age || association.toldAge === 'hard') return
+    association.toldAge = age
+    this.#options.ageing(association, age)
+  }
+
+  #nextIdentification(): number {
+    this.#identification = (this.#identification + 1) >>> 0
+    return this.#identification
+  }
+}
+
+/** Share of the sequence numbers after which a new association is due. */
+const NEARLY_USED = 0.9
+
+export function isFragment(packet: Packet): boolean {
+  return packet.fragmentOffset !== 0 || packet.moreFragments
+}

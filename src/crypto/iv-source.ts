@@ -1,7 +1,7 @@
 // Where IVs come from. Counter modes need one that never comes twice under a key, and get a counter (RFC 4106 §3.1, RFC
 // 3686 §3.1); CBC needs one that nobody can foretell, and gets fresh randomness, never the last block of the packet
 // before (RFC 3602 §3; the attack is Rogaway's of 1995, later known from TLS as BEAST).
-import { fillRandom } from '../base/random.ts'
+import { type Random, systemRandom } from '../base/random.ts'
 
 export interface IvSource {
   /** Writes the next IV of `length` octets. */
@@ -41,14 +41,14 @@ export function counterIvs(lane = 0, first = 0n): IvSource {
 
 const POOL = 4096
 
-/** Random octets, fetched for many packets at once. `fill` is replaced where runs must be repeatable. */
-export function randomIvs(fill: (bytes: Uint8Array) => void = fillRandom): IvSource {
+/** Random octets, fetched for many packets at once. Another `random` where runs must be repeatable. */
+export function randomIvs(random: Random = systemRandom): IvSource {
   const pool = new Uint8Array(POOL)
   let used = POOL
   return {
     next(bytes, at, length) {
       if (used + length > POOL) {
-        fill(pool)
+        random.fill(pool)
         used = 0
       }
       for (let i = 0; i < length; i++) bytes[at + i] = pool[used++]!

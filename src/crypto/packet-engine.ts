@@ -58,7 +58,7 @@ export interface AeadOpener {
 
 export interface BlockCipher {
   /** CBC: the IV of one block at `iv` of `side`, `length` in whole blocks. CTR: the first counter block there. */
-  apply(side: Memory, iv: number, memory: Memory, from: number, to: number, length: number, into?: Memory): void
+  apply(side: Memory, iv: number, memory: Memory, from: number, into: Memory, to: number, length: number): void
   close(): void
 }
 

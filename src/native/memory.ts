@@ -2,12 +2,10 @@
 // one; an address plus an offset is passed to C as a plain number, which costs less than a Uint8Array does.
 import { foreign } from './foreign.ts'
 
-const PAGE = 65_536
-
-/** Node has it; the type library for it comes only with a browser's. */
-declare const WebAssembly: {
-  readonly Memory: new (pages: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer }
-}
+/** Lines of the processor's cache; what key schedules want to start at. */
+const ALIGNMENT = 64
+/** Of a pool's chunks. */
+const CHUNK = 256 * 1024
 
 /** Octets and where C finds them. The address holds as long as this object is reachable. */
 export class Memory {
@@ -15,7 +13,10 @@ export class Memory {
   /** Of `bytes[0]`, for C; 0 where this machine cannot call C. */
   readonly address: number
 
-  /** Over an ordinary array as it stands; what it lies in must not be transferred to another thread meanwhile. */
+  /**
+   * Over an array as it stands, WebAssembly's memory that never grows included. What lies behind it must not be
+   * transferred to another thread meanwhile.
+   */
   constructor(bytes: Uint8Array) {
     // V8 may keep a small array inside its moving heap until somebody asks for the buffer behind it.
     void bytes.buffer
@@ -24,10 +25,12 @@ export class Memory {
   }
 }
 
-/** Fresh zeroed memory, page by page from the system, never grown and so never moved. `size` in octets, rounded up. */
+/** Fresh zeroed memory that starts at a multiple of 64. `size` in octets. */
 export function allocateMemory(size: number): Memory {
-  const pages = Math.max(1, Math.ceil(size / PAGE))
-  return new Memory(new Uint8Array(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer))
+  const room = new Uint8Array(size + ALIGNMENT)
+  const past = new Memory(room).address % ALIGNMENT
+  const start = past === 0 ? 0 : ALIGNMENT - past
+  return new Memory(room.subarray(start, start + size))
 }
 
 /** A place of a pool: `offset` into `memory`. */
@@ -47,8 +50,8 @@ export class CellPool {
 
   take(): Cell {
     if (this.#free.length === 0) {
-      const memory = allocateMemory(PAGE)
-      for (let offset = PAGE - this.size; offset >= 0; offset -= this.size) this.#free.push({ memory, offset })
+      const memory = allocateMemory(CHUNK)
+      for (let offset = CHUNK - this.size; offset >= 0; offset -= this.size) this.#free.push({ memory, offset })
     }
     return this.#free.pop()!
   }

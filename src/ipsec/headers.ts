@@ -24,7 +24,7 @@ export function transportPoint(bytes: Uint8Array, at: number, length: number): S
     return start >= IPV4_HEADER && start <= length ? { start, place: 9 } : undefined
   }
   // A payload length of zero is a jumbogram's (RFC 2675); ESP's own lengths do not reach that far.
-  if (length <= IPV6_HEADER || (bytes[at + 4] === 0 && bytes[at + 5] === 0)) return undefined
+  if (length < IPV6_HEADER || (length > IPV6_HEADER && bytes[at + 4] === 0 && bytes[at + 5] === 0)) return undefined
   let found: SealPoint = { start: IPV6_HEADER, place: 6 }
   let next = bytes[at + 6]!
   let place = 6

@@ -3,7 +3,7 @@
 // has 64 bits.
 import type { CellPool } from '../native/memory.ts'
 import { counterIvs } from './iv-source.ts'
-import { copyOctets, writeWord } from './octets.ts'
+import { checkPlace, copyOctets, writeWord } from './octets.ts'
 import type { PacketEngine } from './packet-engine.ts'
 import type { EspOpener, EspSealer, ProtectionOptions } from './packet-protection.ts'
 import { type EspSuite, espHeaderBytes } from './suites.ts'
@@ -30,12 +30,14 @@ export function combinedSealer(
   const header = espHeaderBytes(suite)
   const aad = offset + AAD
   const aadBytes = options.extendedSequence ? 12 : 8
+  const overhead = header + suite.cipher.icvBytes
   const ivs = options.ivs ?? counterIvs()
   return {
     suite,
     engines: [engine.name],
     seal(memory, at, from, length, sequenceHigh) {
       const { bytes } = memory
+      checkPlace(bytes, at, overhead + length, from, length)
       ivs.next(bytes, at + 8, ivBytes)
       copyOctets(bytes, at + 8, own, offset + saltBytes, ivBytes)
       writeAad(own, aad, bytes, at, aadBytes, sequenceHigh)
@@ -72,6 +74,7 @@ export function combinedOpener(
       const content = length - header - icvBytes
       if (content < LEAST_CONTENT) return false
       const { bytes } = memory
+      checkPlace(bytes, at, length, to, content)
       copyOctets(bytes, at + 8, own, offset + saltBytes, ivBytes)
       writeAad(own, aad, bytes, at, aadBytes, sequenceHigh)
       const from = at + header

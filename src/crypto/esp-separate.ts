@@ -4,7 +4,7 @@
 import type { CellPool } from '../native/memory.ts'
 import { LEAST_CONTENT } from './esp-combined.ts'
 import { counterIvs, type IvSource, randomIvs } from './iv-source.ts'
-import { copyOctets, isEqual, writeWord } from './octets.ts'
+import { checkPlace, copyOctets, isEqual, writeWord } from './octets.ts'
 import type { EngineName, Mac, Memory, PacketEngine } from './packet-engine.ts'
 import type { EspOpener, EspSealer, ProtectionOptions } from './packet-protection.ts'
 import { type EspSuite, espHeaderBytes } from './suites.ts'
@@ -30,12 +30,14 @@ export function separateSealer(suite: EspSuite, parts: SeparateParts, options: P
   const keyed = new Separate(suite, parts, 'encipher', options.extendedSequence)
   const ivs = options.ivs ?? ivsFor(suite)
   const { ivBytes } = suite.cipher
+  const { icvBytes } = suite.integrity!
   const header = espHeaderBytes(suite)
   return {
     suite,
     engines: keyed.engines,
     seal(memory, at, from, length, sequenceHigh) {
       if (length % suite.cipher.blockBytes !== 0) throw new RangeError(`${length} octets are not in whole blocks`)
+      checkPlace(memory.bytes, at, header + length + icvBytes, from, length)
       if (ivBytes > 0) ivs.next(memory.bytes, at + 8, ivBytes)
       keyed.transform(memory, at, from, at + header, length)
       keyed.sign(memory, at, header + length, sequenceHigh)
@@ -55,6 +57,7 @@ export function separateOpener(suite: EspSuite, parts: SeparateParts, options: P
     open(memory, at, length, to, sequenceHigh) {
       const content = length - header - icvBytes
       if (content < LEAST_CONTENT || content % blockBytes !== 0) return false
+      checkPlace(memory.bytes, at, length, to, content)
       if (!keyed.verify(memory, at, header + content, sequenceHigh)) return false
       keyed.transform(memory, at, at + header, to, content)
       return true

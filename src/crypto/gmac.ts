@@ -3,7 +3,7 @@
 import type { Memory } from '../native/memory.ts'
 import { LEAST_CONTENT } from './esp-combined.ts'
 import { counterIvs } from './iv-source.ts'
-import { copyOctets, writeWord } from './octets.ts'
+import { checkPlace, copyOctets, writeWord } from './octets.ts'
 import type { PacketEngine } from './packet-engine.ts'
 import type { EspOpener, EspSealer, ProtectionOptions } from './packet-protection.ts'
 import { type EspSuite, espHeaderBytes } from './suites.ts'
@@ -44,6 +44,7 @@ export function gmacSealer(
     engines: [engine.name],
     seal(memory, at, from, length, sequenceHigh) {
       const to = at + header
+      checkPlace(memory.bytes, at, header + length + suite.cipher.icvBytes, from, length)
       ivs.next(memory.bytes, at + 8, 8)
       if (from !== to) memory.bytes.copyWithin(to, from, from + length)
       copyOctets(salt, 0, work.bytes, 0, GMAC_SALT_BYTES)
@@ -75,6 +76,7 @@ export function gmacOpener(
       const content = length - header - icvBytes
       if (content < LEAST_CONTENT) return false
       const from = at + header
+      checkPlace(memory.bytes, at, length, to, content)
       copyOctets(salt, 0, work.bytes, 0, GMAC_SALT_BYTES)
       const covered = gather(work, memory, at, header + content, options.extendedSequence, sequenceHigh)
       if (!key.open(work, 0, GMAC_TEXT, covered, memory, from, from, 0, from + content)) return false

@@ -23,3 +23,21 @@ export function copyOctets(from: Uint8Array, at: number, to: Uint8Array, toAt: n
   if (length > FEW) Buffer.prototype.copy.call(from, to, toAt, at, at + length)
   else for (let i = 0; i < length; i++) to[toAt + i] = from[at + i]!
 }
+
+/**
+ * Throws where a packet or its content does not lie in the memory: an offset that is wrong by mistake must not reach C,
+ * which would read or write what lies there instead.
+ */
+export function checkPlace(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  content: number,
+  contentLength: number,
+): void {
+  const isInside = at >= 0 && length >= 0 && at + length <= bytes.length
+  if (isInside && content >= 0 && contentLength >= 0 && content + contentLength <= bytes.length) return
+  throw new RangeError(
+    `${length} octets at ${at} or ${contentLength} at ${content} are outside a memory of ${bytes.length}`,
+  )
+}

@@ -71,9 +71,8 @@ export interface AuditFramesOptions {
 
 /** Audits a capture in memory twice, as `audit --packets` does. */
 export function auditCapture(capture: Bytes, options: AuditFramesOptions = {}): Audited {
-  const compiled = options.policy === undefined ? undefined : compiledFor(options.policy, options.me)
   const settings: AuditOptions = {
-    ...(compiled === undefined ? {} : { policy: compiled }),
+    ...(options.policy === undefined ? {} : { policy: compiledFor(options.policy, options.me) }),
     capturePoint: options.capturePoint ?? 'auto',
     seed: 7,
   }
@@ -102,8 +101,13 @@ export function auditFrames(
   return auditCapture(pcap(whole, options.linkType), options)
 }
 
+const compiled = new WeakMap<Policy, CompiledPolicy>()
+
 export function compiledFor(written: Policy, me?: readonly string[]): CompiledPolicy {
-  return compile(written, me === undefined ? {} : { me: me.map(text => parseAddress(text)!) })
+  if (me !== undefined) return compile(written, { me: me.map(text => parseAddress(text)!) })
+  const known = compiled.get(written) ?? compile(written)
+  compiled.set(written, known)
+  return known
 }
 
 function parse(capture: Bytes, auditor: Auditor): CaptureParser {

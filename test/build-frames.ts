@@ -14,7 +14,12 @@ export function hex(digits: string): Bytes {
 }
 
 export function join(...parts: readonly Bytes[]): Bytes {
-  return Uint8Array.from(Buffer.concat(parts))
+  return joinAll(parts)
+}
+
+/** For lists longer than a call can have arguments. */
+function joinAll(parts: readonly Bytes[]): Bytes {
+  return new Uint8Array(Buffer.concat(parts))
 }
 
 export function octets(count: number, value = 0): Bytes {
@@ -188,7 +193,7 @@ export function pcap(frames: readonly Frame[], linkType: number = ETHERNET): Byt
     record.writeUInt32LE(originalLength ?? bytes.length, 12)
     return [record, bytes]
   })
-  return join(header, ...records)
+  return joinAll([header, ...records])
 }
 
 /** A pcapng file with one interface for each link type. */
@@ -212,7 +217,7 @@ export function pcapng(frames: readonly Frame[], linkTypes: readonly number[] = 
     body.writeUInt32LE(frame.originalLength ?? frame.bytes.length, 16)
     return block(6, join(body, frame.bytes))
   })
-  return join(block(0x0a0d0d0a, section), ...interfaces, ...packets)
+  return joinAll([block(0x0a0d0d0a, section), ...interfaces, ...packets])
 }
 
 function block(type: number, body: Bytes): Bytes {

@@ -1,7 +1,6 @@
 // The auditor: every frame of a capture gets a verdict. A frame costs one decoding and one look-up of its conversation;
 // the policy is asked once for each conversation. Pure: bytes in, sums out; open-capture.ts brings the bytes.
-import { type Address, formatAddress } from '../base/address.ts'
-import { type Flow, TCP } from '../base/flow.ts'
+import { TCP } from '../base/flow.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { decodeFrame } from '../wire/decode.ts'
 import type { FrameSink } from '../wire/frame-sink.ts'
@@ -9,15 +8,20 @@ import { IS_IP, Packet, PLAIN } from '../wire/packet.ts'
 import { type CapturePointOption, OpenedCopies } from './capture-point.ts'
 import { Conversations } from './conversations.ts'
 import { FirstFragments } from './first-fragments.ts'
+import { HostDirections } from './host-directions.ts'
+import { Judgements, judgementOfOther } from './judgements.ts'
 import { Ledger } from './ledger.ts'
 import type { ClearPacket } from './sealed-packets.ts'
-import { classOf, type Judgement, judge, judgementKey, type TrafficClass, type Verdict } from './verdict.ts'
+import type { Judgement, TrafficClass, Verdict } from './verdict.ts'
 
 export interface AuditOptions {
   readonly policy?: CompiledPolicy
   readonly capturePoint?: CapturePointOption
   /** See Conversations; left out only in tests. */
   readonly seed?: number
+  /** Conversations of one family that are kept apart at a time, and sums that are; tests make them few. */
+  readonly mostConversations?: number
+  readonly mostEntries?: number
 }
 
 /** What is told of one frame. `packet` holds it only during the call. */
@@ -36,11 +40,6 @@ export interface FrameVerdict {
 
 /** Octets of a UDP header (RFC 768). */
 const UDP_HEADER = 8
-/** Directions between hosts whose sealed packets are compared with clear ones; a scan has more, and none of them matter. */
-const MOST_DIRECTIONS = 1 << 16
-
-const LATER_FRAGMENT =
-  'a later fragment whose first one does not stand before it in the capture, judged without ports: '
 
 export class Auditor implements FrameSink {
   frames = 0
@@ -48,26 +47,29 @@ export class Auditor implements FrameSink {
   first = { seconds: Number.POSITIVE_INFINITY, nanoseconds: 0 }
   last = { seconds: Number.NEGATIVE_INFINITY, nanoseconds: 0 }
   readonly copies: OpenedCopies
-  readonly sums = new Ledger()
+  readonly sums: Ledger
   /** Called for each frame where somebody wants every packet told. */
   onFrame: ((verdict: FrameVerdict) => void) | undefined
-  readonly #policy: CompiledPolicy | undefined
   readonly #packet = new Packet()
   readonly #ipv4: Conversations
   readonly #ipv6: Conversations
   readonly #fragments4 = new FirstFragments()
   readonly #fragments6 = new FirstFragments()
-  readonly #judgements: Judgement[] = []
-  readonly #judgementNumbers = new Map<string, number>()
-  readonly #directions = new Map<string, number>()
+  readonly #judgements: Judgements
+  readonly #directions: HostDirections
+  /** Packets that are not IP, by what is wrong with them. */
   readonly #other = new Map<string, number>()
   readonly #clear: ClearPacket = { length: 0, head: 0, mark: 0, time: 0 }
 
   constructor(options: AuditOptions = {}) {
-    this.#policy = options.policy
     this.copies = new OpenedCopies(options.capturePoint ?? 'auto')
-    this.#ipv4 = new Conversations(4, options.seed ?? 0)
-    this.#ipv6 = new Conversations(6, options.seed ?? 0)
+    const { seed = 0, mostConversations: most } = options
+    const bounds = most === undefined ? { seed } : { seed, most }
+    this.#ipv4 = new Conversations(4, bounds)
+    this.#ipv6 = new Conversations(6, bounds)
+    this.#judgements = new Judgements(options.policy)
+    this.#directions = new HostDirections(seed)
+    this.sums = new Ledger(this.#judgements, seed, options.mostEntries)
   }
 
   frame(
@@ -121,7 +123,7 @@ export class Auditor implements FrameSink {
     }
     table.packets[row]!++
     table.bytes[row]! += length
-    const judgement = this.#judgements[table.judgement[row]!]!
+    const judgement = this.#judgements.at(table.judgement[row]!)
     const direction = table.direction[row]!
     const isPaired = direction >= 0 && this.#pair(direction, judgement, bytes, seconds + nanoseconds / 1e9)
     if (isPaired) {
@@ -146,38 +148,19 @@ export class Auditor implements FrameSink {
 
   #startRow(table: Conversations, row: number, seconds: number, nanoseconds: number, number: number): void {
     const packet = this.#packet
-    const flow = packet.flow()
-    const judged = judge(this.#policy, flow, classOf(packet), packet.content)
-    const isOrphan = packet.isLaterFragment && judged.reason !== undefined
-    table.judgement[row] = this.#numberOf(isOrphan ? { ...judged, because: LATER_FRAGMENT + judged.because } : judged)
-    table.direction[row] = this.#directionOf(flow, judged)
+    const judgement = this.#judgements.of(packet, packet.flow())
+    table.judgement[row] = judgement
+    table.direction[row] = this.#directionOf(this.#judgements.at(judgement))
     table.firstFrame[row] = number
     table.firstSeconds[row] = seconds
     table.firstNanoseconds[row] = nanoseconds
   }
 
-  /** Judgements that say the same are kept once: there are few, however many conversations there are. */
-  #numberOf(judgement: Judgement): number {
-    const key = judgementKey(judgement)
-    let number = this.#judgementNumbers.get(key)
-    if (number === undefined) {
-      number = this.#judgements.push(judgement) - 1
-      this.#judgementNumbers.set(key, number)
-    }
-    return number
-  }
-
   /** -1 where no copies are looked for: what might be one counts as leaked then. */
-  #directionOf(flow: Flow, judgement: Judgement): number {
+  #directionOf(judgement: Judgement): number {
     const mayBegin = judgement.class === 'esp' || judgement.verdict === 'leaked'
-    if (!mayBegin && this.#directions.size === 0) return -1
-    const name = directionName(flow.source, flow.destination)
-    const known = this.#directions.get(name)
-    if (known !== undefined || !mayBegin || this.#directions.size >= MOST_DIRECTIONS) return known ?? -1
-    const there = this.copies.addDirections()
-    this.#directions.set(directionName(flow.destination, flow.source), there + 1)
-    this.#directions.set(name, there)
-    return there
+    if (!mayBegin) return this.#directions.find(this.#packet)
+    return this.#directions.findOrAdd(this.#packet, () => this.copies.addDirections())
   }
 
   /** Notes a sealed packet, or asks whether a clear one is the opened copy of one. */
@@ -206,17 +189,15 @@ export class Auditor implements FrameSink {
   }
 
   #tellOther(packet: Packet, length: number, seconds: number, nanoseconds: number, number: number): void {
-    const key = packet.problem
-    let index = this.#other.get(key)
+    let index = this.#other.get(packet.problem)
     if (index === undefined) {
-      const judged = judge(undefined, NOWHERE, classOf(packet), PLAIN)
-      const judgement = key === '' ? judged : { ...judged, because: key }
-      index = this.sums.add(judgement, undefined, { frame: number, seconds, nanoseconds }, -1)
-      this.#other.set(key, index)
+      const judgement = this.#judgements.keep(judgementOfOther(packet))
+      index = this.sums.addFrames(judgement, { frame: number, seconds, nanoseconds })
+      this.#other.set(packet.problem, index)
     }
     this.sums.count(index, 1, length)
     if (this.onFrame === undefined) return
-    const { class: trafficClass, verdict, because } = this.sums.judgementOf(index)
+    const { class: trafficClass, verdict, because } = this.sums.entries[index]!.judgement
     const is = { class: trafficClass, verdict, because }
     this.onFrame({ frame: number, packet, ...is, firstFragment: 0, isPaired: false, direction: -1 })
   }
@@ -228,33 +209,12 @@ export class Auditor implements FrameSink {
 
   #fold(): void {
     for (const table of [this.#ipv4, this.#ipv6]) {
-      for (let row = 0; row < table.size; row++) {
-        const flow = table.flowOf(row)
-        const first = {
-          frame: table.firstFrame[row]!,
-          seconds: table.firstSeconds[row]!,
-          nanoseconds: table.firstNanoseconds[row]!,
-        }
-        const judgement = this.#judgements[table.judgement[row]!]!
-        const copies = table.copies[row]!
-        const copyBytes = table.copyBytes[row]!
-        const others = table.packets[row]! - copies
-        if (others > 0) {
-          this.sums.count(this.sums.add(judgement, flow, first, -1), others, table.bytes[row]! - copyBytes)
-        }
-        if (copies > 0) this.sums.count(this.sums.add(judgement, flow, first, table.direction[row]!), copies, copyBytes)
-      }
+      for (let row = 0; row < table.size; row++) this.sums.addConversation(table, row)
       table.clear()
     }
     this.#fragments4.clear()
     this.#fragments6.clear()
   }
-}
-
-const NOWHERE: Flow = { source: { family: 4, words: [0] }, destination: { family: 4, words: [0] }, protocol: 0 }
-
-function directionName(from: Address, to: Address): string {
-  return `${formatAddress(from)}>${formatAddress(to)}`
 }
 
 /** IPv6 packets of one conversation share it, and sealing in transport mode leaves it (RFC 6437 §2). */

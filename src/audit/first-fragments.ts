@@ -8,14 +8,16 @@ const PLACES = 1 << 16
 const WAIT = 60
 
 export class FirstFragments {
-  readonly #identification = new Int32Array(PLACES)
-  readonly #protocol = new Int16Array(PLACES)
+  // Most captures have no fragments, so the places are made with the first one.
+  #identification = new Int32Array()
+  #protocol = new Int16Array()
   /** Row of the conversation, plus one; zero is an empty place. */
-  readonly #row = new Int32Array(PLACES)
-  readonly #frame = new Float64Array(PLACES)
-  readonly #seconds = new Float64Array(PLACES)
+  #row = new Int32Array()
+  #frame = new Float64Array()
+  #seconds = new Float64Array()
 
   remember(packet: Packet, row: number, frame: number, seconds: number): void {
+    if (this.#row.length === 0) this.#makePlaces()
     const place = placeOf(packet)
     this.#identification[place] = packet.identification
     this.#protocol[place] = kindOf(packet)
@@ -26,6 +28,7 @@ export class FirstFragments {
 
   /** The row of the conversation whose first fragment was seen, or -1. */
   find(packet: Packet, conversations: Conversations, seconds: number): number {
+    if (this.#row.length === 0) return -1
     const place = placeOf(packet)
     const row = this.#row[place]! - 1
     if (row < 0 || this.#identification[place] !== packet.identification) return -1
@@ -37,6 +40,14 @@ export class FirstFragments {
   /** Frame number of the first fragment that `find` has just found. */
   frameOf(packet: Packet): number {
     return this.#frame[placeOf(packet)]!
+  }
+
+  #makePlaces(): void {
+    this.#identification = new Int32Array(PLACES)
+    this.#protocol = new Int16Array(PLACES)
+    this.#row = new Int32Array(PLACES)
+    this.#frame = new Float64Array(PLACES)
+    this.#seconds = new Float64Array(PLACES)
   }
 
   clear(): void {

@@ -74,43 +74,57 @@ export function judgementKey(judgement: Judgement): string {
   return `${trafficClass} ${verdict} ${isTunnel === true} ${because}; ${without}`
 }
 
-/** The verdict for a flow of one class. `content` is what its UDP datagrams are told to be. */
-export function judge(
+/** What the policy says of a packet, as long as it is neither sealed nor keying. */
+export interface Considered {
+  readonly direction: Direction
+  readonly decision: Decision
+  /** What the filters alone would say of an exempt packet. */
+  readonly otherwise?: Decision
+}
+
+export function consider(
   policy: CompiledPolicy | undefined,
   flow: Flow,
   trafficClass: TrafficClass,
   content: UdpContent,
-): Judgement {
-  const is = { class: trafficClass }
-  switch (trafficClass) {
-    case 'not-ip':
-      return { ...is, verdict: 'not-ip', because: 'it is not IP, so no IPsec policy speaks of it' }
-    case 'malformed':
-      return { ...is, verdict: 'malformed', because: 'its headers cannot be read' }
-    case 'ike':
-      return { ...is, verdict: 'keying', because: keyingSentence(content) }
-    case 'esp':
-      return { ...is, verdict: 'protected', because: 'it is sealed with ESP' }
-    case 'ah':
-      return { ...is, verdict: 'protected', because: 'it is authenticated with AH; AH does not hide the content' }
-    default:
-  }
-  if (policy === undefined) return { ...is, verdict: 'no-policy', because: 'no policy was given' }
+): Considered | undefined {
+  if (policy === undefined || fixed[trafficClass] !== undefined) return undefined
   const direction = directionOf(policy, flow)
   const decision = decideKnowing(policy, flow, direction, content !== PLAIN)
-  const verdict = verdictOf(decision, direction)
-  return {
-    ...is,
-    verdict,
-    because: because(decision, policy) + aside(decision, verdict, content),
-    reason: decision.because,
-    ...(decision.because.kind === 'exemption' ? { otherwise: withoutExemption(policy, flow, direction) } : {}),
-    ...(decision.entry?.rule.mode === 'tunnel' ? { isTunnel: true } : {}),
-  }
+  if (decision.because.kind !== 'exemption') return { direction, decision }
+  return { direction, decision, otherwise: decideByFilters(policy, flow, direction) }
 }
 
-function keyingSentence(content: UdpContent): string {
-  return content === KEEPALIVE ? 'it is a NAT keepalive of IKE' : 'it is IKE, which agrees on the keys'
+/** Classes that have one verdict, whatever a policy says. */
+const fixed: Readonly<Partial<Record<TrafficClass, readonly [Verdict, string]>>> = {
+  'not-ip': ['not-ip', 'it is not IP, so no IPsec policy speaks of it'],
+  malformed: ['malformed', 'its headers cannot be read'],
+  ike: ['keying', 'it is IKE, which agrees on the keys'],
+  esp: ['protected', 'it is sealed with ESP'],
+  ah: ['protected', 'it is authenticated with AH; AH does not hide the content'],
+}
+
+/** `content` is what the packet's UDP datagram is told to be. */
+export function judgementOf(
+  policy: CompiledPolicy | undefined,
+  considered: Considered | undefined,
+  trafficClass: TrafficClass,
+  content: UdpContent,
+): Judgement {
+  const is = { class: trafficClass }
+  if (content === KEEPALIVE) return { ...is, verdict: 'keying', because: 'it is a NAT keepalive of IKE' }
+  const [verdict, sentence] = fixed[trafficClass] ?? (['no-policy', 'no policy was given'] as const)
+  if (policy === undefined || considered === undefined) return { ...is, verdict, because: sentence }
+  const { decision, otherwise, direction } = considered
+  const decided = verdictOf(decision, direction)
+  return {
+    ...is,
+    verdict: decided,
+    because: because(decision, policy) + aside(decision, decided, content),
+    reason: decision.because,
+    ...(otherwise === undefined ? {} : { otherwise: withoutExemption(otherwise, direction) }),
+    ...(decision.entry?.rule.mode === 'tunnel' ? { isTunnel: true } : {}),
+  }
 }
 
 /**
@@ -125,12 +139,7 @@ function directionOf(policy: CompiledPolicy, flow: Flow): Direction {
   return isOwn(flow.destination) || isGroup(policy, flow) ? 'in' : 'out'
 }
 
-function withoutExemption(
-  policy: CompiledPolicy,
-  flow: Flow,
-  direction: Direction,
-): NonNullable<Judgement['otherwise']> {
-  const decision = decideByFilters(policy, flow, direction)
+function withoutExemption(decision: Decision, direction: Direction): NonNullable<Judgement['otherwise']> {
   const verdict = verdictOf(decision, direction)
   return decision.because.kind === 'filter' ? { verdict, rule: decision.because.rule } : { verdict }
 }

@@ -64,5 +64,5 @@ export async function auditFiles(
 }
 
 function withoutSecrets(policy: Policy): Policy {
-  return { ...policy, rules: policy.rules.map(rule => ({ ...rule, authentication: [] })) }
+  return { ...policy, keys: [], rules: policy.rules.map(rule => ({ ...rule, authentication: [] })) }
 }

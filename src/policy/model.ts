@@ -70,6 +70,25 @@ export interface Rule {
   readonly active: boolean
 }
 
+/** The keys of one header around a packet; each with its salt behind it, empty where there is none. */
+export interface ManualLayer {
+  readonly spi: number
+  readonly cipherKey: Secret<Uint8Array>
+  readonly integrityKey: Secret<Uint8Array>
+}
+
+/** Keys for one direction that stand in the policy file instead of being agreed on. */
+export interface ManualKey {
+  readonly rule: RuleId
+  /** Of the packets on the wire. */
+  readonly source: Address
+  readonly destination: Address
+  /** A name of offers.ts. */
+  readonly security: string
+  /** One for each header of the security method, from the inside out. */
+  readonly layers: readonly ManualLayer[]
+}
+
 export type ProfileName =
   | 'windows-2000'
   | 'windows-2000-sp1'
@@ -94,4 +113,7 @@ export interface Policy {
   /** Networks the host is on, by which subnet broadcast addresses are known. */
   readonly networks: readonly Prefix[]
   readonly rules: readonly Rule[]
+  readonly keys?: readonly ManualKey[]
+  /** Nothing that this policy seals has to stay secret: keys of the file may be for methods that count packets. */
+  readonly test?: true
 }

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import type { Authentication, FilterAction, KeyingVersion, ProfileName, Role } from './model.ts'
 import { offerNames, offerOf } from './offers.ts'
 import { type Cell, readAddressSpec, readHost, readNetwork, readPorts, readProtocol } from './policy-cells.ts'
+import { manualKeyNames, manualKeys } from './policy-keys.ts'
 import { profileNames, profiles } from './profiles.ts'
 
 export const actions: readonly FilterAction[] = ['permit', 'block', 'negotiate']
@@ -222,6 +223,8 @@ const policy = z
       rules: z
         .array(rule, { error: 'a list of rules' })
         .meta({ description: 'Their order means nothing: the most specific filter counts.' }),
+      keys: manualKeys.optional().meta({ description: 'Keys that are not agreed on, one entry for each direction.' }),
+      test: flag('Nothing here has to stay secret: keys may be for methods that count packets.', false),
     },
     { error: 'a policy: a mapping with name, profile and rules' },
   )
@@ -233,6 +236,7 @@ export const policySchema = policy
 export const keysAt: ReadonlyMap<string, readonly string[]> = new Map([
   ['', Object.keys(policy.shape)],
   ['rules', Object.keys(rule.shape)],
+  ['keys', manualKeyNames],
   ['rules.filters', Object.keys(filter.shape)],
   ['rules.authentication', Object.keys(authenticationKey.shape)],
   ['rules.authentication.certificate', Object.keys(certificate.shape)],

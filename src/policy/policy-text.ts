@@ -8,6 +8,7 @@ import { Secret } from '../base/secret.ts'
 import { type LocatedValue, type Path, quote, readLocatedYaml } from './located-yaml.ts'
 import type { AddressSpec, Authentication, Filter, Policy, PortRange, ProfileName, Rule } from './model.ts'
 import { type Cell, readAddressSpec, readHost, readNetwork, readPorts, readProtocol } from './policy-cells.ts'
+import { readManualKeys } from './policy-keys.ts'
 import { actions, ipsecExemptBits, keyingVersions, maskOf, modes, policySchema, roles } from './policy-schema.ts'
 import { profileNames, settingOf } from './profiles.ts'
 import { schemaProblems } from './schema-problems.ts'
@@ -92,6 +93,7 @@ class PolicyBuilder {
     const rules = asList(root['rules']).map((rule, index) => this.#rule(asMapping(rule) ?? {}, index))
     this.#checkNames(rules)
     this.#checkExemptNames(root['ipsecExempt'])
+    const keys = readManualKeys(root, rules, (path, what, hint) => this.#error(path, what, hint))
     const profile: ProfileName = isOneOf(root['profile'], profileNames) ? root['profile'] : 'strict'
     const settings = {
       profile,
@@ -106,6 +108,8 @@ class PolicyBuilder {
       ...(isOneOf(root['role'], roles) ? { role: root['role'] } : {}),
       networks: asList(root['networks']).flatMap(text => readable(text, readNetwork) ?? []),
       rules,
+      ...(keys.length === 0 ? {} : { keys }),
+      ...(root['test'] === true ? { test: true } : {}),
     }
   }
 

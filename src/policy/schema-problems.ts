@@ -1,5 +1,5 @@
 // What the schema finds, in plain words: one Problem for each fault, at the key or value it is about. Values under
-// `authentication` are never shown: one of them may be a secret that slipped into the wrong place.
+// `authentication` and `keys` are never shown: one of them may be a secret that slipped into the wrong place.
 import type { z } from 'zod'
 import { nearest, type Problem } from '../base/result.ts'
 import { type LocatedValue, type Path, quote } from './located-yaml.ts'
@@ -45,6 +45,12 @@ function placed(path: Path, of: 'value' | 'key', what: string, hint: string, fil
 }
 
 function unknownKey(path: Path, key: string, file: LocatedValue): PlacedProblem {
+  const colon = key.indexOf(':')
+  // `{ key:1234 }` is one long key to YAML, and its second half may be a secret.
+  if (colon > 0) {
+    const what = `a blank is missing behind ${quote(key.slice(0, colon + 1))}`
+    return placed(path.slice(0, -1), 'value', what, 'write key: value', file)
+  }
   const place = path.slice(0, -1).filter(step => typeof step === 'string')
   const known = keysAt.get(place.join('.')) ?? []
   const near = nearest(key, known)
@@ -82,6 +88,7 @@ function advice(issue: Issue, value: unknown): string {
 }
 
 function mayShow(path: Path): boolean {
+  if (path[0] === 'keys') return false
   return !path.includes('authentication') || path.includes('kdc')
 }
 

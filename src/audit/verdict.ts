@@ -51,7 +51,8 @@ export function classOf(packet: Packet): TrafficClass {
   if (packet.protocol === RSVP) return 'rsvp'
   const first = packet.d0 >>> 0
   if (packet.version === 4 ? first >>> 28 === 0xe : first >>> 24 === 0xff) return 'multicast'
-  if (packet.version === 4 && (first === 0xffffffff || packet.linkBroadcast)) return 'broadcast'
+  // What went to every station is a broadcast on this wire; whether its exemption holds, the policy says by the address.
+  if (packet.linkBroadcast || (packet.version === 4 && first === 0xffffffff)) return 'broadcast'
   return 'unicast'
 }
 

@@ -119,7 +119,7 @@ function classOf(packet: Packet): string {
   if (packet.protocol === RSVP) return 'rsvp'
   const destination = packet.destination()
   if (isMulticast(destination)) return 'multicast'
-  if (isLimitedBroadcast(destination) || (packet.version === 4 && packet.linkBroadcast)) return 'broadcast'
+  if (isLimitedBroadcast(destination) || packet.linkBroadcast) return 'broadcast'
   return 'unicast'
 }
 

@@ -9,8 +9,6 @@ export interface KnownDisagreement extends Disagreement {
 
 const laterSection =
   'A section of pcapng version 2.0 stands in the middle. tshark stops there; we pass it over with a warning and go on.'
-const noIpv6Broadcast =
-  'The truth marks every IP packet in an Ethernet broadcast. IPv6 has no broadcast (RFC 4291 §2): the packet is unicast.'
 const portsInPart = 'The SCTP header is cut off behind the ports. tshark reads none of it; the ports are in the packet.'
 const slip =
   'tshark does not read SLIP. By its definition 16 octets precede the packet, and tcpdump reads this frame as IPv6 as well.'
@@ -26,15 +24,6 @@ export const knownDisagreements: readonly KnownDisagreement[] = [
     truth: '1',
     right: 'ours',
     why: laterSection,
-  },
-  {
-    capture: 'suricata-verify/ipv6-hdr-keyword-02__input.pcap',
-    frame: 1,
-    field: 'class',
-    ours: 'unicast',
-    truth: 'broadcast',
-    right: 'ours',
-    why: noIpv6Broadcast,
   },
   {
     capture: 'suricata-verify/sctp-pkt-too-small__input.pcap',
@@ -116,68 +105,5 @@ export const knownDisagreements: readonly KnownDisagreement[] = [
     truth: 'ike',
     right: 'ours',
     why: notIke('Its header claims 269 MB in a datagram of 32 kB'),
-  },
-  {
-    capture: 'zeek/chksums__ip6-hoa-tcp-bad-chksum.pcap',
-    frame: 1,
-    field: 'class',
-    ours: 'unicast',
-    truth: 'broadcast',
-    right: 'ours',
-    why: noIpv6Broadcast,
-  },
-  {
-    capture: 'zeek/chksums__ip6-hoa-udp-bad-chksum.pcap',
-    frame: 1,
-    field: 'class',
-    ours: 'unicast',
-    truth: 'broadcast',
-    right: 'ours',
-    why: noIpv6Broadcast,
-  },
-  {
-    capture: 'zeek/chksums__ip6-route0-icmp6-bad-chksum.pcap',
-    frame: 1,
-    field: 'class',
-    ours: 'unicast',
-    truth: 'broadcast',
-    right: 'ours',
-    why: noIpv6Broadcast,
-  },
-  {
-    capture: 'zeek/chksums__ip6-route0-tcp-bad-chksum.pcap',
-    frame: 1,
-    field: 'class',
-    ours: 'unicast',
-    truth: 'broadcast',
-    right: 'ours',
-    why: noIpv6Broadcast,
-  },
-  {
-    capture: 'zeek/chksums__ip6-route0-tcp-good-chksum.pcap',
-    frame: 1,
-    field: 'class',
-    ours: 'unicast',
-    truth: 'broadcast',
-    right: 'ours',
-    why: noIpv6Broadcast,
-  },
-  {
-    capture: 'zeek/chksums__ip6-route0-udp-bad-chksum.pcap',
-    frame: 1,
-    field: 'class',
-    ours: 'unicast',
-    truth: 'broadcast',
-    right: 'ours',
-    why: noIpv6Broadcast,
-  },
-  {
-    capture: 'zeek/mobile-ipv6__ipv6-mobile-hoa.pcap',
-    frame: 1,
-    field: 'class',
-    ours: 'unicast',
-    truth: 'broadcast',
-    right: 'ours',
-    why: noIpv6Broadcast,
   },
 ]

@@ -63,7 +63,15 @@ export function regionDecisions(
   }
 }
 
-function entryBoxes(policy: CompiledPolicy, entry: FilterEntry, layout: Layout, direction: Direction): readonly Box[] {
+/** What of a compiled policy says which flows an entry is for. */
+export type Standpoint = Pick<CompiledPolicy, 'profile' | 'me' | 'subnetBroadcasts'>
+
+export function entryBoxes(
+  policy: Standpoint,
+  entry: FilterEntry,
+  layout: Layout,
+  direction: Direction,
+): readonly Box[] {
   const found = boxesOnHost(policy, entry, layout, direction)
   const { neverNegotiatesGroups: never } = policy.profile
   const isSkipped = never === 'both' || never === direction
@@ -75,7 +83,7 @@ function entryBoxes(policy: CompiledPolicy, entry: FilterEntry, layout: Layout, 
 
 /** Where no own addresses are known, the near end is me and the far end is not. */
 function boxesOnHost(
-  policy: CompiledPolicy,
+  policy: Standpoint,
   { filter }: FilterEntry,
   layout: Layout,
   direction: Direction,

@@ -4,7 +4,7 @@
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { Auditor, type FrameVerdict } from './audit.ts'
 import type { CapturePointOption } from './capture-point.ts'
-import { type Progress, readCapture, STANDARD_INPUT } from './open-capture.ts'
+import { canReadTwice, type Progress, readCapture } from './open-capture.ts'
 import { type AuditReport, copyDirections, reportOf } from './report.ts'
 
 export interface AuditFileOptions {
@@ -19,14 +19,14 @@ export interface AuditFileOptions {
 
 export async function auditFile(file: string, options: AuditFileOptions): Promise<AuditReport> {
   const { onPacket } = options
-  // Without a policy nothing leaks, so nothing can be a copy; standard input cannot be read twice.
+  // Without a policy nothing leaks, so nothing can be a copy.
   const needsTwo = onPacket !== undefined && options.policy !== undefined && options.capturePoint !== 'wire'
-  const canTwo = file !== STANDARD_INPUT
+  const canTwo = needsTwo && canReadTwice(file)
   const first = new Auditor(auditorOptions(options, needsTwo && !canTwo ? 'wire' : options.capturePoint))
-  if (onPacket !== undefined && !(needsTwo && canTwo)) first.onFrame = verdict => onPacket(verdict, false)
+  if (onPacket !== undefined && !canTwo) first.onFrame = verdict => onPacket(verdict, false)
   const read = await readCapture(file, first, options.progress)
   first.finish()
-  if (onPacket !== undefined && needsTwo && canTwo) {
+  if (onPacket !== undefined && canTwo) {
     const copies = copyDirections(first)
     const second = new Auditor(auditorOptions(options, options.capturePoint))
     second.onFrame = verdict => onPacket(verdict, verdict.isPaired && copies.has(verdict.direction))

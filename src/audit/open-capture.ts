@@ -1,8 +1,9 @@
 // Reads a capture of any size in large pieces: a file, a gzip or zstd compressed one, or standard input. Memory stays
 // flat: one buffer, which grows only for a record that does not fit it.
-import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs'
+import { once } from 'node:events'
+import { closeSync, createReadStream, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib'
 import { type CaptureFormat, CaptureParser } from '../wire/capture-file.ts'
 import type { FrameSink } from '../wire/frame-sink.ts'
 
@@ -32,36 +33,41 @@ export const STANDARD_INPUT = '-'
  * before the damage delivered. Throws only what the operating system answers, such as a file that is not there.
  */
 export async function readCapture(path: string, sink: FrameSink, progress: Progress = () => {}): Promise<CaptureRead> {
-  if (path === STANDARD_INPUT) return readStream(process.stdin, sink, () => progress(0, 0))
+  if (path === STANDARD_INPUT) return readStream(process.stdin, sink, done => progress(done, 0))
   const file = openSync(path, 'r')
+  const information = fstatSync(file)
+  const isFile = information.isFile()
+  if (isFile && unpacker(readMagic(file)) !== undefined) return readOpened(file, 0, information.size, sink, progress)
+  // Pipes and devices have no place to start from.
+  if (!isFile && !information.isDirectory()) return readOpened(file, undefined, 0, sink, progress)
   try {
-    const information = fstatSync(file)
-    if (information.isDirectory()) throw new Error(`${path} is a folder, not a capture file`)
-    // Pipes and devices cannot be read twice from their start, so their first bytes are not peeked at.
-    const magic = information.isFile() ? readMagic(file) : 0
-    const unpack = unpacker(magic)
-    if (unpack === undefined && information.isFile()) return await readWhole(file, information.size, sink, progress)
-    const raw = createReadStream(path)
-    let done = 0
-    raw.on('data', piece => {
-      done += piece.length
-    })
-    const stream = unpack === undefined ? raw : raw.pipe(unpack)
-    raw.on('error', error => stream.destroy(error))
-    return await readStream(stream, sink, () => progress(done, information.size))
+    if (!isFile) throw new Error(`${path} is a folder, not a capture file`)
+    return await readWhole(file, information.size, sink, progress)
   } finally {
     closeSync(file)
   }
 }
 
-function readMagic(file: number): number {
-  const first = Buffer.alloc(4)
-  return readSync(file, first, 0, 4, 0) === 4 ? first.readUInt32BE(0) : 0
+/** The stream closes the file. */
+function readOpened(file: number, start: number | undefined, size: number, sink: FrameSink, progress: Progress) {
+  const raw = createReadStream('', { fd: file, ...(start === undefined ? {} : { start }) })
+  return readStream(raw, sink, () => progress(raw.bytesRead, size))
 }
 
-function unpacker(magic: number) {
-  if (magic >>> 16 === 0x1f8b) return createGunzip()
-  return magic === 0x28b52ffd ? createZstdDecompress() : undefined
+/** Whether a second reading would find the same bytes: pipes and standard input give theirs once. */
+export function canReadTwice(path: string): boolean {
+  return path !== STANDARD_INPUT && statSync(path).isFile()
+}
+
+function readMagic(file: number): Buffer {
+  const first = Buffer.alloc(4)
+  return first.subarray(0, readSync(file, first, 0, 4, 0))
+}
+
+function unpacker(magic: Buffer): Gunzip | ZstdDecompress | undefined {
+  if (magic.length < 4) return undefined
+  if (magic.readUInt16BE() === 0x1f8b) return createGunzip()
+  return magic.readUInt32BE() === 0x28b52ffd ? createZstdDecompress() : undefined
 }
 
 /** The buffer between a source of bytes and the parser: what no record has consumed yet stays at its front. */
@@ -96,6 +102,16 @@ class Feed {
     this.#filled = end - consumed
   }
 
+  take(piece: Buffer): void {
+    for (let at = 0; at < piece.length; ) {
+      const room = this.room()
+      const count = Math.min(room.length, piece.length - at)
+      room.set(piece.subarray(at, at + count))
+      this.wrote(count)
+      at += count
+    }
+  }
+
   finish(problem = ''): CaptureRead {
     const { parser, bytes } = this
     parser.finish(this.#filled)
@@ -120,20 +136,32 @@ async function readWhole(file: number, size: number, sink: FrameSink, progress: 
   return feed.finish()
 }
 
-async function readStream(stream: Readable, sink: FrameSink, progress: () => void): Promise<CaptureRead> {
+async function readStream(source: Readable, sink: FrameSink, progress: (done: number) => void): Promise<CaptureRead> {
   const feed = new Feed(sink)
+  const magic = await firstBytes(source, 4)
+  source.unshift(magic)
+  const unpack = unpacker(magic)
   try {
-    for await (const piece of stream as AsyncIterable<Buffer>) {
-      for (let at = 0; at < piece.length; ) {
-        const room = feed.room()
-        const count = Math.min(room.length, piece.length - at)
-        room.set(piece.subarray(at, at + count))
-        feed.wrote(count)
-        at += count
-      }
-      progress()
-      if (feed.parser.problem !== '') break
-    }
+    await new Promise<void>((resolve, reject) => {
+      const stream = unpack === undefined ? source : source.pipe(unpack, { end: false })
+      // Ended only when everything is unpacked: the end of a file that is cut off takes with it what is still to come.
+      source.on('end', () => unpack?.flush(() => unpack.end()))
+      // Pieces are taken as they come: those that a stream keeps for later are lost when it finds damage.
+      stream.on('data', (piece: Buffer) => {
+        try {
+          feed.take(piece)
+          progress(feed.bytes)
+        } catch (error) {
+          reject(error)
+        }
+        if (feed.parser.problem === '') return
+        source.destroy()
+        resolve()
+      })
+      stream.on('end', resolve)
+      stream.on('error', reject)
+      source.on('error', reject)
+    })
   } catch (error) {
     // A packed file that is cut off or damaged: what came before it was judged.
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
@@ -141,4 +169,14 @@ async function readStream(stream: Readable, sink: FrameSink, progress: () => voi
     return feed.finish(`the packed file is cut off or damaged (${(error as Error).message})`)
   }
   return feed.finish()
+}
+
+/** The first bytes of a stream, fewer only where it has no more. */
+async function firstBytes(stream: Readable, count: number): Promise<Buffer> {
+  for (;;) {
+    const bytes: Buffer | null = stream.read(count)
+    if (bytes !== null) return bytes
+    if (stream.readableEnded) return Buffer.alloc(0)
+    await Promise.race([once(stream, 'readable'), once(stream, 'end')])
+  }
 }

@@ -52,8 +52,10 @@ function neverNegotiates(profile: ProfileName, direction: Direction): boolean {
   return profile === 'windows-vista' || (profile === 'windows-server-2003' && direction === 'in')
 }
 
+type Target = Pick<Flow, 'destination' | 'linkBroadcast'>
+
 /** The network that the policies here name, if any, is 10.0.0.0/24. */
-function isSubnetBroadcastByHand({ networks }: Policy, { destination, linkBroadcast }: Flow): boolean {
+function isSubnetBroadcastByHand({ networks }: Policy, { destination, linkBroadcast }: Target): boolean {
   const text = formatAddress(destination)
   if (!text.includes('.') || text.includes(':')) return false
   if (networks.length > 0 && text.startsWith('10.0.0.')) return text === '10.0.0.255'

@@ -126,7 +126,7 @@ export function compareSpecificity(a: readonly number[], b: readonly number[]): 
 
 function specKind(spec: AddressSpec): number {
   // Windows writes "any" as 0.0.0.0/0: a prefix of no bits is the same.
-  if (rangeBits(spec) === 0) return ANY
+  if (spec.kind === 'any' || rangeBits(spec) === 0) return ANY
   return spec.kind === 'me' || compareAddresses(spec.first, spec.last) === 0 ? HOST : RANGE
 }
 

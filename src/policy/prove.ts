@@ -9,9 +9,9 @@ import type { Decision } from './decide.ts'
 import { isLaterFragment } from './explain.ts'
 import { sameSpec } from './filter.ts'
 import type { AddressSpec, RuleId } from './model.ts'
-import { type Box, flowAt, type Layout, layoutOf, NO_PORT, narrow, overlaps } from './region.ts'
+import { type Box, flowAt, NO_PORT, narrow, overlaps } from './region.ts'
 import { boxesBetween, type Region, type RegionDecisions, regionDecisions, subtract } from './region-decisions.ts'
-import { realFlows, smallestOfEach } from './region-search.ts'
+import { realFlows, smallestOfAll, smallestOfEach } from './region-search.ts'
 
 export type Way = 'a-to-b' | 'b-to-a'
 
@@ -25,9 +25,13 @@ export interface ClearReason {
 
 export interface Proof {
   readonly outcome: 'proved' | 'refuted' | 'unknown'
+  /** The smallest flow that is clear, and why; present where it is refuted. */
+  readonly counterExample?: ClearReason
+  /** False where the budget ran out before every flow was looked at: then there may be a smaller one. */
+  readonly isSmallest: boolean
   /** Every reason for which flows are clear, the one with the smallest flow first; empty where it is proved. */
   readonly reasons: readonly ClearReason[]
-  /** False where the budget ran out: then there may be more reasons, and smaller flows. */
+  /** False where the budget ran out before every reason was found, or the smallest flow of each. */
   readonly isExhaustive: boolean
   /** The families of addresses that both sets of hosts have; none means that no packet can pass between them. */
   readonly families: readonly (4 | 6)[]
@@ -48,63 +52,83 @@ export function isClear({ action, because, entry }: Decision): boolean {
 
 /** The smallest flow that may leave in clear; undefined is the proof that none does. Never gives up: see `prove`. */
 export function findClearFlow(policy: CompiledPolicy, between: Region): Flow | undefined {
-  return prove(policy, between, { budget: Number.POSITIVE_INFINITY }).reasons[0]?.smallest
+  return findSmallest(searches(policy, between), Number.POSITIVE_INFINITY).found?.smallest
 }
 
 export function prove(policy: CompiledPolicy, between: Region, options: ProofOptions = {}): Proof {
-  const reasons = new Map<string, ClearReason>()
-  const families = new Set<4 | 6>()
-  const accepting = new Set<RuleId>()
-  let isExhaustive = true
-  for (const { family, way, boxes } of searches(policy, between)) {
-    families.add(family)
-    const decisions = regionDecisions(policy, family, 'out')
+  const asked = searches(policy, between)
+  const { found, isComplete } = findSmallest(asked, options.budget)
+  const all = found === undefined ? { reasons: [], isComplete } : findReasons(asked, found, options.budget)
+  return {
+    outcome: found !== undefined ? 'refuted' : isComplete ? 'proved' : 'unknown',
+    ...(found === undefined ? {} : { counterExample: all.reasons[0]! }),
+    isSmallest: isComplete,
+    reasons: all.reasons,
+    isExhaustive: all.isComplete,
+    families: [...new Set(asked.map(({ decisions }) => decisions.layout.family))],
+    notes: notesOf(policy, between, asked),
+  }
+}
+
+interface Found {
+  readonly decision: Decision
+  readonly smallest: Flow
+  readonly way: Way
+}
+
+function findSmallest(asked: readonly Search[], budget: number | undefined) {
+  let found: Found | undefined
+  let isComplete = true
+  for (const { way, decisions, flows } of asked) {
     const { layout, entries, decision } = decisions
-    addAccepting(accepting, decisions, boxes)
-    const flows = boxes.flatMap(withoutSealed(layout)).flatMap(realFlows)
-    // Where a filter secures some ports, that it leaves out later fragments is a reason of its own.
-    const isApart = securesPorts(decisions, boxes)
+    const { end, smallest } = smallestOfAll(flows, entries, label => isClear(decision(label)), budget)
+    if (end === 'out-of-budget') isComplete = false
+    if (smallest === undefined) continue
+    const next = { decision: decision(smallest.label), smallest: flowAt(layout, smallest.point), way }
+    if (found === undefined || compareFlows(next.smallest, found.smallest) < 0) found = next
+  }
+  return { found, isComplete }
+}
+
+function findReasons(asked: readonly Search[], first: Found, budget: number | undefined) {
+  const reasons = new Map<string, ClearReason>()
+  // Where a filter secures some ports, that it leaves out later fragments is a reason of its own.
+  const isApart = asked.some(securesPorts)
+  let isComplete = true
+  addReason(reasons, first, isApart)
+  for (const { way, decisions, flows } of asked) {
+    const { layout, entries, decision } = decisions
     const isFragments = (box: Box) => isApart && lacksItsPorts(flowAt(layout, box.first))
     for (const part of [flows.filter(box => !isFragments(box)), flows.filter(isFragments)]) {
-      const { points, end } = smallestOfEach(part, entries, label => isClear(decision(label)), options.budget)
-      if (end === 'out-of-budget') isExhaustive = false
+      const { points, end } = smallestOfEach(part, entries, label => isClear(decision(label)), budget)
+      if (end === 'out-of-budget') isComplete = false
       for (const [label, point] of points) {
-        const found = { decision: decision(label), smallest: flowAt(layout, point), ways: [way] }
-        addReason(reasons, found, isApart)
+        addReason(reasons, { decision: decision(label), smallest: flowAt(layout, point), way }, isApart)
       }
     }
   }
-  const sorted = [...reasons.values()].sort((x, y) => compareFlows(x.smallest, y.smallest))
-  return {
-    outcome: sorted.length > 0 ? 'refuted' : isExhaustive ? 'proved' : 'unknown',
-    reasons: sorted,
-    isExhaustive,
-    families: [...families],
-    notes: notesOf(policy, between, families, accepting),
-  }
+  return { reasons: [...reasons.values()].sort((x, y) => compareFlows(x.smallest, y.smallest)), isComplete }
 }
 
-function addReason(reasons: Map<string, ClearReason>, found: ClearReason, isApart: boolean): void {
-  const { because } = found.decision
+function addReason(reasons: Map<string, ClearReason>, { decision, smallest, way }: Found, isApart: boolean): void {
+  const { because } = decision
   const isUncovered = because.kind === 'no-filter-matched' || because.kind === 'default-response'
   // That a rule or an exemption passes both is one reason; that no filter covers later fragments is one of its own.
-  const key = JSON.stringify([because, isUncovered && isApart && lacksItsPorts(found.smallest)])
+  const key = JSON.stringify([because, isUncovered && isApart && lacksItsPorts(smallest)])
   const known = reasons.get(key)
-  if (known === undefined) reasons.set(key, found)
-  else {
-    const isSmaller = compareFlows(found.smallest, known.smallest) < 0
-    reasons.set(key, {
-      decision: known.decision,
-      smallest: isSmaller ? found.smallest : known.smallest,
-      ways: [...new Set([...known.ways, ...found.ways])],
-    })
-  }
+  const isSmaller = known === undefined || compareFlows(smallest, known.smallest) < 0
+  reasons.set(key, {
+    decision,
+    smallest: isSmaller ? smallest : known.smallest,
+    ways: [...new Set([...(known?.ways ?? []), way])],
+  })
 }
 
 interface Search {
-  readonly family: 4 | 6
   readonly way: Way
-  readonly boxes: readonly Box[]
+  readonly decisions: RegionDecisions
+  /** All flows of this way and family that exist, what sealing makes left out. */
+  readonly flows: readonly Box[]
 }
 
 /** Both ways in both families, as far as there are such flows. */
@@ -114,29 +138,33 @@ function searches(policy: CompiledPolicy, { a, b }: Region): readonly Search[] {
     // Between a set of hosts and itself both ways are the same.
     ...(sameSpec(a, b) ? [] : ([['b-to-a', b, a]] as const)),
   ]
-  return ([4, 6] as const)
-    .flatMap(family =>
-      ways.map(([way, from, to]) => ({ family, way, boxes: boxesBetween(from, to, policy, layoutOf(family)) })),
-    )
-    .filter(({ boxes }) => boxes.length > 0)
-}
-
-function withoutSealed(layout: Layout): (box: Box) => readonly Box[] {
-  return box => subtract(box, narrow(layout.everything, layout.protocol, ESP, AH))
+  return ([4, 6] as const).flatMap(family => {
+    const decisions = regionDecisions(policy, family, 'out')
+    const { layout } = decisions
+    const sealed = narrow(layout.everything, layout.protocol, ESP, AH)
+    return ways
+      .map(([way, from, to]) => ({ way, boxes: boxesBetween(from, to, policy, layout) }))
+      .filter(({ boxes }) => boxes.length > 0)
+      .map(({ way, boxes }) => ({
+        way,
+        decisions,
+        flows: boxes.flatMap(box => subtract(box, sealed)).flatMap(realFlows),
+      }))
+  })
 }
 
 function lacksItsPorts(flow: Flow): boolean {
   return hasPorts(flow.protocol) && isLaterFragment(flow)
 }
 
-function securesPorts({ layout, entries, decision }: RegionDecisions, boxes: readonly Box[]): boolean {
+function securesPorts({ decisions, flows }: Search): boolean {
+  const { layout, entries, decision } = decisions
   const { everything, sourcePort, destinationPort } = layout
   const isAny = (box: Box, d: number) => box.last[d] === everything.last[d]
-  return entries.some(({ boxes: own, label }) => {
-    const { entry } = decision(label)
-    if (entry?.rule.action !== 'negotiate') return false
-    return own.some(
-      box => !(isAny(box, sourcePort) && isAny(box, destinationPort)) && boxes.some(part => overlaps(box, part)),
+  return entries.some(({ boxes, label }) => {
+    if (decision(label).entry?.rule.action !== 'negotiate') return false
+    return boxes.some(
+      box => !(isAny(box, sourcePort) && isAny(box, destinationPort)) && flows.some(part => overlaps(box, part)),
     )
   })
 }
@@ -153,23 +181,22 @@ export function compareFlows(x: Flow, y: Flow): number {
   )
 }
 
-function addAccepting(rules: Set<RuleId>, { entries, decision }: RegionDecisions, boxes: readonly Box[]): void {
-  for (const entry of entries) {
-    const rule = decision(entry.label).entry?.rule
-    if (rule?.action !== 'negotiate' || !rule.acceptUnsecuredInbound || rules.has(rule.name)) continue
-    if (entry.boxes.some(box => boxes.some(part => overlaps(box, part)))) rules.add(rule.name)
+function acceptingRules(asked: readonly Search[]): ReadonlySet<RuleId> {
+  const rules = new Set<RuleId>()
+  for (const { decisions, flows } of asked) {
+    for (const { label, boxes } of decisions.entries) {
+      const rule = decisions.decision(label).entry?.rule
+      if (rule?.action !== 'negotiate' || !rule.acceptUnsecuredInbound || rules.has(rule.name)) continue
+      if (boxes.some(box => flows.some(part => overlaps(box, part)))) rules.add(rule.name)
+    }
   }
+  return rules
 }
 
-function notesOf(
-  policy: CompiledPolicy,
-  { a, b }: Region,
-  families: ReadonlySet<4 | 6>,
-  accepting: ReadonlySet<RuleId>,
-): readonly string[] {
+function notesOf(policy: CompiledPolicy, { a, b }: Region, asked: readonly Search[]): readonly string[] {
   const { exemptions } = policy.setting
   const ike = exemptions.find(({ name }) => name === 'ike')
-  const notes = [...accepting].map(
+  const notes = [...acceptingRules(asked)].map(
     rule => `rule “${rule}” accepts packets that arrive in clear; nothing leaves in clear by that`,
   )
   if (ike !== undefined) {
@@ -177,7 +204,12 @@ function notesOf(
   }
   const areManyHosts = [a, b].some(spec => spec.kind !== 'range' || compareAddresses(spec.first, spec.last) < 0)
   const areBroadcastsExempt = exemptions.some(({ name }) => name === 'broadcast')
-  if (areBroadcastsExempt && areManyHosts && families.has(4) && policy.policy.networks.length === 0) {
+  if (
+    areBroadcastsExempt &&
+    areManyHosts &&
+    asked.some(({ decisions }) => decisions.layout.family === 4) &&
+    policy.policy.networks.length === 0
+  ) {
     notes.push('broadcasts are exempt, and those of a single network are known only if the policy names its networks')
   }
   return notes

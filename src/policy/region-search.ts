@@ -232,6 +232,29 @@ export function smallestOfEach(
   return { end: explore(regions, entries, explorer, budget), points }
 }
 
+/** The smallest point between two hosts of all labels that `wanted` accepts: much quicker than that of each. */
+export function smallestOfAll(
+  regions: readonly Box[],
+  entries: readonly SearchEntry[],
+  wanted: (label: number) => boolean,
+  budget?: number,
+): { readonly end: SearchEnd; readonly smallest: { readonly label: number; readonly point: Point } | undefined } {
+  let smallest: { readonly label: number; readonly point: Point } | undefined
+  const order = flowOrder(layoutOfPoint(regions[0]?.first.length ?? 0))
+  const improves = (corner: ArrayLike<number>): boolean =>
+    smallest === undefined || comparePoints(order, corner, smallest.point) < 0
+  const explorer: Explorer = {
+    wants: (label, corner) => wanted(label) && improves(corner),
+    found: (label, first, last) => {
+      const point = smallestBetweenHosts(first, last)
+      if (point !== undefined && improves(point)) smallest = { label, point }
+      return true
+    },
+  }
+  const end = explore(regions, entries, explorer, budget)
+  return { end, smallest }
+}
+
 /**
  * A flow of the box that none of the entries hold, undefined where they hold them all, `unknown` where the budget ran
  * out. Only flows that exist are asked for: see `realFlows`.

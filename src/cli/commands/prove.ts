@@ -102,7 +102,7 @@ function readHosts(text: string): Cell<AddressSpec> {
 }
 
 function proofJson(proof: Proof, policy: CompiledPolicy, between: Region) {
-  const first = proof.reasons[0]
+  const first = proof.counterExample
   return {
     proved: { proved: true, refuted: false, unknown: null }[proof.outcome],
     outcome: proof.outcome,
@@ -115,6 +115,7 @@ function proofJson(proof: Proof, policy: CompiledPolicy, between: Region) {
       smallest: flowJson(smallest),
       ways,
     })),
+    isSmallest: proof.isSmallest,
     isExhaustive: proof.isExhaustive,
     between: { a: formatSpec(between.a), b: formatSpec(between.b) },
     families: proof.families,
@@ -126,12 +127,12 @@ function proofJson(proof: Proof, policy: CompiledPolicy, between: Region) {
 
 function printProof(proof: Proof, policy: CompiledPolicy, { a, b }: Region, console: Console): void {
   const pair = `between ${formatSpec(a)} and ${formatSpec(b)}`
-  const [first] = proof.reasons
+  const first = proof.counterExample
   console.print(console.style('dim', policyLine(policy)))
   if (proof.outcome === 'proved') {
     console.print(`${console.style(meaning.protected, 'proved')}: no packet ${pair} leaves in clear.`)
   } else if (first !== undefined) {
-    const isSmallest = proof.isExhaustive ? 'the smallest packet that does is' : 'one that does is'
+    const isSmallest = proof.isSmallest ? 'the smallest packet that does is' : 'one that does is'
     console.print(`${console.style(meaning.leaked, 'refuted')}: packets ${pair} may leave in clear; ${isSmallest}`)
     console.print(`  ${console.style('bold', sayFlow(first.smallest))}`)
     console.print(`  ${because(first.decision, policy)}`)

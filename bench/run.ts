@@ -5,8 +5,13 @@ import { join } from 'node:path'
 import { benchAudit } from './audit.ts'
 import { markdown, type Table } from './bench.ts'
 import { benchLookup } from './lookup.ts'
+import { benchPacketCrypto } from './packet-crypto.ts'
 
-const benches: Readonly<Record<string, () => Promise<readonly Table[]>>> = { audit: benchAudit, lookup: benchLookup }
+const benches: Readonly<Record<string, () => Promise<readonly Table[]>>> = {
+  audit: benchAudit,
+  lookup: benchLookup,
+  'packet-crypto': benchPacketCrypto,
+}
 
 const words = process.argv.slice(2)
 const unknown = words.filter(word => word !== '--write' && benches[word] === undefined)

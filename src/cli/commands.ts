@@ -2,7 +2,20 @@
 import type { CommandSpec } from './command.ts'
 import { audit } from './commands/audit.ts'
 import { compare } from './commands/compare.ts'
+import { completion } from './commands/completion.ts'
 import { explain } from './commands/explain.ts'
+import { policyCheck } from './commands/policy-check.ts'
+import { policyLint } from './commands/policy-lint.ts'
+import { policyShow } from './commands/policy-show.ts'
 import { prove } from './commands/prove.ts'
 
-export const commands: readonly CommandSpec[] = [audit, explain, prove, compare]
+export const commands: readonly CommandSpec[] = [
+  audit,
+  explain,
+  prove,
+  compare,
+  policyCheck,
+  policyShow,
+  policyLint,
+  completion(() => commands),
+]

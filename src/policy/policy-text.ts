@@ -10,11 +10,19 @@ import type { AddressSpec, Authentication, Filter, Policy, PortRange, ProfileNam
 import { type Cell, readAddressSpec, readHost, readNetwork, readPorts, readProtocol } from './policy-cells.ts'
 import { readManualKeys } from './policy-keys.ts'
 import { actions, ipsecExemptBits, keyingVersions, maskOf, modes, policySchema, roles } from './policy-schema.ts'
-import { profileNames, settingOf } from './profiles.ts'
+import { keyOf, profileNames, profiles, type SettingName, settingOf } from './profiles.ts'
 import { schemaProblems } from './schema-problems.ts'
 
 /** Lists of addresses multiply; more filters than this are a mistake or an attack. */
 const MOST_FILTERS = 200_000
+
+/** The values that any Windows honours. */
+const knownValues: ReadonlyMap<SettingName, ReadonlySet<number>> = new Map(
+  (['NoDefaultExempt', 'IPsecExempt'] as const).map(name => [
+    name,
+    new Set([...profiles.values()].flatMap(({ setting, table }) => (setting === name ? [...table.keys()] : []))),
+  ]),
+)
 
 const negotiateOnly = [
   'mode',
@@ -31,6 +39,8 @@ export interface ReadPolicy {
   readonly policy: Policy
   /** What is probably not meant: among them a setting that is ignored or of which the default counts instead. */
   readonly warnings: Problem[]
+  /** Those of the warnings that are about a setting whose value no Windows has: `policy check` refuses them. */
+  readonly unusableSettings: readonly Problem[]
 }
 
 /** Never throws. `fileName` is what problems name, and where the policy has no name of its own, its name. */
@@ -50,7 +60,7 @@ export function readPolicyText(text: string, fileName: string): Result<ReadPolic
   const problems = builder.found.toSorted((a, b) => a.offset - b.offset).map(({ problem }) => problem)
   const errors = problems.filter(problem => problem.severity === 'error')
   if (errors.length > 0 || policy === undefined) return failure(problems)
-  return success({ policy, warnings: problems })
+  return success({ policy, warnings: problems, unusableSettings: builder.unusableSettings })
 }
 
 type Mapping = Readonly<Record<string, unknown>>
@@ -80,6 +90,7 @@ function readable<T>(value: unknown, reader: (text: string) => Cell<T>): T | und
 
 class PolicyBuilder {
   readonly found: { readonly offset: number; readonly problem: Problem }[] = []
+  readonly unusableSettings: Problem[] = []
   readonly #file: LocatedValue
   readonly #fileName: string
   #filters = 0
@@ -100,7 +111,7 @@ class PolicyBuilder {
       ...('noDefaultExempt' in root ? { noDefaultExempt: root['noDefaultExempt'] } : {}),
       ...('ipsecExempt' in root ? { ipsecExempt: maskOf(root['ipsecExempt']) } : {}),
     }
-    for (const { where: key, what, hint } of settingOf(settings).problems) this.#warn([key], what, hint)
+    this.#checkSettings(settings)
     return {
       name: asText(root['name']) ?? basename(this.#fileName, extname(this.#fileName)),
       ...settings,
@@ -113,17 +124,24 @@ class PolicyBuilder {
     }
   }
 
-  #report(severity: Problem['severity'], path: Path, what: string, hint: string, of: 'value' | 'key' = 'value'): void {
+  #report(
+    severity: Problem['severity'],
+    path: Path,
+    what: string,
+    hint: string,
+    of: 'value' | 'key' = 'value',
+  ): Problem {
     const problem = { severity, where: this.#file.where(path, of), what, hint }
     this.found.push({ offset: this.#file.offset(path, of), problem })
+    return problem
   }
 
   #error(path: Path, what: string, hint: string, of?: 'value' | 'key'): void {
     this.#report('error', path, what, hint, of)
   }
 
-  #warn(path: Path, what: string, hint: string): void {
-    this.#report('warning', path, what, hint)
+  #warn(path: Path, what: string, hint: string): Problem {
+    return this.#report('warning', path, what, hint)
   }
 
   #checkNames(rules: readonly Rule[]): void {
@@ -151,6 +169,23 @@ class PolicyBuilder {
         near === undefined ? `known: ${ipsecExemptBits.join(', ')}` : `did you mean ${near}?`,
       )
     })
+  }
+
+  /** A setting is kept as it is written, as a registry keeps it: what is wrong with it is a warning. */
+  #checkSettings(settings: Pick<Policy, 'profile' | 'noDefaultExempt' | 'ipsecExempt'>): void {
+    const { name: read, problems } = settingOf(settings)
+    for (const { where: key, what, hint } of problems) {
+      const warning = this.#warn([key], what, hint)
+      if (read !== undefined && keyOf(read) === key) this.unusableSettings.push(warning)
+    }
+    for (const [name, values] of knownValues) {
+      const written = settings[keyOf(name)]
+      if (name === read || written === undefined || (typeof written === 'number' && values.has(written))) continue
+      const hint = `a number of 0 to ${Math.max(...values)}; or leave it out`
+      this.unusableSettings.push(
+        this.#warn([keyOf(name)], `this is no value that ${name} can have in any Windows`, hint),
+      )
+    }
   }
 
   #rule(rule: Mapping, index: number): Rule {

@@ -1,0 +1,141 @@
+// `sealwire policy show`: a policy as it is asked: what is exempt, then the filters in Windows's order of specificity,
+// which is not the order of the file.
+import { formatAddress, formatPrefix } from '../../base/address.ts'
+import { type CompiledPolicy, compile, orderedFilters } from '../../policy/compile.ts'
+import { formatFilter } from '../../policy/filter.ts'
+import type { Authentication, FilterAction, Rule } from '../../policy/model.ts'
+import { type CommandInput, type CommandSpec, FINE, jsonOption, WRONG_INPUT } from '../command.ts'
+import { type Console, meaning, type Style } from '../console.ts'
+import { settingJson } from '../policy-question.ts'
+import { readPolicy } from '../read-policy.ts'
+
+export const policyShow: CommandSpec = {
+  name: 'policy show',
+  summary: 'show what a policy exempts, and its filters in the order in which they are asked',
+  description:
+    'Windows asks exemptions first, then the filters, the most specific first, whatever the order of the rules. Shows the ' +
+    'setting that counts, what it exempts, and every filter at its place with its action and security.',
+  arguments: [{ name: '<file>', description: 'a policy file, YAML or JSON', values: 'file' }],
+  options: [jsonOption],
+  examples: ['sealwire policy show policy.yaml', 'sealwire policy show --json policy.yaml'],
+  run: runShow,
+}
+
+function runShow(input: CommandInput, console: Console): number {
+  const policy = readPolicy(input.arguments[0]!, console)
+  if (policy === undefined) return WRONG_INPUT
+  const compiled = compile(policy)
+  if (input.options['json'] === true) console.json(showJson(compiled))
+  else print(compiled, console)
+  return FINE
+}
+
+/** A row for each filter, at the place of the more specific of its two directions. */
+function inOrder({ policy }: CompiledPolicy): readonly { rule: Rule; text: string }[] {
+  const rows = new Map<string, { rule: Rule; text: string }>()
+  for (const { rule, text } of orderedFilters(policy)) {
+    const key = JSON.stringify([rule.name, text])
+    if (!rows.has(key)) rows.set(key, { rule, text })
+  }
+  return [...rows.values()]
+}
+
+function showJson(compiled: CompiledPolicy) {
+  const { policy } = compiled
+  return {
+    name: policy.name,
+    ...settingJson(compiled),
+    defaultResponse: policy.defaultResponse,
+    role: policy.role ?? null,
+    networks: policy.networks.map(formatPrefix),
+    rules: policy.rules.map(ruleJson),
+    order: inOrder(compiled).map(({ rule, text }) => ({ filter: text, action: rule.action, rule: rule.name })),
+  }
+}
+
+function ruleJson(rule: Rule) {
+  const { name, action, active } = rule
+  const common = {
+    name,
+    description: rule.description ?? null,
+    action,
+    active,
+    filters: rule.filters.map(formatFilter),
+  }
+  if (action !== 'negotiate') return common
+  const { mode, security, keying, acceptUnsecuredInbound, fallBackToClear, freshKeys } = rule
+  const tunnelEndpoint = rule.tunnelEndpoint === undefined ? null : formatAddress(rule.tunnelEndpoint)
+  const authentication = rule.authentication.map(({ kind }) => kind)
+  const options = { acceptUnsecuredInbound, fallBackToClear, freshKeys }
+  return { ...common, mode, tunnelEndpoint, security, keying, authentication, ...options }
+}
+
+const actionStyles: Readonly<Record<FilterAction, Style>> = {
+  negotiate: meaning.protected,
+  block: meaning.blocked,
+  permit: meaning.permitted,
+}
+
+function print(compiled: CompiledPolicy, console: Console): void {
+  const { policy, profile, setting } = compiled
+  const dim = (text: string) => console.style('dim', text)
+  console.print(
+    `${console.style('bold', policy.name)}  ${profile.title}${policy.role === undefined ? '' : ` · ${policy.role}`}`,
+  )
+  if (setting.name !== undefined) {
+    const from = setting.from === 'policy' ? 'from the file' : 'its default: the file sets none that counts'
+    console.print(`${setting.name} ${setting.value}  ${dim(from)}`)
+  }
+  if (policy.networks.length > 0) console.print(`Networks: ${policy.networks.map(formatPrefix).join(', ')}`)
+  if (policy.defaultResponse) {
+    console.print(
+      profile.defaultResponse
+        ? 'The default response rule is on.'
+        : 'The default response rule is on, and does nothing in this Windows.',
+    )
+  }
+  console.print()
+  console.print('Exempt, before any filter:')
+  console.table(
+    setting.exemptions.map(({ title, definition }) => [`  ${console.style(meaning.exempt, title)}`, dim(definition)]),
+  )
+  console.print()
+  const rows = inOrder(compiled)
+  console.print(rows.length === 0 ? 'No filters.' : 'Filters, the first that matches counts:')
+  console.table(
+    rows.map(({ rule, text }, index) => [
+      `  ${index + 1}`,
+      console.style(actionStyles[rule.action], rule.action),
+      text,
+      rule.name,
+      dim(protection(rule)),
+    ]),
+    [0],
+  )
+  const inactive = policy.rules.filter(({ active }) => !active)
+  if (inactive.length > 0) {
+    console.print()
+    console.print(dim(`Inactive: ${inactive.map(({ name }) => name).join(', ')}`))
+  }
+}
+
+function protection(rule: Rule): string {
+  if (rule.action !== 'negotiate') return ''
+  const endpoint = rule.tunnelEndpoint === undefined ? '' : ` to ${formatAddress(rule.tunnelEndpoint)}`
+  const parts = [
+    rule.mode === 'tunnel' ? `tunnel${endpoint}` : '',
+    rule.security.join(', '),
+    rule.keying.join(', '),
+    rule.authentication.map(method => methods[method.kind]).join(', '),
+    rule.freshKeys ? 'fresh keys' : '',
+    rule.acceptUnsecuredInbound ? 'accepts unsecured' : '',
+    rule.fallBackToClear ? 'falls back to clear' : '',
+  ]
+  return parts.filter(part => part !== '').join(' · ')
+}
+
+const methods: Readonly<Record<Authentication['kind'], string>> = {
+  certificate: 'certificate',
+  preSharedKey: 'pre-shared key',
+  kerberos: 'Kerberos',
+}

@@ -47,7 +47,7 @@ test('every import names a file that is there, and its arrow points down', () =>
     for (const imported of importsOf(file)) {
       assert.ok(sources.has(imported), `${file} imports ${imported}, which is not there`)
       const to = folderOf(imported)
-      const allowed = to === from || to === 'base' || arrows[from].includes(to)
+      const allowed: boolean = to === from || to === 'base' || arrows[from].includes(to)
       assert.ok(allowed, `${file} imports ${imported}: ${from} may not know ${to}`)
     }
   }

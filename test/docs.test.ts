@@ -29,7 +29,9 @@ test('every command line in the pages names a command of the table and options t
   for (const page of globSync(['README.md', 'docs/*.md'], { cwd: root })) {
     const text = readFileSync(join(root, page), 'utf8').replaceAll(/\\\n\s*/g, ' ')
     for (const [, line] of text.matchAll(/^(?:\$ )?(?:\.\/)?sealwire ([a-z][^\n|]*)$/gm)) {
-      const command = commands.toSorted((a, b) => b.name.length - a.name.length).find(({ name }) => `${line} `.startsWith(`${name} `))
+      const command = commands
+        .toSorted((a, b) => b.name.length - a.name.length)
+        .find(({ name }) => `${line} `.startsWith(`${name} `))
       assert.ok(command !== undefined, `${page}: sealwire ${line} is no command`)
       for (const [flag] of line!.matchAll(/(?<= )--[a-z-]+/g)) {
         const known = command.options.some(({ flags }) => flags.split(/[ ,]+/).includes(flag))

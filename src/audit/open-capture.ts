@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { closeSync, createReadStream, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib'
+import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { type CaptureFormat, CaptureParser } from '../wire/capture-file.ts'
 import type { FrameSink } from '../wire/frame-sink.ts'
 
@@ -37,7 +37,7 @@ export async function readCapture(path: string, sink: FrameSink, progress: Progr
   const file = openSync(path, 'r')
   const information = fstatSync(file)
   const isFile = information.isFile()
-  if (isFile && unpacker(readMagic(file)) !== undefined) return readOpened(file, 0, information.size, sink, progress)
+  if (isFile && packing(readMagic(file)) !== undefined) return readOpened(file, 0, information.size, sink, progress)
   // Pipes and devices have no place to start from.
   if (!isFile && !information.isDirectory()) return readOpened(file, undefined, 0, sink, progress)
   try {
@@ -64,11 +64,13 @@ function readMagic(file: number): Buffer {
   return first.subarray(0, readSync(file, first, 0, 4, 0))
 }
 
-function unpacker(magic: Buffer): Gunzip | ZstdDecompress | undefined {
+function packing(magic: Buffer): 'gzip' | 'zstd' | undefined {
   if (magic.length < 4) return undefined
-  if (magic.readUInt16BE() === 0x1f8b) return createGunzip()
-  return magic.readUInt32BE() === 0x28b52ffd ? createZstdDecompress() : undefined
+  if (magic.readUInt16BE() === 0x1f8b) return 'gzip'
+  return magic.readUInt32BE() === 0x28b52ffd ? 'zstd' : undefined
 }
+
+const unpackers = { gzip: createGunzip, zstd: createZstdDecompress } as const
 
 /** The buffer between a source of bytes and the parser: what no record has consumed yet stays at its front. */
 class Feed {
@@ -140,7 +142,8 @@ async function readStream(source: Readable, sink: FrameSink, progress: (done: nu
   const feed = new Feed(sink)
   const magic = await firstBytes(source, 4)
   source.unshift(magic)
-  const unpack = unpacker(magic)
+  const packed = packing(magic)
+  const unpack = packed === undefined ? undefined : unpackers[packed]()
   try {
     await new Promise<void>((resolve, reject) => {
       const stream = unpack === undefined ? source : source.pipe(unpack, { end: false })

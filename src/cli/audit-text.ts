@@ -116,7 +116,8 @@ function bar(report: AuditReport, console: Console): string {
 function classesOf(report: AuditReport, verdict: Verdict): string {
   if (verdict !== 'exempt' && verdict !== 'leaked') return ''
   const sums = new Map<TrafficClass, number>()
-  for (const told of report.conversations) {
+  // Exempt and leaked conversations are all findings; the list of conversations is cut.
+  for (const told of report.findings) {
     if (told.verdict === verdict) sums.set(told.class, (sums.get(told.class) ?? 0) + told.packets)
   }
   return ` — ${[...sums].map(([name, packets]) => `${name} ${group(packets)}`).join(', ')}`
@@ -125,7 +126,7 @@ function classesOf(report: AuditReport, verdict: Verdict): string {
 function printFindings(report: AuditReport, console: Console): void {
   const groups = new Map<string, Finding[]>()
   for (const finding of report.findings) {
-    const reason = `${finding.verdict} ${finding.because}`
+    const reason = `${finding.verdict} ${finding.because} ${finding.withoutExemption} ${finding.rule}`
     const group = groups.get(reason)
     if (group === undefined) groups.set(reason, [finding])
     else group.push(finding)
@@ -196,7 +197,7 @@ function whatIf(report: AuditReport, policy: CompiledPolicy): readonly string[] 
     .flatMap(([value, exemptions]) => {
       const kept = new Set<string>(exemptions.map(({ name }) => name))
       const sums = new Map<string, number>()
-      for (const told of report.conversations) {
+      for (const told of report.findings) {
         if (told.withoutExemption !== 'leaked' || told.exemption === undefined || kept.has(told.exemption)) continue
         sums.set(told.exemption, (sums.get(told.exemption) ?? 0) + told.packets)
       }

@@ -42,9 +42,10 @@ export const audit: CommandSpec = {
       values: 'file',
     },
     {
-      flags: '--me <address...>',
+      // One word: a list of words would take the captures behind it for addresses.
+      flags: '--me <addresses>',
       key: 'me',
-      description: 'addresses of the host whose policy it is; left out, "me" is every host',
+      description: 'addresses of the host whose policy it is, separated by commas; left out, "me" is every host',
     },
     {
       flags: '--capture-point <point>',
@@ -105,11 +106,16 @@ function readSettings(input: CommandInput, console: Console): WorkerSettings | u
     problems.push({ severity: 'error', where: '--capture-point', what, hint: `one of ${points.join(', ')}` })
   }
   const me: Address[] = []
-  for (const text of (input.options['me'] as readonly string[] | undefined) ?? []) {
+  for (const text of textOption(input, 'me')?.split(',') ?? []) {
     const address = parseAddress(text)
     if (address !== undefined) me.push(address)
     else
-      problems.push({ severity: 'error', where: '--me', what: `“${text}” is no IP address`, hint: 'as in 10.54.0.1' })
+      problems.push({
+        severity: 'error',
+        where: '--me',
+        what: `“${text}” is no IP address`,
+        hint: 'as in 10.54.0.1,10.54.0.2',
+      })
   }
   if (input.arguments.filter(file => file === STANDARD_INPUT).length > 1) {
     problems.push({ severity: 'error', where: '-', what: 'standard input can be read once only', hint: '' })

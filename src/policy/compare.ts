@@ -10,13 +10,13 @@ import { compareFlows, isClear } from './prove.ts'
 import { type Box, flowAt } from './region.ts'
 import { type RegionDecisions, regionDecisions } from './region-decisions.ts'
 import {
-  comparePoints,
+  type Budget,
   DEFAULT_BUDGET,
   explore,
-  flowOrder,
   realFlows,
   type SearchEntry,
   smallestBetweenHosts,
+  smallestOfEach,
 } from './region-search.ts'
 
 /** What a host may see of a packet on the wire. A rule that may fall back leaves it clear. */
@@ -44,8 +44,13 @@ export interface Comparison {
   readonly stillExempt: readonly Exemption[]
   /** False where the budget ran out: then there may be more changes. */
   readonly isComplete: boolean
+  /** False where there are more regions than are kept; the changes and their smallest flows are exact all the same. */
+  readonly areRegionsWhole: boolean
   readonly notes: readonly string[]
 }
+
+/** Regions kept of one comparison, all changes together. */
+const MOST_REGIONS = 20_000
 
 /** Both values must be in the table of the policy's profile. */
 export function compareValues(
@@ -56,19 +61,26 @@ export function compareValues(
 ): Comparison {
   const before = policy.profile.table.get(from)!
   const after = policy.profile.table.get(to)!
-  const difference = [
-    ...before.filter(exemption => !after.includes(exemption)),
-    ...after.filter(exemption => !before.includes(exemption)),
-  ]
+  const dropped = before.filter(exemption => !after.includes(exemption))
+  const added = after.filter(exemption => !before.includes(exemption))
   const groups = new Map<string, Group>()
   let isComplete = true
+  let room = MOST_REGIONS
+  const forGroups = { left: budget }
+  const forRegions = { left: budget }
   for (const family of [4, 6] as const) {
-    const decisions = {
-      before: regionDecisions(policy, family, 'out', before),
-      after: regionDecisions(policy, family, 'out', after),
+    const atBefore = regionDecisions(policy, family, 'out', before)
+    const atAfter = regionDecisions(policy, family, 'out', after)
+    // The side that exempts decides most of a box at once, so it is asked first: it leaves the fewest parts.
+    const parts = [
+      ...partsOf(policy, dropped, [], atBefore, atAfter),
+      ...partsOf(policy, added, dropped, atAfter, atBefore),
+    ]
+    for (const part of parts) {
+      const isDropped = dropped.includes(part.exemption)
+      if (!findGroups(groups, part, isDropped, forGroups)) isComplete = false
+      room = addRegions(groups, part, isDropped, forRegions, room)
     }
-    const search = new DifferenceSearch(policy, decisions, groups, budget)
-    if (!search.run(difference, exemption => (before.includes(exemption) ? 'before' : 'after'))) isComplete = false
   }
   return {
     from,
@@ -76,11 +88,19 @@ export function compareValues(
     changes: [...groups.values()].map(group => describe(group, [...before, ...after])).sort(byEffect),
     stillExempt: before.filter(exemption => after.includes(exemption)),
     isComplete,
-    notes: notesOf(policy, difference),
+    areRegionsWhole: isComplete && room > 0,
+    notes: notesOf(policy, [...dropped, ...added]),
   }
 }
 
-type Side = 'before' | 'after'
+/** A part of an exemption that only one of the values has, with what is decided there at that value. */
+interface Part {
+  readonly exemption: Exemption
+  readonly box: Box
+  readonly decision: Decision
+  /** What decides at the other value. */
+  readonly other: RegionDecisions
+}
 
 interface Group {
   readonly exemption: Exemption
@@ -90,90 +110,87 @@ interface Group {
   smallest: Flow
 }
 
-class DifferenceSearch {
-  readonly #policy: CompiledPolicy
-  readonly #sides: Readonly<Record<Side, RegionDecisions>>
-  readonly #groups: Map<string, Group>
-  readonly #budget: number
-
-  constructor(
-    policy: CompiledPolicy,
-    sides: Readonly<Record<Side, RegionDecisions>>,
-    groups: Map<string, Group>,
-    budget: number,
-  ) {
-    this.#policy = policy
-    this.#sides = sides
-    this.#groups = groups
-    this.#budget = budget
-  }
-
-  /** Answers whether the budget was enough. */
-  run(difference: readonly Exemption[], exemptAt: (exemption: Exemption) => Side): boolean {
-    const { layout } = this.#sides.before
-    const seen: SearchEntry[] = []
-    let isComplete = true
-    for (const exemption of difference) {
-      for (const box of exemption.boxes(layout, this.#policy.policy.networks)) {
-        // The side that exempts decides the box at once, so it is asked first: it leaves the fewest parts.
-        if (!this.#explore(exemption, box, seen, exemptAt(exemption))) isComplete = false
-        seen.push({ boxes: [box], label: SEEN })
-      }
-    }
-    return isComplete
-  }
-
-  #explore(exemption: Exemption, box: Box, seen: readonly SearchEntry[], exemptSide: Side): boolean {
-    const otherSide = exemptSide === 'before' ? 'after' : 'before'
-    const [first, second] = [this.#sides[exemptSide], this.#sides[otherSide]]
-    const parts: { readonly label: number; readonly box: Box }[] = []
-    const keep = (label: number, low: ArrayLike<number>, high: ArrayLike<number>) =>
-      parts.push({ label, box: { first: Array.from(low), last: Array.from(high) } }) > 0
-    const end = explore(
-      [box],
-      [...seen, ...first.entries],
-      { wants: label => label !== SEEN, found: keep },
-      this.#budget,
-    )
-    let isComplete = end === 'complete'
-    for (const part of parts) {
-      const decision = first.decision(part.label)
-      const found = (label: number, low: ArrayLike<number>, high: ArrayLike<number>) => {
-        const inner = { first: Array.from(low), last: Array.from(high) }
-        const other = second.decision(label)
-        if (exemptSide === 'before') this.#add(exemption, decision, other, inner)
-        else this.#add(exemption, other, decision, inner)
-        return true
-      }
-      if (explore([part.box], second.entries, { wants: () => true, found }, this.#budget) !== 'complete')
-        isComplete = false
-    }
-    return isComplete
-  }
-
-  #add(exemption: Exemption, before: Decision, after: Decision, box: Box): void {
-    const reasons = [before.because, after.because].map(reason => JSON.stringify(reason))
-    if (reasons[0] === reasons[1]) return
-    const { layout } = this.#sides.before
-    const order = flowOrder(layout)
-    const corners = realFlows(box).map(({ first, last }) => smallestBetweenHosts(first, last))
-    const corner = corners.filter(point => point !== undefined).sort((a, b) => comparePoints(order, a, b))[0]
-    // A part in which no packet can be, such as ports of a protocol that has none.
-    if (corner === undefined) return
-    const smallest = flowAt(layout, corner)
-    const key = [exemption.name, ...reasons].join(' ')
-    const group = this.#groups.get(key)
-    const region = { family: layout.family, box }
-    if (group === undefined) this.#groups.set(key, { exemption, before, after, regions: [region], smallest })
-    else {
-      group.regions.push(region)
-      if (compareFlows(smallest, group.smallest) < 0) group.smallest = smallest
-    }
-  }
-}
-
 /** The label of what an earlier box of the difference has answered for. */
 const SEEN = 0x7fffffff
+
+/** Disjoint; `earlier` are exemptions whose parts are told elsewhere. */
+function partsOf(
+  policy: CompiledPolicy,
+  exemptions: readonly Exemption[],
+  earlier: readonly Exemption[],
+  exempting: RegionDecisions,
+  other: RegionDecisions,
+): readonly Part[] {
+  const boxesOf = (exemption: Exemption) => exemption.boxes(exempting.layout, policy.policy.networks)
+  const seen: SearchEntry[] = earlier.map(exemption => ({ boxes: boxesOf(exemption), label: SEEN }))
+  const parts: Part[] = []
+  for (const exemption of exemptions) {
+    for (const whole of boxesOf(exemption)) {
+      const found = (label: number, low: ArrayLike<number>, high: ArrayLike<number>) =>
+        parts.push({ exemption, box: boxOf(low, high), decision: exempting.decision(label), other }) > 0
+      // Few boxes are asked here, those of exemptions: no budget is needed.
+      explore(
+        [whole],
+        [...seen, ...exempting.entries],
+        { wants: label => label !== SEEN, found },
+        Number.POSITIVE_INFINITY,
+      )
+      seen.push({ boxes: [whole], label: SEEN })
+    }
+  }
+  return parts
+}
+
+function boxOf(low: ArrayLike<number>, high: ArrayLike<number>): Box {
+  return { first: Array.from(low), last: Array.from(high) }
+}
+
+/** What the part is decided for at both values; undefined where both have the same reason. */
+function pairOf({ exemption, decision, other }: Part, label: number, isDropped: boolean) {
+  const found = other.decision(label)
+  const [before, after] = isDropped ? [decision, found] : [found, decision]
+  const reasons = [before.because, after.because].map(reason => JSON.stringify(reason))
+  if (reasons[0] === reasons[1]) return undefined
+  return { key: [exemption.name, ...reasons].join(' '), before, after }
+}
+
+/** Answers whether the budget was enough. */
+function findGroups(groups: Map<string, Group>, part: Part, isDropped: boolean, budget: Budget): boolean {
+  const { exemption, box, other } = part
+  const pairs = new Map<number, ReturnType<typeof pairOf>>()
+  const pair = (label: number) => {
+    if (!pairs.has(label)) pairs.set(label, pairOf(part, label, isDropped))
+    return pairs.get(label)
+  }
+  const { points, end } = smallestOfEach(realFlows(box), other.entries, label => pair(label) !== undefined, budget)
+  for (const [label, point] of points) {
+    const { key, before, after } = pair(label)!
+    const smallest = flowAt(other.layout, point)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, { exemption, before, after, regions: [], smallest })
+    else if (compareFlows(smallest, group.smallest) < 0) group.smallest = smallest
+  }
+  return end === 'complete'
+}
+
+/** Answers how many more regions may be kept; none where some were left out. */
+function addRegions(groups: Map<string, Group>, part: Part, isDropped: boolean, budget: Budget, room: number): number {
+  const { box, other } = part
+  let left = room
+  const found = (label: number, low: ArrayLike<number>, high: ArrayLike<number>) => {
+    const key = pairOf(part, label, isDropped)?.key
+    const group = key === undefined ? undefined : groups.get(key)
+    const region = boxOf(low, high)
+    // Of no use is a region that no packet can be in, such as ports of a protocol that has none.
+    const isUsed = group !== undefined && realFlows(region).some(real => smallestBetweenHosts(real.first, real.last))
+    if (isUsed && left > 0) group.regions.push({ family: other.layout.family, box: region })
+    if (isUsed) left--
+    return left >= 0
+  }
+  if (room <= 0) return 0
+  const end = explore([box], other.entries, { wants: () => true, found }, budget)
+  return end === 'complete' ? left : 0
+}
 
 export function appearance(decision: Decision): Appearance {
   if (decision.action === 'block') return 'blocked'

@@ -1,7 +1,6 @@
 // Does any packet between two sets of hosts leave in clear? Exact for every flow there is, both ways and for both
 // families, as the policy stands on the host that each packet leaves. IKE is not counted, because it has to pass, nor
 // are ESP and AH, which are what sealing makes.
-
 import { compareAddresses } from '../base/address.ts'
 import { AH, ESP, type Flow, hasPorts } from '../base/flow.ts'
 import type { CompiledPolicy } from './compile.ts'
@@ -200,7 +199,10 @@ function notesOf(policy: CompiledPolicy, { a, b }: Region, asked: readonly Searc
     rule => `rule “${rule}” accepts packets that arrive in clear; nothing leaves in clear by that`,
   )
   if (ike !== undefined) {
-    notes.unshift(`IKE (${ike.definition}) is not counted: it agrees on the keys and has to pass; so are ESP and AH`)
+    const others = policy.profile.name === 'strict' ? '' : ', and with it whatever else is sent on its ports'
+    notes.unshift(
+      `IKE (${ike.definition}) is not counted: it has to pass${others}; nor are ESP and AH, which are sealed`,
+    )
   }
   const areManyHosts = [a, b].some(spec => spec.kind !== 'range' || compareAddresses(spec.first, spec.last) < 0)
   const areBroadcastsExempt = exemptions.some(({ name }) => name === 'broadcast')

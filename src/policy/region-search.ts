@@ -20,6 +20,9 @@ export const NO_ENTRY = -1
 /** Boxes looked at before a search gives up; some seconds of work. */
 export const DEFAULT_BUDGET = 60_000_000
 
+/** Boxes that may be looked at; one that is shared by several searches is used up by all of them together. */
+export type Budget = number | { left: number }
+
 export type SearchEnd =
   /** Every part was decided. */
   | 'complete'
@@ -50,11 +53,13 @@ export function explore(
   regions: readonly Box[],
   entries: readonly SearchEntry[],
   explorer: Explorer,
-  budget: number = DEFAULT_BUDGET,
+  budget: Budget = DEFAULT_BUDGET,
 ): SearchEnd {
   const dimensions = regions[0]?.first.length
   if (dimensions === undefined) return 'complete'
-  return new Exploration(dimensions, entries, explorer, budget).run(regions)
+  return new Exploration(dimensions, entries, explorer, typeof budget === 'number' ? { left: budget } : budget).run(
+    regions,
+  )
 }
 
 class Exploration {
@@ -64,9 +69,9 @@ class Exploration {
   readonly #last: Uint32Array
   readonly #labels: Int32Array
   readonly #explorer: Explorer
-  #budget: number
+  readonly #budget: { left: number }
 
-  constructor(dimensions: number, entries: readonly SearchEntry[], explorer: Explorer, budget: number) {
+  constructor(dimensions: number, entries: readonly SearchEntry[], explorer: Explorer, budget: { left: number }) {
     const flat = entries.flatMap(({ boxes, label }) => boxes.map(box => ({ box, label })))
     this.#dimensions = dimensions
     this.#order = flowOrder(layoutOfPoint(dimensions))
@@ -88,8 +93,8 @@ class Exploration {
       .reverse()
     const explorer = this.#explorer
     for (let part = stack.pop(); part !== undefined; part = stack.pop()) {
-      this.#budget -= part.live.length + 1
-      if (this.#budget < 0) return 'out-of-budget'
+      this.#budget.left -= part.live.length + 1
+      if (this.#budget.left < 0) return 'out-of-budget'
       const { first, last } = part
       const { live, isCovered } = this.#narrow(part)
       const label = this.#onlyLabel(live, isCovered)
@@ -213,7 +218,7 @@ export function smallestOfEach(
   regions: readonly Box[],
   entries: readonly SearchEntry[],
   wanted: (label: number) => boolean,
-  budget?: number,
+  budget?: Budget,
 ): { readonly end: SearchEnd; readonly points: ReadonlyMap<number, Point> } {
   const points = new Map<number, Point>()
   const order = flowOrder(layoutOfPoint(regions[0]?.first.length ?? 0))
@@ -237,7 +242,7 @@ export function smallestOfAll(
   regions: readonly Box[],
   entries: readonly SearchEntry[],
   wanted: (label: number) => boolean,
-  budget?: number,
+  budget?: Budget,
 ): { readonly end: SearchEnd; readonly smallest: { readonly label: number; readonly point: Point } | undefined } {
   let smallest: { readonly label: number; readonly point: Point } | undefined
   const order = flowOrder(layoutOfPoint(regions[0]?.first.length ?? 0))
@@ -262,7 +267,7 @@ export function smallestOfAll(
 export function uncovered(
   box: Box,
   entries: readonly { readonly boxes: readonly Box[] }[],
-  budget?: number,
+  budget?: Budget,
 ): Point | undefined | 'unknown' {
   let point: Point | undefined
   const end = explore(

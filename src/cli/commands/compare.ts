@@ -20,8 +20,8 @@ import {
   readValue,
 } from '../policy-question.ts'
 
-/** Regions of one group that are printed as JSON; `regionCount` tells how many there are. */
-const SHOWN_REGIONS = 200
+/** Changes printed under one heading. */
+const SHOWN = 25
 
 export const compare: CommandSpec = {
   name: 'compare',
@@ -124,10 +124,11 @@ function printComparison(comparison: Comparison, name: SettingName, console: Con
     const group = changes.filter(belongs)
     if (group.length === 0) continue
     console.print(console.style(colours[appearance], heading))
-    for (const { sentence, smallest } of group) {
+    for (const { sentence, smallest } of group.slice(0, SHOWN)) {
       console.print(`  ${sentence}`)
       console.print(console.style('dim', `    smallest: ${sayFlow(smallest)}`))
     }
+    if (group.length > SHOWN) console.print(`  … and ${group.length - SHOWN} more: --json tells all`)
   }
   if (changes.every(({ appearsBefore, appearsAfter }) => appearsBefore === appearsAfter)) {
     console.print(from === to ? 'The values are the same.' : 'Nothing becomes clear, secured or blocked.')
@@ -137,11 +138,12 @@ function printComparison(comparison: Comparison, name: SettingName, console: Con
 }
 
 function comparisonJson(comparison: Comparison, policy: CompiledPolicy) {
-  const { from, to, changes, stillExempt, isComplete, notes } = comparison
+  const { from, to, changes, stillExempt, isComplete, areRegionsWhole, notes } = comparison
   return {
     from,
     to,
     isComplete,
+    areRegionsWhole,
     changes: changes.map(change => ({
       effect: `${change.appearsBefore === change.appearsAfter ? 'stays' : 'becomes'} ${change.appearsAfter}`,
       sentence: change.sentence,
@@ -149,8 +151,7 @@ function comparisonJson(comparison: Comparison, policy: CompiledPolicy) {
       before: decisionJson(change.before, atSetting(policy, from)),
       after: decisionJson(change.after, atSetting(policy, to)),
       smallest: flowJson(change.smallest),
-      regionCount: change.regions.length,
-      regions: change.regions.slice(0, SHOWN_REGIONS).map(({ family, box }) => regionJson(family, box)),
+      regions: change.regions.map(({ family, box }) => regionJson(family, box)),
     })),
     stillExempt: stillExempt.map(({ name }) => name),
     notes,

@@ -149,7 +149,7 @@ function printReasons(reasons: readonly ClearReason[], policy: CompiledPolicy, c
   console.print()
   console.print('Every reason, with the smallest packet of each:')
   console.table(
-    reasons.map(({ decision, smallest, ways }) => {
+    reasons.slice(0, SHOWN).map(({ decision, smallest, ways }) => {
       const verdict = verdictOf(decision)
       // What a rule secures is here because it may fall back to clear.
       const colour = verdict === 'protected' ? meaning.leaked : meaning[verdict]
@@ -157,6 +157,9 @@ function printReasons(reasons: readonly ClearReason[], policy: CompiledPolicy, c
       return [`  ${console.style(colour, sayFlow(smallest))}`, arrow, shortReason(decision, policy)]
     }),
   )
+  if (reasons.length > SHOWN) console.print(`  … and ${reasons.length - SHOWN} more: --json tells all`)
 }
 
+/** Reasons printed; the JSON has all. */
+const SHOWN = 25
 const arrows: Readonly<Record<Way | 'both', string>> = { 'a-to-b': 'one way', 'b-to-a': 'back', both: 'both ways' }

@@ -20,10 +20,10 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ipsec: ['policy', 'wire', 'crypto'],
   windows: ['policy', 'settings'],
   keying: ['ipsec', 'policy', 'wire', 'crypto'],
-  dataplane: ['ipsec', 'policy', 'wire', 'native'],
+  dataplane: ['ipsec', 'policy', 'wire', 'crypto', 'native'],
   audit: ['ipsec', 'policy', 'wire', 'crypto'],
   monitor: ['keying', 'dataplane'],
-  agent: ['monitor', 'keying', 'dataplane', 'windows', 'policy', 'settings'],
+  agent: ['monitor', 'keying', 'dataplane', 'windows', 'policy', 'settings', 'ipsec', 'wire', 'crypto'],
   cli: ['agent', 'audit', 'windows', 'policy', 'settings'],
 }
 

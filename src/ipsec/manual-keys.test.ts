@@ -1,3 +1,5 @@
+// Keys of a policy file at work: every method of the table seals on one host and opens on the other; what does not
+// belong together is refused.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseAddress } from '../base/address.ts'

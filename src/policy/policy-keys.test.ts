@@ -1,3 +1,4 @@
+// Keys in a policy file: what is read, what is refused, and that no message shows one.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'

@@ -1,3 +1,4 @@
+// What is written is what our own reader and Wireshark read.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,9 +1,9 @@
 // `sealwire compare`: what becomes clear or secured when the setting goes from one value to another.
-import { formatAddress } from '../../base/address.ts'
 import { protocolName } from '../../base/flow.ts'
 import { type Appearance, type ChangedTraffic, type Comparison, compareValues } from '../../policy/compare.ts'
 import { atSetting, type CompiledPolicy, compile } from '../../policy/compile.ts'
 import { sayFlow } from '../../policy/explain.ts'
+import { formatSpec } from '../../policy/filter.ts'
 import type { Policy } from '../../policy/model.ts'
 import { profiles, type SettingName } from '../../policy/profiles.ts'
 import { type Box, layoutOf, NO_PORT } from '../../policy/region.ts'
@@ -162,26 +162,31 @@ function comparisonJson(comparison: Comparison, policy: CompiledPolicy) {
 function regionJson(family: 4 | 6, box: Box) {
   const layout = layoutOf(family)
   const addresses = (from: number) => {
-    const [first, last] = [box.first, box.last].map(corner =>
-      formatAddress({ family, words: corner.slice(from, from + layout.words) }),
-    )
-    return first === last ? first : `${first}-${last}`
+    const [first, last] = [box.first, box.last].map(corner => ({
+      family,
+      words: corner.slice(from, from + layout.words),
+    }))
+    return formatSpec({ kind: 'range', first: first!, last: last! })
   }
-  const range = (d: number, text: (value: number) => string) => {
-    const [first, last] = [box.first[d]!, box.last[d]!]
-    if (first === 0 && last === layout.everything.last[d]) return 'any'
-    return first === last ? text(first) : `${text(first)}-${text(last)}`
+  const protocols = () => {
+    const [first, last] = [box.first[layout.protocol]!, box.last[layout.protocol]!]
+    if (first === 0 && last === 255) return 'any'
+    return first === last ? protocolName(first) : `${first}-${last}`
   }
-  const ports = (d: number) => {
-    const [first, last] = [box.first[d]!, box.last[d]!]
-    if (last < NO_PORT || first === 0) return range(d, String)
-    return first === NO_PORT ? 'none' : `${first === NO_PORT - 1 ? first : `${first}-${NO_PORT - 1}`} or none`
+  const ports = (d: number, other: number) => {
+    const first = box.first[d]!
+    // A packet carries both ports or neither: where the other must be there, this one is too.
+    const mayLack = box.last[d] === NO_PORT && box.last[other] === NO_PORT
+    const last = Math.min(box.last[d]!, NO_PORT - 1)
+    if (first === NO_PORT) return 'none'
+    if (first === 0 && last === NO_PORT - 1 && box.last[d] === NO_PORT) return 'any'
+    return `${first === last ? first : `${first}-${last}`}${mayLack ? ' or none' : ''}`
   }
   return {
     source: addresses(layout.source),
     destination: addresses(layout.destination),
-    protocol: range(layout.protocol, protocolName),
-    sourcePort: ports(layout.sourcePort),
-    destinationPort: ports(layout.destinationPort),
+    protocol: protocols(),
+    sourcePort: ports(layout.sourcePort, layout.destinationPort),
+    destinationPort: ports(layout.destinationPort, layout.sourcePort),
   }
 }

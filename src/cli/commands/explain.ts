@@ -42,9 +42,10 @@ export const explain: CommandSpec = {
       values: ['out', 'in'],
     },
     {
-      flags: '--me <address...>',
+      flags: '--me <addresses...>',
       key: 'me',
-      description: 'addresses of the host whose policy it is; left out, the host that the direction means',
+      description:
+        'addresses of the host whose policy it is, also separated by commas; left out, the host that the direction means',
     },
     ...settingOptions,
     jsonOption,
@@ -61,7 +62,9 @@ function runExplain(input: CommandInput, console: Console): number {
   const policy = readPolicyOption(input, faults, console)
   const flow = readFlow(input, faults)
   const direction = faults.optional(input, 'direction', '--direction', readDirection) ?? 'out'
-  const me = listOption(input, 'me').map(text => faults.read('--me', text, readHost))
+  const me = listOption(input, 'me')
+    .flatMap(text => text.split(','))
+    .map(text => faults.read('--me', text, readHost))
   const asked = withSettings(policy, input, faults)
   if (!faults.areNone || asked === undefined || flow === undefined) {
     faults.say(console)

@@ -3,6 +3,7 @@ import type { CommandSpec } from './command.ts'
 import { audit } from './commands/audit.ts'
 import { compare } from './commands/compare.ts'
 import { completion } from './commands/completion.ts'
+import { demo } from './commands/demo.ts'
 import { explain } from './commands/explain.ts'
 import { policyCheck } from './commands/policy-check.ts'
 import { policyLint } from './commands/policy-lint.ts'
@@ -10,6 +11,7 @@ import { policyShow } from './commands/policy-show.ts'
 import { prove } from './commands/prove.ts'
 
 export const commands: readonly CommandSpec[] = [
+  demo,
   audit,
   explain,
   prove,

@@ -43,9 +43,14 @@ export interface RecordedPacket {
   readonly packet: Uint8Array
 }
 
+export interface Instant {
+  readonly seconds: number
+  readonly nanoseconds: number
+}
+
 export interface Recording {
-  /** Seconds since 1970 of the first packet. */
-  readonly start: number
+  /** When the first packet was seen, since 1970. */
+  readonly start: Instant
   readonly packets: readonly RecordedPacket[]
 }
 
@@ -57,7 +62,7 @@ export function recordedTraffic(capture: Uint8Array, networks: readonly Prefix[]
   const packets: RecordedPacket[] = []
   const packet = new Packet()
   const reassembly = new Reassembly()
-  let start: number | undefined
+  let start: Instant | undefined
   const take = (whole: Uint8Array, time: number) => {
     for (const piece of cutTcp(packet, whole)) {
       decodeIp(packet, piece, 0, piece.length)
@@ -69,8 +74,8 @@ export function recordedTraffic(capture: Uint8Array, networks: readonly Prefix[]
     frame(bytes, from, to, linkType, _original, seconds, nanoseconds) {
       decodeFrame(packet, bytes, linkType, from, to)
       if (packet.kind !== IS_IP) return
-      start ??= seconds + nanoseconds / 1e9
-      const time = seconds + nanoseconds / 1e9 - start
+      start ??= { seconds, nanoseconds }
+      const time = seconds - start.seconds + (nanoseconds - start.nanoseconds) / 1e9
       const isFragment = packet.moreFragments || packet.fragmentOffset !== 0
       const whole = isFragment
         ? reassembly.add(packet, bytes, time)
@@ -81,7 +86,7 @@ export function recordedTraffic(capture: Uint8Array, networks: readonly Prefix[]
   const view = new DataView(capture.buffer, capture.byteOffset, capture.length)
   parser.finish(capture.length - parser.push(capture, view, capture.length))
   if (parser.problem !== '') throw new Error(`the recording of the demo cannot be read: ${parser.problem}`)
-  return { start: start ?? 0, packets }
+  return { start: start ?? { seconds: 0, nanoseconds: 0 }, packets }
 }
 
 /** An IPv4 packet with TCP that is too long, as two. */

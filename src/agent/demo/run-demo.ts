@@ -1,6 +1,7 @@
 // One run of the demo: two hosts on a simulated wire, one policy, the recorded traffic in virtual time; and what stood on
 // the wire, as a capture and as sums. Nothing here sleeps or touches a file.
 import { formatAddress, parseAddress, parsePrefix, sameAddress } from '../../base/address.ts'
+import { AH, ESP } from '../../base/flow.ts'
 import { seededRandom } from '../../base/random.ts'
 import { formatProblem } from '../../base/result.ts'
 import { VirtualClock } from '../../base/time.ts'
@@ -20,6 +21,7 @@ import { Packet } from '../../wire/packet.ts'
 import { type DemoSetting, demoHosts, demoNetwork, demoPolicyText, demoSettings } from './demo-policies.ts'
 import { ikePacket } from './ike-packet.ts'
 import {
+  type Instant,
   type RecordedPacket,
   type Recording,
   recordedTraffic,
@@ -155,12 +157,12 @@ class WireRecorder {
   packets = 0
   readonly #parts: Uint8Array[] = []
   readonly #writer = new CaptureWriter(bytes => this.#parts.push(bytes), [ETHERNET_LINK])
-  readonly #start: number
+  readonly #start: Instant
   readonly #packet = new Packet()
   readonly #sums = new Map<TrafficKind, { sealed: number; clear: number; because?: string }>()
   #about: { readonly recorded: RecordedPacket; readonly policy: CompiledPolicy } | undefined
 
-  constructor(start: number) {
+  constructor(start: Instant) {
     this.#start = start
   }
 
@@ -175,16 +177,16 @@ class WireRecorder {
     const packet = this.#packet
     decodeIp(packet, bytes, 0, bytes.length)
     const frame = ethernetFrame(bytes, packet.source(), packet.destination(), networks)
-    const nanoseconds = Math.round((this.#start + time) * 1e9 - Math.floor(this.#start) * 1e9)
-    const base = Math.floor(this.#start)
-    this.#writer.frame(frame, base + Math.floor(nanoseconds / 1e9), nanoseconds % 1e9)
+    const nanoseconds = this.#start.nanoseconds + Math.round(time * 1e9)
+    this.#writer.frame(frame, this.#start.seconds + Math.floor(nanoseconds / 1e9), nanoseconds % 1e9)
     this.packets++
     if (this.#about === undefined) throw new Error('a host sent what nobody asked it to send')
     this.#count(this.#about.recorded, this.#about.policy)
   }
 
   #count({ kind, packet: whole }: RecordedPacket, policy: CompiledPolicy): void {
-    const isSealed = this.#packet.spi !== 0 || this.#packet.protocol === 50
+    const { protocol } = this.#packet
+    const isSealed = protocol === ESP || protocol === AH
     const sum = this.#sums.get(kind) ?? { sealed: 0, clear: 0 }
     this.#sums.set(kind, sum)
     if (isSealed) sum.sealed++

@@ -6,8 +6,8 @@ export const IKE_PORT = 500
 export const NAT_TRAVERSAL_PORT = 4500
 const IKE_HEADER = 28
 const IKE_LENGTH_AT = 24
-/** SPI and sequence number (RFC 4303 §2). */
-const ESP_HEADER = 8
+/** SPI, sequence number, the least content with its trailer and the shortest ICV (RFC 4303 §2). */
+const LEAST_ESP = 20
 
 /** Sets `packet.content`, and `packet.spi` for ESP in UDP. Expects a UDP header at `packet.transport`. */
 export function recogniseUdpContent(packet: Packet, bytes: Uint8Array): void {
@@ -26,13 +26,14 @@ export function recogniseUdpContent(packet: Packet, bytes: Uint8Array): void {
   }
   if (!onNat) return
   if (bytes[start] === 0xff && announced === 1) packet.content = KEEPALIVE
-  if (left < 4 || payload < ESP_HEADER) return
+  if (left < 4) return
   const marker = word(bytes, start)
   // Four zero octets, the non-ESP marker, stand where the SPI of ESP would: no SPI is zero (RFC 3948 §2.2).
   if (marker === 0) {
     if (isIke(bytes, start + 4, left - 4, payload - 4)) packet.content = IKE
-  } else if (marker >>> 0 > 255) {
-    // 1 to 255 are reserved and never on the wire (RFC 4303 §2.1).
+  } else if (marker >>> 0 > 255 && payload >= LEAST_ESP && payload % 4 === 0) {
+    // SPIs of 1 to 255 are reserved and never on the wire (RFC 4303 §2.1); an ESP packet fills whole words (§2.4), which
+    // other traffic on this port does by chance only.
     packet.content = ESP_IN_UDP
     packet.spi = marker >>> 0
   }

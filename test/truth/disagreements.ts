@@ -89,6 +89,15 @@ export const knownDisagreements: readonly KnownDisagreement[] = [
     why: slip,
   },
   {
+    capture: 'tcpdump/esp_truncated.pcap',
+    frame: 1,
+    field: 'class',
+    ours: 'unicast',
+    truth: 'esp',
+    right: 'ours',
+    why: 'It comes from port 4500, but announces 354 octets: ESP fills whole words of four (RFC 4303 §2.4).',
+  },
+  {
     capture: 'tcpdump/isakmp-delete-segfault.pcap',
     frame: 1,
     field: 'class',

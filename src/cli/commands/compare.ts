@@ -1,5 +1,5 @@
 // `sealwire compare`: what becomes clear or secured when the setting goes from one value to another.
-import { protocolName } from '../../base/flow.ts'
+import { ICMP, ICMPV6, protocolName } from '../../base/flow.ts'
 import { type Appearance, type ChangedTraffic, type Comparison, compareValues } from '../../policy/compare.ts'
 import { atSetting, type CompiledPolicy, compile } from '../../policy/compile.ts'
 import { sayFlow } from '../../policy/explain.ts'
@@ -182,10 +182,18 @@ function regionJson(family: 4 | 6, box: Box) {
     if (first === 0 && last === NO_PORT - 1 && box.last[d] === NO_PORT) return 'any'
     return `${first === last ? first : `${first}-${last}`}${mayLack ? ' or none' : ''}`
   }
-  return {
+  const ends = {
     source: addresses(layout.source),
     destination: addresses(layout.destination),
     protocol: protocols(),
+  }
+  const [first, last] = [box.first[layout.protocol]!, box.last[layout.protocol]!]
+  // The type of an ICMP message stands in the place of the destination port.
+  if (first === last && (first === ICMP || first === ICMPV6)) {
+    return { ...ends, icmpType: ports(layout.destinationPort, layout.sourcePort) }
+  }
+  return {
+    ...ends,
     sourcePort: ports(layout.sourcePort, layout.destinationPort),
     destinationPort: ports(layout.destinationPort, layout.sourcePort),
   }

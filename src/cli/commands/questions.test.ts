@@ -202,6 +202,12 @@ test('compare takes several values and compares each with the next', async () =>
 test('compare compares the mask of Vista', async () => {
   const { value } = await json(compare, { policy: vista, ipsecExempt: ['9', '2'] })
   assert.equal(value.setting, 'IPsecExempt')
+  const [icmp] = value.comparisons[0].changes.filter((change: { exemption: string }) => change.exemption === 'icmp')
+  assert.equal(icmp.effect, 'becomes clear')
+  assert.deepEqual(icmp.regions, [
+    { source: '10.54.0.1', destination: '10.54.0.2', protocol: 'icmp', icmpType: 'any' },
+    { source: '10.54.0.2', destination: '10.54.0.1', protocol: 'icmp', icmpType: 'any' },
+  ])
 })
 
 /** Wrong input: the command, its options, and what is said, in this order. */

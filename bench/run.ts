@@ -34,7 +34,7 @@ if (words.includes('--write')) {
   const machine = `${cpus().length} cores of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}`
   page = page.replace(/^Measured on .*$/m, `Measured on ${machine}.`)
   for (const section of sections) {
-    const name = /<!-- bench (\w+)/.exec(section)![1]!
+    const name = /<!-- bench ([\w-]+)/.exec(section)![1]!
     const place = new RegExp(`<!-- bench ${name} -->[\\s\\S]*?<!-- end ${name} -->`)
     page = place.test(page) ? page.replace(place, () => section) : `${page}\n${section}\n`
   }

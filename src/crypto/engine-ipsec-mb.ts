@@ -1,6 +1,7 @@
-// The packet engine on Intel's IPsec-MB: AES-GCM and AES-GMAC, one call a packet. The library's other ciphers and its HMACs
-// gain from many packets at once and are slower than OpenSSL for one; they are left to the next engine. It computes
-// tags and compares none: that is done here, and what was deciphered is wiped where the tag is wrong.
+// The packet engine on Intel's IPsec-MB: AES-GCM and AES-GMAC, one call a packet. The library's other algorithms are reached
+// through its job manager only, whose layout is another in each release and which gains most from many packets at once;
+// they are left to the next engine. It computes tags and compares none: that is done here, and what was deciphered is
+// wiped where the tag is wrong.
 import { CONTEXT_BYTES, EXPANDED_KEY_BYTES, type Gcm, type IpsecMb, ipsecMb } from '../native/ipsec-mb.ts'
 import { allocateMemory, type Cell, CellPool, Memory } from '../native/memory.ts'
 import type { CipherAlgorithm } from './ciphers.ts'

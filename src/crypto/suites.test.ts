@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { ciphers } from './ciphers.ts'
 import { integrityAlgorithms } from './integrity.ts'
 import { counterIvs, randomIvs } from './iv-source.ts'
-import { keyMaterialBytes, splitKeyMaterial, suiteOf, whyOld } from './suites.ts'
+import { keyMaterialBytes, splitKeyMaterial, suiteOf, whyOld, wipeKeys } from './suites.ts'
 
 test('transform numbers are those of IANA, one for each name and ICV', () => {
   const numbers = new Map(ciphers.map(row => [`${row.name} ${row.icvBytes}`, row.transform]))
@@ -53,6 +53,8 @@ test('key material is the key of the cipher, its salt, then the integrity key', 
   assert.equal(keys.cipher.reveal().toHex(), '000102030405060708090a0b0c0d0e0f')
   assert.equal(keys.integrity.reveal()[0], 16)
   assert.throws(() => splitKeyMaterial(cbc, new Uint8Array(35)), /35 octets where 36/)
+  wipeKeys(keys)
+  assert.ok([...keys.cipher.reveal(), ...keys.integrity.reveal()].every(octet => octet === 0))
   const gmac = suiteOf({ protocol: 'ah', keyBits: 192, integrity: 'aes-gmac', icvBits: 128 })!
   assert.equal(keyMaterialBytes(gmac), 28)
 })

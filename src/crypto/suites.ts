@@ -77,6 +77,12 @@ export function splitKeyMaterial(suite: Suite, material: Uint8Array): SuiteKeys 
   return { cipher: new Secret(material.slice(0, border)), integrity: new Secret(material.slice(border)) }
 }
 
+/** Once the keyed objects are made; they keep what they need. */
+export function wipeKeys(keys: SuiteKeys): void {
+  keys.cipher.reveal().fill(0)
+  keys.integrity.reveal().fill(0)
+}
+
 function cipherMaterial(suite: Suite): number {
   return suite.protocol === 'esp' ? suite.cipher.keyBytes + suite.cipher.saltBytes : 0
 }

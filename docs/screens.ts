@@ -10,6 +10,7 @@ const policy = 'examples/policies/domain-controllers.yaml'
 const capture = 'examples/captures/two-domain-controllers.pcapng'
 
 const screens: Readonly<Record<string, readonly string[]>> = {
+  demo: ['demo'],
   audit: ['audit', '--policy', policy, capture],
   prove: ['prove', '--policy', policy, '--between', '10.54.0.1', '10.54.0.2'],
   compare: ['compare', '--policy', policy, '--no-default-exempt', '0', '1'],

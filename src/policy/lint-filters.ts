@@ -50,6 +50,14 @@ function* eachFilter(rule: Rule): Generator<Remark> {
         rule: rule.name,
       }
     }
+    if (rule.action === 'permit' && directions(filter).some(opensEverything)) {
+      yield {
+        kind: 'permits-by-source-port',
+        sentence: `The filter ${text} keeps no state: any host that sends from this port reaches every port here in clear.`,
+        hint: 'name the hosts that are meant, or the ports of this end',
+        rule: rule.name,
+      }
+    }
     const other = filter.protocol === ICMP ? 6 : filter.protocol === ICMPV6 ? 4 : undefined
     if (other !== undefined && [filter.source, filter.destination].some(spec => familyOf(spec) === other)) {
       yield {
@@ -60,6 +68,12 @@ function* eachFilter(rule: Rule): Generator<Remark> {
       }
     }
   }
+}
+
+/** What arrives from anywhere is let in for the port that its sender chose. */
+function opensEverything({ source, destination, sourcePort, destinationPort }: DirectedFilter): boolean {
+  const isBroad = source.kind === 'any' && destination.kind !== 'any'
+  return isBroad && sourcePort !== undefined && destinationPort === undefined
 }
 
 function familyOf(spec: AddressSpec): 4 | 6 | undefined {

@@ -64,6 +64,11 @@ export const lintKinds = {
     title: 'IKE behind address translation cannot start',
     source: 'RFC 7296 §2.23',
   },
+  'permits-by-source-port': {
+    severity: 'warning',
+    title: 'A port of the far end opens every port here',
+    source: 'KB 811832',
+  },
   'accepts-unsecured': {
     severity: 'warning',
     title: 'Unsecured packets are accepted',

@@ -12,6 +12,15 @@ export function* lintSettings(policy: Policy): Generator<Remark> {
     const sentence = 'No active rule has the action negotiate: whatever is not blocked passes in clear.'
     yield { kind: 'nothing-secured', sentence, hint: 'write a rule with action: negotiate for the traffic to protect' }
   }
+  if (policy.keys !== undefined && policy.keys.length > 0) {
+    const sentence =
+      'Keys stand in the file: whoever can read it opens everything that they ever sealed, and they are never renewed.'
+    yield {
+      kind: 'secret-in-file',
+      sentence,
+      hint: 'let only root read the file (chmod 600), or let IKE agree on keys',
+    }
+  }
   if (policy.defaultResponse) yield defaultResponse(profile)
 }
 
@@ -35,8 +44,9 @@ function* aboutSetting(policy: Policy, profile: Profile, setting: Setting): Gene
 
 function* aboutRole({ role }: Policy, profile: Profile, setting: Setting): Generator<Remark> {
   if (role !== 'member-server' && role !== 'workstation') return
-  const withdrawsKerberos = profile.setting === 'NoDefaultExempt' && (setting.value & 1) === 1
-  if (setting.from !== 'policy' || !withdrawsKerberos) return
+  // Where this Windows withdraws it by itself, setting it changes nothing.
+  const withdrawsKerberos = (setting.value & 1) === 1 && (profile.defaultValue & 1) === 0
+  if (setting.name !== 'NoDefaultExempt' || setting.from !== 'policy' || !withdrawsKerberos) return
   yield {
     kind: 'setting-of-domain-controllers',
     sentence: `NoDefaultExempt ${setting.value} withdraws the exemption of Kerberos, which Microsoft advises for domain controllers only: a ${role.replace('-', ' ')} has to reach its domain controllers before IPsec works.`,

@@ -176,8 +176,7 @@ class Converter {
       const value = pair.value as ParsedNode | null
       const key = String(isScalar(keyNode) ? keyNode.value : '')
       const offset = keyNode.range[0]
-      if (isAlias(keyNode)) this.#report(offset, 'a key cannot be an alias', 'write the key out')
-      else if (keys.has(key))
+      if (keys.has(key))
         this.#report(offset, `the key ${quote(key)} is written twice in one mapping`, 'keep one of them')
       keys.set(key, offset)
       values.set(key, value?.range[0] ?? offset)

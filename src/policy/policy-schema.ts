@@ -214,7 +214,8 @@ const policy = z
         }),
       defaultResponse: flag('Answer a peer that asks for IPsec where no filter matches.', false),
       role: oneOf(roles).optional().meta({ description: 'What the machine is in its domain; lint asks.' }),
-      networks: listOf(text('a network', readNetwork), 'a list of networks')
+      networks: z
+        .array(text('a network', readNetwork), { error: 'a list of networks' })
         .optional()
         .meta({
           description: 'Networks the host is on: their broadcast addresses are known by them.',

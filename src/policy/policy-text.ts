@@ -280,7 +280,8 @@ class PolicyBuilder {
     if (range === undefined) return {}
     const written = filter['protocol']
     // An unreadable protocol is a problem of its own: nothing is known about its ports.
-    const isKnown = written === undefined || readProtocol(String(written)).ok
+    const isText = typeof written === 'string' || typeof written === 'number'
+    const isKnown = written === undefined || (isText && readProtocol(written).ok)
     if (isKnown && (protocol === undefined || !hasPorts(protocol))) {
       this.#error(
         [...path, key],

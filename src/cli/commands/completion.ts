@@ -76,7 +76,12 @@ function wordsAfter(commands: readonly CommandSpec[]): ReadonlyMap<string, Reado
       const next = found.get(before) ?? new Map<string, string>()
       found.set(before, next)
       const isLast = index === words.length - 1
-      if (isLast || !next.has(word)) next.set(word, isLast ? summary : `${word} …`)
+      if (isLast) next.set(word, summary)
+      else
+        next.set(
+          word,
+          [...(found.get([...words.slice(0, index + 1)].join(' '))?.keys() ?? []), words[index + 1]!].join(', '),
+        )
     })
   }
   return found
@@ -257,6 +262,7 @@ function __sealwire_at
     test "$found" = "$argv"
 end
 complete -c sealwire -f
+complete -c sealwire -l help -d 'show help'
 ${[...words, ...options].join('\n')}
 `
 }

@@ -48,6 +48,7 @@ function showJson(compiled: CompiledPolicy) {
     defaultResponse: policy.defaultResponse,
     role: policy.role ?? null,
     networks: policy.networks.map(formatPrefix),
+    keys: policy.keys?.length ?? 0,
     rules: policy.rules.map(ruleJson),
     order: inOrder(compiled).map(({ rule, text }) => ({ filter: text, action: rule.action, rule: rule.name })),
   }
@@ -94,6 +95,8 @@ function print(compiled: CompiledPolicy, console: Console): void {
         : 'The default response rule is on, and does nothing in this Windows.',
     )
   }
+  const keys = policy.keys?.length ?? 0
+  if (keys > 0) console.print(`Keys in the file: ${keys}`)
   console.print()
   console.print('Exempt, before any filter:')
   console.table(

@@ -80,7 +80,7 @@ export function recordedTraffic(capture: Uint8Array, networks: readonly Prefix[]
       const whole = isFragment
         ? reassembly.add(packet, bytes, time)
         : bytes.slice(packet.ipOffset, packet.ipOffset + packet.ipLength)
-      if (whole !== undefined) take(whole, time)
+      if (whole instanceof Uint8Array) take(whole, time)
     },
   })
   const view = new DataView(capture.buffer, capture.byteOffset, capture.length)

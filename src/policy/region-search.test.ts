@@ -18,6 +18,7 @@ import {
   realFlows,
   type SearchEntry,
   smallestBetweenHosts,
+  smallestOfAll,
   smallestOfEach,
   uncovered,
 } from './region-search.ts'
@@ -149,6 +150,24 @@ test('the smallest point of each label is found, hosts speaking to themselves le
     }),
     { numRuns: 300 },
   )
+})
+
+test('a part whose smallest point is of one host with itself does not hide a smaller point of another part', () => {
+  const regions: readonly Box[] = [
+    { first: [1, 2, 6, 0, 0], last: [1, 3, 6, 0, 0] },
+    { first: [1, 1, 6, 0, 0], last: [3, 1, 6, 0, 0] },
+  ]
+  assert.deepEqual(smallestOfEach(regions, [], () => true).points.get(NO_ENTRY), [1, 2, 6, 0, 0])
+  assert.deepEqual(smallestOfAll(regions, [], () => true).smallest, { label: NO_ENTRY, point: [1, 2, 6, 0, 0] })
+})
+
+test('a budget that searches share is used up by all of them', () => {
+  const shared = { left: 3 }
+  const explorer = { wants: () => true, found: () => true }
+  assert.equal(explore([space], [], explorer, shared), 'complete')
+  assert.equal(shared.left, 2)
+  assert.equal(explore([space, space], [], explorer, shared), 'complete')
+  assert.equal(explore([space], [], explorer, shared), 'out-of-budget')
 })
 
 test('a search that is told to stop stops, and one without budget says so', () => {

@@ -8,23 +8,34 @@ import type { CompiledPolicy } from '../policy/compile.ts'
 import type { RuleId } from '../policy/model.ts'
 
 export interface DataPlaneListener {
-  /** Traffic waits for an association of this rule. Told once until the association comes or is refused. */
+  /**
+   * Traffic of this rule waits for an association between the flow's hosts (in tunnel mode for one of the rule). Told once
+   * until the association comes or is refused.
+   */
   needsKeys(rule: RuleId, flow: Flow): void
   /** A soft limit is reached (`soft`: renew it) or the association has ended (`hard`, or its numbers ran out). */
   ageing(spi: Spi, age: 'soft' | 'hard'): void
   dropped(reason: DropReason, flow: Flow | undefined): void
 }
 
+/** Associations are named by pairName: the SPI of the outermost inbound layer. */
 export interface DataPlane {
   start(listener: DataPlaneListener): Promise<void>
-  /** The policy from now on. Associations of rules that are gone are removed. */
+  /**
+   * The policy from now on. Associations of rules that are gone or that ask for other security are removed; what waited for
+   * them is judged anew.
+   */
   enforce(policy: CompiledPolicy): Promise<void>
   install(pair: AssociationPair): Promise<void>
-  /** Outbound traffic of the association's rule goes through it from now on; packets that waited go first. */
-  beginSending(spi: Spi): Promise<void>
-  remove(spis: readonly Spi[]): Promise<void>
-  /** No association will come: what waits is dropped, or goes in clear where the rule falls back. */
+  /** Outbound traffic of the association's rule and hosts goes through it from now on; packets that waited go first. */
+  beginSending(name: Spi): Promise<void>
+  remove(names: readonly Spi[]): Promise<void>
+  /**
+   * No association will come between the flow's hosts: what waits is dropped, or goes in clear where the rule falls back,
+   * for a few minutes; then keys are asked for again.
+   */
   refuse(flow: Flow, rule: RuleId): Promise<void>
   counters(): Promise<ReadonlyMap<Spi, Counters>>
+  /** Nothing passes any more, in neither direction. */
   stop(): Promise<void>
 }

@@ -89,7 +89,7 @@ function arrivedRoute(copy: Uint8Array, at: number, length: number): boolean {
   // Of the kinds of routing headers, 0 and 2 say where the packet will arrive; for others nobody can tell.
   if (kind !== 0 && kind !== 2) return false
   const addresses = (length - 8) / 16
-  if (left > addresses) return false
+  if (!Number.isInteger(addresses) || left > addresses) return false
   const first = at + 8 + (addresses - left) * 16
   const destination = copy.slice(24, 40)
   const last = copy.slice(first + (left - 1) * 16, first + left * 16)

@@ -5,7 +5,7 @@ import type { AhAuthenticator, EspOpener, EspSealer } from '../crypto/packet-pro
 import type { AhSuite, EspSuite, SuiteKeys } from '../crypto/suites.ts'
 import type { DirectedFilter } from '../policy/filter.ts'
 import type { RuleId } from '../policy/model.ts'
-import type { Lifetime } from './lifetime.ts'
+import type { Age, Lifetime } from './lifetime.ts'
 import type { ReplayWindow } from './replay-window.ts'
 
 /** Security parameters index, 256 to 2^32 - 1; smaller ones are reserved (RFC 4303 §2.1). */
@@ -37,7 +37,7 @@ export interface AssociationSpec {
   readonly replayWindow: number
   readonly lifetime: Lifetime
   readonly encapsulation?: Encapsulation
-  /** Content is padded to a multiple of this many octets, up to 256, to hide its length; absent for no more than needed. */
+  /** Content is padded to a multiple of this many octets, a power of two up to 256, to hide its length. */
   readonly padTo?: number
 }
 
@@ -126,8 +126,9 @@ export class Association {
   readonly born: number
   /** Outbound packets go through it: the newest of its rule. */
   isSending = false
-  /** The age that was last told to the listener. */
-  toldAge: 'fresh' | 'soft' | 'hard' = 'fresh'
+  /** Its keys are gone: nothing goes through it any more, whoever still holds it. */
+  isClosed = false
+  #toldAge: Age = 'fresh'
 
   constructor(pair: AssociationPair, sealing: readonly SealingLayer[], opening: readonly OpeningLayer[], born: number) {
     this.pair = pair
@@ -137,7 +138,16 @@ export class Association {
     this.born = born
   }
 
+  /** Whether this age is news to the listener; each is told once, and after `hard` none. */
+  isNews(age: Exclude<Age, 'fresh'>): boolean {
+    if (this.#toldAge === age || this.#toldAge === 'hard') return false
+    this.#toldAge = age
+    return true
+  }
+
   close(): void {
+    if (this.isClosed) return
+    this.isClosed = true
     for (const layer of this.sealing) (layer.protocol === 'esp' ? layer.sealer : layer.authenticator).close()
     for (const layer of this.opening) (layer.protocol === 'esp' ? layer.opener : layer.authenticator).close()
   }

@@ -7,6 +7,7 @@ const IPV4_HEADER = 20
 const IPV6_HEADER = 40
 export const UDP_HEADER = 8
 const TIME_TO_LIVE = 64
+const LEAST_IPV6_MTU = 1280
 
 /** Where the sealed part of a packet starts, and which octet names what follows there; both from the packet's start. */
 export interface SealPoint {
@@ -70,8 +71,7 @@ export function writeOuterHeader(
 ): void {
   const trafficClass = trafficClassOf(bytes, inner)
   if (source.family === 4) {
-    // Do not fragment is copied from an inner IPv4 header; an inner IPv6 packet is never cut on its way (RFC 4301 §8.1).
-    const mustNotCut = bytes[inner]! >> 4 === 6 || (bytes[inner + 6]! & 0x40) !== 0
+    const mustNotCut = mustNotBeCutOutside(bytes, inner)
     bytes.fill(0, at, at + IPV4_HEADER)
     bytes[at] = 0x45
     bytes[at + 1] = trafficClass
@@ -91,6 +91,15 @@ export function writeOuterHeader(
   bytes[at + 7] = TIME_TO_LIVE
   writeWords(bytes, at + 8, source.words)
   writeWords(bytes, at + 24, destination.words)
+}
+
+/**
+ * Do not fragment is copied from an inner IPv4 header (RFC 4301 §8.1). Nobody but its sender cuts an IPv6 packet, and
+ * that hears what fits; but one of 1,280 octets or fewer has to pass every link (RFC 4213 §3.2.2).
+ */
+function mustNotBeCutOutside(bytes: Uint8Array, inner: number): boolean {
+  if (bytes[inner]! >> 4 === 4) return (bytes[inner + 6]! & 0x40) !== 0
+  return ((bytes[inner + 4]! << 8) | bytes[inner + 5]!) + IPV6_HEADER > LEAST_IPV6_MTU
 }
 
 function writeWords(bytes: Uint8Array, at: number, words: readonly number[]): void {

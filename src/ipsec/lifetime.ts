@@ -29,7 +29,7 @@ export function ageOf(lifetime: Lifetime, use: Use, now: number): Age {
 
 function isPast(limits: Limits, use: Use, now: number): boolean {
   return (
-    now - use.born >= (limits.seconds ?? Number.POSITIVE_INFINITY) ||
+    now >= use.born + (limits.seconds ?? Number.POSITIVE_INFINITY) ||
     use.bytes >= (limits.bytes ?? Number.POSITIVE_INFINITY) ||
     use.packets >= (limits.packets ?? Number.POSITIVE_INFINITY)
   )

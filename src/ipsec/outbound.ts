@@ -4,16 +4,16 @@ import type { Flow } from '../base/flow.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { decideKnowing } from '../policy/decide.ts'
 import type { RuleId } from '../policy/model.ts'
-import { decodeIp } from '../wire/decode.ts'
-import { IKE, IS_IP, KEEPALIVE, Packet } from '../wire/packet.ts'
+import { IKE, KEEPALIVE, Packet } from '../wire/packet.ts'
 import type { Association } from './association.ts'
 import type { AssociationDatabase } from './association-database.ts'
 import type { DropReason } from './drop-reasons.ts'
 import { cutToFit, mustNotBeCut } from './fragmentation.ts'
 import { type Age, ageOf } from './lifetime.ts'
+import { type FallBacks, type Negotiation, negotiationOf } from './negotiation.ts'
 import { PathMtu } from './path-mtu.ts'
-import { Reassembly } from './reassembly.ts'
-import { innerMtu, sealPacket, type Workbench } from './seal.ts'
+import { headersOutside, innerMtu, sealPacket, type Workbench } from './seal.ts'
+import { WholePackets } from './whole-packets.ts'
 
 export type OutboundOutcome =
   /** Packets for the wire, in order. `association` sealed them; without, they go in clear. */
@@ -21,10 +21,17 @@ export type OutboundOutcome =
   | {
       readonly kind: 'drop'
       readonly reason: DropReason
-      readonly flow?: Flow /** What the sender may send instead. */
+      readonly flow?: Flow
+      /** What the sender may send instead. */
       readonly mtu?: number
     }
-  | { readonly kind: 'needs-keys'; readonly rule: RuleId; readonly flow: Flow; readonly packet: Uint8Array }
+  | {
+      readonly kind: 'needs-keys'
+      readonly rule: RuleId
+      readonly flow: Flow
+      readonly negotiation: Negotiation
+      readonly packet: Uint8Array
+    }
   /** A fragment was taken; the packet is not whole yet. */
   | { readonly kind: 'incomplete' }
 
@@ -34,6 +41,7 @@ export interface OutboundOptions {
   readonly database: AssociationDatabase
   readonly bench: Workbench
   readonly linkMtu: number
+  readonly fallBacks: FallBacks
   /** Told when an association reaches a limit. */
   readonly ageing: (association: Association, age: Exclude<Age, 'fresh'>) => void
 }
@@ -41,9 +49,7 @@ export interface OutboundOptions {
 export class Outbound {
   policy: CompiledPolicy
   readonly mtu: PathMtu
-  readonly reassembly = new Reassembly()
-  /** Rules whose flows may go in clear for now, because no association could be agreed on and the rule falls back. */
-  readonly fallenBack = new Set<RuleId>()
+  readonly #packets = new WholePackets()
   readonly #options: OutboundOptions
   readonly #packet = new Packet()
   #identification = 0
@@ -56,10 +62,11 @@ export class Outbound {
 
   /** `now` in seconds of one clock. */
   process(given: Uint8Array, now: number): OutboundOutcome {
-    const whole = this.#whole(given, now)
-    if (whole === undefined) return INCOMPLETE
     const packet = this.#packet
-    if (packet.kind !== IS_IP) return { kind: 'drop', reason: 'malformed' }
+    // Fragments are put together first: transport mode seals whole packets only, and filters ask for ports.
+    const whole = this.#packets.take(packet, given, now)
+    if (whole === 'incomplete') return INCOMPLETE
+    if (typeof whole === 'string') return { kind: 'drop', reason: whole }
     const flow = packet.flow()
     // Our own keying must go out whatever the filters say: without it nothing could ever be agreed on.
     if (packet.content === IKE || packet.content === KEEPALIVE) return this.#clear(whole, flow, now)
@@ -68,20 +75,15 @@ export class Outbound {
     if (decision.action === 'block') return { kind: 'drop', reason: 'blocked', flow }
     const { rule } = decision.entry!
     const association = this.#options.database.forSending(rule.name, flow)
-    if (association === undefined) {
-      if (rule.fallBackToClear && this.fallenBack.has(rule.name)) return this.#clear(whole, flow, now)
-      return { kind: 'needs-keys', rule: rule.name, flow, packet: whole }
-    }
-    return this.#seal(association, whole, flow, now)
+    if (association !== undefined) return this.#seal(association, whole, flow, now)
+    const negotiation = negotiationOf(rule.name, rule.mode, flow.source, flow.destination)
+    if (rule.fallBackToClear && this.#options.fallBacks.isInClear(negotiation, now))
+      return this.#clear(whole, flow, now)
+    return { kind: 'needs-keys', rule: rule.name, flow, negotiation, packet: whole }
   }
 
-  /** Fragments are put together first: transport mode seals whole packets only, and filters ask for ports. */
-  #whole(given: Uint8Array, now: number): Uint8Array | undefined {
-    decodeIp(this.#packet, given, 0, given.length)
-    if (this.#packet.kind !== IS_IP || !isFragment(this.#packet)) return given
-    const whole = this.reassembly.add(this.#packet, given, now)
-    if (whole !== undefined) decodeIp(this.#packet, whole, 0, whole.length)
-    return whole
+  get reassembly() {
+    return this.#packets.reassembly
   }
 
   #clear(whole: Uint8Array, flow: Flow, now: number): OutboundOutcome {
@@ -95,7 +97,7 @@ export class Outbound {
     const age = this.#age(association, now)
     if (age === 'hard') return { kind: 'drop', reason: 'expired', flow }
     const mtu = this.mtu.to(outbound.destination, now)
-    const room = innerMtu(association, mtu, flow.source.family)
+    const room = innerMtu(association, mtu, flow.source.family, headersOutside(whole))
     // A sender that forbids cutting learns how much fits inside (RFC 4301 §8.1). IPv6 senders cut only by themselves,
     // but a host seals its own packets, and those of up to 1,280 octets have to pass.
     const isTooBig =
@@ -125,9 +127,7 @@ export class Outbound {
   }
 
   #tell(association: Association, age: Exclude<Age, 'fresh'>): void {
-    if (association.toldAge === age || association.toldAge === 'hard') return
-    association.toldAge = age
-    this.#options.ageing(association, age)
+    if (association.isNews(age)) this.#options.ageing(association, age)
   }
 
   #nextIdentification(): number {
@@ -138,7 +138,3 @@ export class Outbound {
 
 /** Share of the sequence numbers after which a new association is due. */
 const NEARLY_USED = 0.9
-
-export function isFragment(packet: Packet): boolean {
-  return packet.fragmentOffset !== 0 || packet.moreFragments
-}

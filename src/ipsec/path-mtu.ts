@@ -19,8 +19,13 @@ export class PathMtu {
   }
 
   to(destination: Address, now: number): number {
-    const known = this.#paths.get(formatAddress(destination))
-    return known === undefined || known.until < now ? this.#linkMtu : Math.min(known.mtu, this.#linkMtu)
+    if (this.#paths.size === 0) return this.#linkMtu
+    const name = formatAddress(destination)
+    const known = this.#paths.get(name)
+    if (known === undefined) return this.#linkMtu
+    if (now < known.until) return Math.min(known.mtu, this.#linkMtu)
+    this.#paths.delete(name)
+    return this.#linkMtu
   }
 
   /** Whether the hint was believed: only one that lowers what is known. */
@@ -28,8 +33,11 @@ export class PathMtu {
     const least = destination.family === 4 ? Math.max(LEAST[4], LEAST_BELIEVED_IPV4) : LEAST[6]
     const believed = Math.max(mtu, least)
     if (believed >= this.to(destination, now)) return false
+    const name = formatAddress(destination)
+    // Behind all others: the one that was lowered longest ago stands first.
+    this.#paths.delete(name)
     if (this.#paths.size >= MOST_PATHS) this.#paths.delete(this.#paths.keys().next().value!)
-    this.#paths.set(formatAddress(destination), { mtu: believed, until: now + REMEMBERED })
+    this.#paths.set(name, { mtu: believed, until: now + REMEMBERED })
     return true
   }
 }

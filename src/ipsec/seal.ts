@@ -49,7 +49,8 @@ export class Workbench {
 /** Seals a whole packet and counts it. Nothing is counted where it is dropped. */
 export function sealPacket(bench: Workbench, association: Association, packet: Uint8Array): Sealed {
   const { outbound } = association.pair
-  if (packet.length + HEADROOM > LARGEST) return { drop: 'too-big' }
+  const fault = whyNotSealed(association, packet)
+  if (fault !== undefined) return { drop: fault }
   let ip = bench.take(packet)
   let length = packet.length
   let content: { nextHeader: number; start: number }
@@ -64,7 +65,7 @@ export function sealPacket(bench: Workbench, association: Association, packet: U
     content = { nextHeader, start: header }
   } else {
     const point = transportPoint(bytes, ip, length)
-    if (point === undefined) return { drop: packet[0]! >> 4 === 6 ? 'jumbogram' : 'malformed' }
+    if (point === undefined) return { drop: 'malformed' }
     content = { nextHeader: bytes[ip + point.place]!, start: point.start }
   }
   for (const layer of association.sealing) {
@@ -88,6 +89,26 @@ export function sealPacket(bench: Workbench, association: Association, packet: U
   association.counters.outbound.packets++
   association.counters.outbound.bytes += packet.length
   return { packet: bytes.slice(ip, ip + length) }
+}
+
+/** Nearly as large as a packet can be: only from here on it is worked out whether the sealed one is too large. */
+const SURELY_FITS = LARGEST - 1024
+/** Its payload length of zero says that a jumbo option has it (RFC 2675): ESP's own lengths do not reach that far. */
+const isJumbogram = (packet: Uint8Array) =>
+  packet[0]! >> 4 === 6 && packet.length > 40 && packet[4] === 0 && packet[5] === 0
+
+function whyNotSealed(association: Association, packet: Uint8Array): DropReason | undefined {
+  if (association.isClosed) return 'expired'
+  if (isJumbogram(packet)) return 'jumbogram'
+  if (packet.length <= SURELY_FITS) return undefined
+  const family = packet[0]! >> 4 === 4 ? 4 : 6
+  return packet.length > innerMtu(association, LARGEST, family, headersOutside(packet)) ? 'too-big' : undefined
+}
+
+/** Octets of the IP headers that stay in front of the seal in transport mode. */
+export function headersOutside(packet: Uint8Array): number {
+  if (packet[0]! >> 4 === 4) return (packet[0]! & 15) * 4
+  return transportPoint(packet, 0, packet.length)?.start ?? outerHeaderBytes(6)
 }
 
 /** Puts one layer between the IP headers, `content.start` octets from `ip`, and what follows them. */
@@ -152,6 +173,7 @@ export function openPacket(
   protocol: number,
   isInUdp: boolean,
 ): Opened & { association: Association | undefined } {
+  if (packet.length > LARGEST) return { drop: 'malformed', association: undefined }
   const ip = bench.take(packet)
   const { bytes } = bench.memory
   const outerClass = trafficClassOf(packet, 0)
@@ -178,7 +200,9 @@ function openAt(
   let length = whole
   if (length - start < 12) return { drop: 'malformed', association: undefined }
   const association = find(readWord(bytes, ip + start + (outermost === AH ? 4 : 0)))
-  if (association === undefined) return { drop: 'no-association', association: undefined }
+  // An SPI belongs to a protocol (RFC 4301 §4.1): that of the outermost layer.
+  const isRight = association?.opening.at(-1)?.protocol === (outermost === AH ? 'ah' : 'esp')
+  if (association === undefined || !isRight) return { drop: 'no-association', association: undefined }
   let nextHeader = outermost
   const accepted: (() => void)[] = []
   // From the outside in: the layers stand from the inside out.
@@ -286,10 +310,18 @@ function word16(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 8) | bytes[at + 1]!
 }
 
-/** The largest packet that, sealed by this association, has at most `mtu` octets. `headers` of the packet stay outside. */
-export function innerMtu(association: Association, mtu: number, family: 4 | 6): number {
+/**
+ * The largest packet that, sealed by this association, has at most `mtu` octets. In transport mode `headers` octets of the
+ * packet's own stay in front of the seal.
+ */
+export function innerMtu(
+  association: Association,
+  mtu: number,
+  family: 4 | 6,
+  headers: number = outerHeaderBytes(family),
+): number {
   const { outbound } = association.pair
-  const outside = outerHeaderBytes(outbound.mode === 'tunnel' ? outbound.source.family : family)
+  const outside = outbound.mode === 'tunnel' ? outerHeaderBytes(outbound.source.family) : headers
   let room = mtu - outside - (outbound.encapsulation === undefined ? 0 : UDP_HEADER)
   for (const layer of association.sealing.toReversed()) {
     room =

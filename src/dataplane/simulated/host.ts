@@ -9,16 +9,16 @@ import type { Association, AssociationPair, Counters, Spi } from '../../ipsec/as
 import { AssociationDatabase } from '../../ipsec/association-database.ts'
 import type { DropReason } from '../../ipsec/drop-reasons.ts'
 import { Inbound } from '../../ipsec/inbound.ts'
-import { nextAgeAt } from '../../ipsec/lifetime.ts'
+import { ageOf, type Limits, nextAgeAt } from '../../ipsec/lifetime.ts'
+import { FallBacks, type Negotiation, negotiationOf } from '../../ipsec/negotiation.ts'
 import { Outbound } from '../../ipsec/outbound.ts'
 import { Workbench } from '../../ipsec/seal.ts'
 import type { CompiledPolicy } from '../../policy/compile.ts'
 import type { RuleId } from '../../policy/model.ts'
 import type { DataPlane, DataPlaneListener } from '../data-plane.ts'
+import { keptRules } from '../kept-rules.ts'
+import { WaitingPackets } from '../waiting-packets.ts'
 import type { SimulatedWire, WireHost } from './wire.ts'
-
-/** Packets that wait for an association, of one rule and of the host: the bound that a flood meets. */
-const MOST_WAITING_PER_RULE = 64
 
 export interface SimulatedHostOptions {
   readonly name: string
@@ -28,6 +28,8 @@ export interface SimulatedHostOptions {
   readonly crypto: PacketCrypto
   /** Gets every packet that reaches the host's applications. */
   readonly deliver: (packet: Uint8Array, wasSealed: boolean) => void
+  /** What the host's own stack would tell the application: the packet must be cut, and at most so large. */
+  readonly tooBig?: (flow: Flow, mtu: number) => void
   /** See AssociationDatabase. */
   readonly ivs?: NonNullable<ProtectionOptions['ivs']>
 }
@@ -42,7 +44,10 @@ export class SimulatedHost implements DataPlane, WireHost {
   readonly #options: SimulatedHostOptions
   readonly #database: AssociationDatabase
   readonly #bench = new Workbench()
-  readonly #waiting = new Map<RuleId, Uint8Array[]>()
+  readonly #waiting = new WaitingPackets()
+  readonly #fallBacks = new FallBacks()
+  /** What ends the wait for an association's next age. */
+  readonly #timers = new Map<Association, () => void>()
   #listener: DataPlaneListener | undefined
   #outbound: Outbound | undefined
   #inbound: Inbound | undefined
@@ -62,23 +67,23 @@ export class SimulatedHost implements DataPlane, WireHost {
   /** Without a policy nothing goes in or out: a host that has none yet fails closed. */
   async enforce(policy: CompiledPolicy): Promise<void> {
     const { wire } = this.#options
+    const kept = keptRules(this.#outbound?.policy.policy, policy.policy)
     if (this.#outbound === undefined || this.#inbound === undefined) {
       const bench = this.#bench
       const database = this.#database
+      const fallBacks = this.#fallBacks
       const ageing = (association: Association, age: 'soft' | 'hard') => this.#listener?.ageing(association.name, age)
-      this.#outbound = new Outbound(policy, { database, bench, linkMtu: wire.mtu, ageing })
-      this.#inbound = new Inbound(policy, { database, bench })
+      this.#outbound = new Outbound(policy, { database, bench, fallBacks, linkMtu: wire.mtu, ageing })
+      this.#inbound = new Inbound(policy, { database, bench, fallBacks, ageing })
     } else {
       this.#outbound.policy = policy
       this.#inbound.policy = policy
     }
-    const rules = new Set(policy.policy.rules.filter(rule => rule.action === 'negotiate').map(rule => rule.name))
+    this.#fallBacks.clear()
     for (const association of [...this.#database.all()]) {
-      if (!rules.has(association.pair.outbound.rule)) this.#database.remove(association.name)
+      if (!kept.has(association.pair.outbound.rule)) this.#remove(association)
     }
-    for (const rule of this.#waiting.keys()) {
-      if (!rules.has(rule)) this.#waiting.delete(rule)
-    }
+    for (const packet of this.#waiting.takeOfRules(rule => !kept.has(rule))) this.transmit(packet)
   }
 
   async install(pair: AssociationPair): Promise<void> {
@@ -88,22 +93,31 @@ export class SimulatedHost implements DataPlane, WireHost {
   async beginSending(name: Spi): Promise<void> {
     const association = this.#database.beginSending(name)
     if (association === undefined) throw new RangeError(`no association 0x${name.toString(16)} is installed`)
-    const { rule } = association.pair.outbound
-    const waiting = this.#waiting.get(rule) ?? []
-    this.#waiting.delete(rule)
-    for (const packet of waiting) this.transmit(packet)
+    const { rule, mode, source, destination } = association.pair.outbound
+    const negotiation = negotiationOf(rule, mode, source, destination)
+    this.#fallBacks.end(negotiation)
+    for (const packet of this.#waiting.take(negotiation)) this.transmit(packet)
   }
 
   async remove(names: readonly Spi[]): Promise<void> {
-    for (const name of names) this.#database.remove(name)
+    for (const name of names) {
+      const association = this.#database.bySpi(name)
+      if (association !== undefined) this.#remove(association)
+    }
   }
 
-  async refuse(flow: Flow, rule: RuleId): Promise<void> {
-    const waiting = this.#waiting.get(rule) ?? []
-    this.#waiting.delete(rule)
-    const mayFallBack = this.#outbound?.policy.policy.rules.some(r => r.name === rule && r.fallBackToClear) === true
-    if (mayFallBack) {
-      this.#outbound!.fallenBack.add(rule)
+  #remove(association: Association): void {
+    this.#timers.get(association)?.()
+    this.#timers.delete(association)
+    this.#database.remove(association.name)
+  }
+
+  async refuse(flow: Flow, name: RuleId): Promise<void> {
+    const rule = this.#outbound?.policy.policy.rules.find(rule => rule.name === name)
+    const negotiation = negotiationOf(name, rule?.mode ?? 'transport', flow.source, flow.destination)
+    const waiting = this.#waiting.take(negotiation)
+    if (rule?.fallBackToClear === true) {
+      this.#fallBacks.begin(negotiation, this.#options.clock.now())
       for (const packet of waiting) this.transmit(packet)
       return
     }
@@ -116,8 +130,11 @@ export class SimulatedHost implements DataPlane, WireHost {
 
   async stop(): Promise<void> {
     this.#options.wire.detach(this)
-    for (const association of [...this.#database.all()]) this.#database.remove(association.name)
+    for (const association of [...this.#database.all()]) this.#remove(association)
     this.#waiting.clear()
+    this.#fallBacks.clear()
+    this.#outbound = undefined
+    this.#inbound = undefined
     this.#listener = undefined
   }
 
@@ -133,9 +150,10 @@ export class SimulatedHost implements DataPlane, WireHost {
         else this.sent.sealed++
         return
       case 'drop':
+        if (outcome.mtu !== undefined && outcome.flow !== undefined) this.#options.tooBig?.(outcome.flow, outcome.mtu)
         return this.#drop(outcome.reason, outcome.flow)
       case 'needs-keys':
-        return this.#wait(outcome.rule, outcome.flow, outcome.packet)
+        return this.#wait(outcome.rule, outcome.flow, outcome.negotiation, outcome.packet)
       case 'incomplete':
     }
   }
@@ -144,6 +162,7 @@ export class SimulatedHost implements DataPlane, WireHost {
     if (this.#inbound === undefined) return this.#drop('blocked', undefined)
     const outcome = this.#inbound.process(packet, this.#options.clock.now())
     if (outcome.kind === 'drop') this.#drop(outcome.reason, outcome.flow)
+    if (outcome.kind === 'too-big') this.pathIsSmaller(outcome.destination, outcome.mtu)
     if (outcome.kind !== 'pass') return
     const wasSealed = outcome.association !== undefined
     if (wasSealed) this.delivered.sealed++
@@ -156,13 +175,10 @@ export class SimulatedHost implements DataPlane, WireHost {
     return this.#outbound?.mtu.tooBig(destination, mtu, this.#options.clock.now()) ?? false
   }
 
-  #wait(rule: RuleId, flow: Flow, packet: Uint8Array): void {
-    const waiting = this.#waiting.get(rule)
-    if (waiting === undefined) {
-      this.#waiting.set(rule, [packet.slice()])
-      this.#listener?.needsKeys(rule, flow)
-    } else if (waiting.length < MOST_WAITING_PER_RULE) waiting.push(packet.slice())
-    else this.#drop('waiting-full', flow)
+  #wait(rule: RuleId, flow: Flow, negotiation: Negotiation, packet: Uint8Array): void {
+    const { isNew, isKept } = this.#waiting.add(negotiation, rule, packet)
+    if (isNew) this.#listener?.needsKeys(rule, flow)
+    if (!isKept) this.#drop('waiting-full', flow)
   }
 
   #drop(reason: DropReason, flow: Flow | undefined): void {
@@ -170,21 +186,28 @@ export class SimulatedHost implements DataPlane, WireHost {
     this.#listener?.dropped(reason, flow)
   }
 
-  /** The clock's own limits: told even where no packet goes out. */
+  /** The clock's own limits: told even where no packet goes through. */
   #watchAge(association: Association): void {
     const { clock } = this.#options
-    const { lifetime } = association.pair.outbound
-    const use = { born: association.born, packets: 0, bytes: 0 }
+    const { born, pair } = association
+    const lifetime = {
+      soft: sooner(pair.outbound.lifetime.soft, pair.inbound.lifetime.soft),
+      hard: sooner(pair.outbound.lifetime.hard, pair.inbound.lifetime.hard),
+    }
+    const use = { born, packets: 0, bytes: 0 }
     const next = nextAgeAt(lifetime, use, clock.now())
     if (next === undefined) return
-    clock.at(next, () => {
-      if (this.#database.bySpi(association.name) !== association) return
-      const age = next >= association.born + (lifetime.hard.seconds ?? Number.POSITIVE_INFINITY) ? 'hard' : 'soft'
-      if (association.toldAge !== 'hard' && association.toldAge !== age) {
-        association.toldAge = age
-        this.#listener?.ageing(association.name, age)
-      }
-      this.#watchAge(association)
-    })
+    const tell = () => {
+      this.#timers.delete(association)
+      const age = ageOf(lifetime, use, next)
+      if (age !== 'fresh' && association.isNews(age)) this.#listener?.ageing(association.name, age)
+      if (!association.isClosed) this.#watchAge(association)
+    }
+    this.#timers.set(association, clock.at(next, tell))
   }
+}
+
+function sooner(one: Limits, other: Limits): Limits {
+  const least = Math.min(one.seconds ?? Number.POSITIVE_INFINITY, other.seconds ?? Number.POSITIVE_INFINITY)
+  return least === Number.POSITIVE_INFINITY ? {} : { seconds: least }
 }

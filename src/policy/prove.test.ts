@@ -6,7 +6,7 @@ import { type Address, compareAddresses, formatAddress } from '../base/address.t
 import { AH, ESP, formatFlow } from '../base/flow.ts'
 import { type CompiledPolicy, compile } from './compile.ts'
 import { decide } from './decide.ts'
-import type { AddressSpec } from './model.ts'
+import type { AddressSpec, Policy } from './model.ts'
 import { compareFlows, findClearFlow, isClear, type Proof, prove } from './prove.ts'
 import { pick, policy, randomFlow, randomPolicy, rule, seeded, spec } from './test-policies.ts'
 import { type Case, closed, gaps, isClearByDecide, smallestByForce } from './test-proofs.ts'
@@ -158,12 +158,22 @@ function holds(between: AddressSpec, each: Address): boolean {
   return first.family === each.family && compareAddresses(first, each) <= 0 && compareAddresses(each, last) <= 0
 }
 
+/** The same without what permits, and with a rule for all that is left: only exemptions and tunnels are in its way. */
+function closing(asked: Policy): Policy {
+  const strict = asked.rules.map(each => ({
+    ...each,
+    action: each.action === 'permit' ? ('block' as const) : each.action,
+    fallBackToClear: false,
+  }))
+  return { ...asked, rules: [...strict, rule('negotiate', ['any any <-> any'])] }
+}
+
 test('no packet between two sets of hosts contradicts what was proved of random policies', context => {
   let clear = 0
   let proved = 0
   for (let seed = 0; seed < 160; seed++) {
     const draw = seeded(seed)
-    const asked = randomPolicy(draw)
+    const asked = seed % 2 === 0 ? closing(randomPolicy(draw)) : randomPolicy(draw)
     const [a, b] = pick(draw, pairs).map(spec)
     const proof = prove(compile(asked), { a: a!, b: b! })
     assert.equal(proof.isExhaustive, true)
@@ -190,7 +200,7 @@ test('no packet between two sets of hosts contradicts what was proved of random 
       assert.ok(compareFlows(proof.reasons[0]!.smallest, packet) <= 0, `seed ${seed}: ${formatFlow(packet)} is smaller`)
     }
   }
-  assert.ok(clear > 2000 && proved > 1, `${clear} clear packets, ${proved} proved`)
+  assert.ok(clear > 2000 && proved >= 10, `${clear} clear packets, ${proved} proved`)
   context.diagnostic(`${clear} clear packets were foreseen; ${proved} of 160 random policies were closed`)
 })
 

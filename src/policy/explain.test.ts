@@ -209,10 +209,16 @@ const notes: readonly (readonly [Policy, string, Direction, RegExp])[] = [
   [policy([all]), 'esp 10.0.0.1 10.0.0.2', 'out', /^it is what sealing makes/],
   [policy([all]), 'ah 10.0.0.1 10.0.0.2', 'out', /^it is what sealing makes/],
   [
-    policy([all]),
+    policy([all], xp(3)),
     'udp 10.0.0.1:500 10.0.0.2:500',
     'out',
     /^IKE is known by its ports: whatever else is sent on them passes as well$/,
+  ],
+  [
+    policy([all]),
+    'udp 10.0.0.1:500 10.0.0.2:500',
+    'out',
+    /^strict means IKE itself: whatever else is sent on its ports meets the filters$/,
   ],
 ]
 

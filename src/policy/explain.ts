@@ -169,7 +169,11 @@ function notesOf(policy: CompiledPolicy, flow: Flow, direction: Direction, decis
     notes.push('it is what sealing makes: an auditor counts it as protected, whatever a filter says')
   }
   if (decision.because.kind === 'exemption' && decision.because.exemption === 'ike' && flow.protocol === UDP) {
-    notes.push('IKE is known by its ports: whatever else is sent on them passes as well')
+    const others =
+      policy.profile.name === 'strict'
+        ? 'strict means IKE itself: whatever else is sent on its ports meets the filters'
+        : 'IKE is known by its ports: whatever else is sent on them passes as well'
+    notes.push(others)
   }
   return notes
 }

@@ -4,6 +4,8 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { parse } from 'yaml'
+import { z } from 'zod'
 import { formatAddress } from '../base/address.ts'
 import { formatProblem } from '../base/result.ts'
 import { formatFilter } from './filter.ts'
@@ -193,10 +195,14 @@ test('a setting that the profile does not read is a warning, but its value is us
 
 test('every policy of examples/ is read without a warning, and its schema accepts it', () => {
   const files = globSync('examples/policies/*', { cwd: root })
+  const schema = z.fromJSONSchema(policyJsonSchema() as Parameters<typeof z.fromJSONSchema>[0])
   assert.ok(files.length >= 5)
   for (const file of files) {
-    const result = readPolicyText(readFileSync(join(root, file), 'utf8'), file)
+    const text = readFileSync(join(root, file), 'utf8')
+    const result = readPolicyText(text, file)
     assert.deepEqual(result.ok ? result.value.warnings : result.error, [], file)
+    assert.deepEqual(schema.safeParse(parse(text)).error?.issues, undefined, file)
+    assert.equal(schema.safeParse({ ...parse(text), nonsense: 1 }).success, false)
   }
 })
 

@@ -12,6 +12,8 @@ export interface PacketWords {
   readonly destinationPort?: number
   readonly payload?: Uint8Array
   readonly mustNotBeCut?: boolean
+  /** Of IPv4, 16 bits. */
+  readonly identification?: number
   /** IPv4 options, a multiple of four octets. */
   readonly options?: Uint8Array
   /** IPv6 extension headers as [protocol, whole header], their next-header octets are filled in. */
@@ -58,8 +60,9 @@ function ipv4(words: PacketWords, protocol: number): Uint8Array {
   const front = new Uint8Array(20 + options.length)
   front[0] = 0x40 | (front.length / 4)
   front[1] = words.trafficClass ?? 0
-  front[4] = 0x12
-  front[5] = 0x34
+  const { identification = 0x1234 } = words
+  front[4] = identification >> 8
+  front[5] = identification & 255
   front[6] = words.mustNotBeCut === true ? 0x40 : 0
   front[8] = 64
   front[9] = protocol

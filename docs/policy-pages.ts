@@ -17,6 +17,8 @@ export function lintPage(): string {
     '**danger**: the policy does not do what it seems to promise, or cannot work; exit status 1. **warning**: it may not be',
     'meant. **note**: good to know. A finding may be milder than its kind where its sentence says why.',
     '',
+    '![What lint says of two domain controllers](images/lint.png)',
+    '',
     '| kind | severity | what | source |',
     '|---|---|---|---|',
     ...rows,

@@ -108,7 +108,14 @@ test('audit --json prints one value of the contract, and nothing else on standar
   assert.equal(report.capture.packets, 4)
   assert.equal(leakedOf(report), 1)
   const [first] = report.findings
-  assert.deepEqual(first!.flow, { source: B, destination: A, protocol: 6, sourcePort: 445, destinationPort: 1024 })
+  assert.deepEqual(first!.flow, {
+    source: B,
+    destination: A,
+    protocol: 6,
+    protocolName: 'tcp',
+    sourcePort: 445,
+    destinationPort: 1024,
+  })
 })
 
 test('audit --packets prints one line of JSON for each packet, in order', async () => {

@@ -153,6 +153,7 @@ test('the JSON of an audit has the keys of the contract', () => {
     destination: B,
     protocol: 6,
     sourcePort: 1024,
+    protocolName: 'tcp',
     destinationPort: 445,
   })
 })

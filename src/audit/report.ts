@@ -2,7 +2,7 @@
 // capture seems to have been taken. The JSON of `sealwire audit --json` is this value.
 
 import { formatAddress } from '../base/address.ts'
-import type { Flow } from '../base/flow.ts'
+import { type Flow, protocolName } from '../base/flow.ts'
 import type { Auditor } from './audit.ts'
 import { type LedgerEntry, mergeAlike } from './ledger.ts'
 import type { CaptureRead } from './open-capture.ts'
@@ -13,6 +13,7 @@ export interface FlowReport {
   readonly destination: string
   /** IP protocol number. */
   readonly protocol: number
+  readonly protocolName: string
   readonly sourcePort: number | null
   readonly destinationPort: number | null
 }
@@ -142,6 +143,7 @@ export function flowReport(flow: Flow): FlowReport {
     source: formatAddress(flow.source),
     destination: formatAddress(flow.destination),
     protocol: flow.protocol,
+    protocolName: protocolName(flow.protocol),
     sourcePort: flow.sourcePort ?? null,
     destinationPort: flow.destinationPort ?? null,
   }

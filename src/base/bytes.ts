@@ -88,7 +88,7 @@ export class Reader {
 
   #pass(count: number): number {
     const start = this.#at
-    if (count > this.#end - start) this.fail(`${count} octets are needed and ${this.#end - start} are left`)
+    if (count > this.#end - start) this.fail(`octets needed: ${count}, left: ${this.#end - start}`)
     this.#at = start + count
     return start
   }

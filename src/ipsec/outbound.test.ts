@@ -190,6 +190,36 @@ describe('size', () => {
     assert.ok(larger.kind === 'drop' && larger.reason === 'too-big' && larger.mtu === 1280)
   })
 
+  test('what its sender has cut already is sealed whole and cut again: no smaller pieces would help', () => {
+    for (const [inner, outer] of [
+      [6, 6],
+      [6, 4],
+      [4, 6],
+      [4, 4],
+    ] as const) {
+      const database = new AssociationDatabase(crypto)
+      const filters = ['any fd54::/64 -> fd55::/64', 'any 10.55.0.1 -> 10.55.0.2']
+      const tunnelled = policy([rule('negotiate', filters, { name: 'all', mode: 'tunnel' })])
+      const options = { database, bench, linkMtu: 1500, fallBacks: new FallBacks(), ageing: () => {} }
+      const outbound = new Outbound(compile(tunnelled), options)
+      const [one, other] = hosts[outer].map(addressOf)
+      const [pair] = bothEnds({ one: one!, other: other!, security: 'esp-aes256gcm16', mode: 'tunnel' })
+      database.beginSending(database.install(pair, 0).name)
+      const ends =
+        inner === 6
+          ? { source: 'fd54::1', destination: 'fd55::1' }
+          : { source: '10.55.0.1', destination: '10.55.0.2', mustNotBeCut: true }
+      const whole = buildPacket({ ...ends, payload: new Uint8Array(20_000) })
+      const mayBeCut = buildPacket({ ...ends, mustNotBeCut: false, payload: new Uint8Array(20_000) })
+      const pieces = cutToFit(mayBeCut, 1280, 9)!
+      // Linux forbids routers to cut fragments further.
+      if (inner === 4) for (const piece of pieces) piece[6] = piece[6]! | 0x40
+      const outcomes = pieces.map(piece => outbound.process(piece, 0))
+      assert.equal(sealed(outcomes.at(-1)!).length, 14, `IPv${inner} in IPv${outer}`)
+      assert.equal(reason(outbound.process(whole, 0)), 'too-big', `IPv${inner} in IPv${outer}, whole`)
+    }
+  })
+
   test('the largest packets are sealed or refused, never sealed wrong', () => {
     for (const security of ['esp-aes256gcm16', 'ah-sha1+esp-3des-sha1']) {
       for (const padTo of [1, 256]) {

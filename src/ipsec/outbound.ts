@@ -8,12 +8,12 @@ import { IKE, KEEPALIVE, Packet } from '../wire/packet.ts'
 import type { Association } from './association.ts'
 import type { AssociationDatabase } from './association-database.ts'
 import type { DropReason } from './drop-reasons.ts'
-import { cutToFit, mustNotBeCut } from './fragmentation.ts'
+import { allowCutting, cutToFit, mustNotBeCut } from './fragmentation.ts'
 import { type Age, ageOf } from './lifetime.ts'
 import { type FallBacks, type Negotiation, negotiationOf } from './negotiation.ts'
 import { PathMtu } from './path-mtu.ts'
 import { headersOutside, innerMtu, sealPacket, type Workbench } from './seal.ts'
-import { WholePackets } from './whole-packets.ts'
+import { holdsFragment, WholePackets } from './whole-packets.ts'
 
 export type OutboundOutcome =
   /** Packets for the wire, in order. `association` sealed them; without, they go in clear. */
@@ -75,7 +75,7 @@ export class Outbound {
     if (decision.action === 'block') return { kind: 'drop', reason: 'blocked', flow }
     const { rule } = decision.entry!
     const association = this.#options.database.forSending(rule.name, flow)
-    if (association !== undefined) return this.#seal(association, whole, flow, now)
+    if (association !== undefined) return this.#seal(association, whole, flow, now, holdsFragment(given))
     const negotiation = negotiationOf(rule.name, rule.mode, flow.source, flow.destination)
     if (rule.fallBackToClear && this.#options.fallBacks.isInClear(negotiation, now))
       return this.#clear(whole, flow, now)
@@ -92,15 +92,17 @@ export class Outbound {
     return packets === undefined ? { kind: 'drop', reason: 'too-big', flow, mtu } : { kind: 'pass', packets }
   }
 
-  #seal(association: Association, whole: Uint8Array, flow: Flow, now: number): OutboundOutcome {
+  #seal(association: Association, whole: Uint8Array, flow: Flow, now: number, wasCut: boolean): OutboundOutcome {
     const { outbound } = association.pair
     const age = this.#age(association, now)
     if (age === 'hard') return { kind: 'drop', reason: 'expired', flow }
     const mtu = this.mtu.to(outbound.destination, now)
     const room = innerMtu(association, mtu, flow.source.family, headersOutside(whole))
     // A sender that forbids cutting learns how much fits inside (RFC 4301 §8.1). IPv6 senders cut only by themselves,
-    // but a host seals its own packets, and those of up to 1,280 octets have to pass.
+    // but a host seals its own packets, and those of up to 1,280 octets have to pass. Who has cut already has done what
+    // it can: smaller pieces would become the same whole packet here.
     const isTooBig =
+      !wasCut &&
       whole.length > room &&
       (mustNotBeCut(whole) || (flow.source.family === 6 && whole.length > 1280 && outbound.mode === 'tunnel'))
     if (isTooBig)
@@ -110,6 +112,7 @@ export class Outbound {
       if (sealed.drop === 'exhausted') this.#tell(association, 'hard')
       return { kind: 'drop', reason: sealed.drop, flow }
     }
+    if (wasCut) allowCutting(sealed.packet)
     const packets = cutToFit(sealed.packet, mtu, this.#nextIdentification())
     return packets === undefined
       ? { kind: 'drop', reason: 'too-big', flow, mtu }

@@ -2,8 +2,8 @@
 // start, that reads the environment.
 import { Command, CommanderError, Option } from 'commander'
 import { type CommandInput, type CommandSpec, MACHINE_CANNOT, WRONG_INPUT } from './command.ts'
-import { commands } from './commands.ts'
 import { Console } from './console.ts'
+import { loadCommands } from './load-commands.ts'
 
 const console = new Console({
   output: process.stdout,
@@ -18,7 +18,7 @@ function wantsColor(environment: NodeJS.ProcessEnv, isTerminal: boolean): boolea
 }
 
 /** Builds the parser from the table; words in a command's name become nested commands. */
-function program(): Command {
+function program(commands: readonly CommandSpec[]): Command {
   const root = new Command('sealwire')
     .description('Host-to-host IPsec that keeps the promise "all IP traffic is secured", and proves it from the wire.')
     .version('0.1.0')
@@ -72,7 +72,7 @@ process.stdout.on('error', error => {
 })
 
 try {
-  await program().parseAsync()
+  await program(await loadCommands(process.argv.slice(2))).parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 || error.code === 'commander.help' ? error.exitCode : WRONG_INPUT

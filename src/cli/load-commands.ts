@@ -1,0 +1,17 @@
+// Only what a command line needs is loaded: the parts of every command together take longer to start than most commands
+// take to answer. Help, completion and mistakes get the whole table.
+import type { CommandSpec } from './command.ts'
+
+const alone: ReadonlyMap<string, () => Promise<CommandSpec>> = new Map([
+  ['demo', async () => (await import('./commands/demo.ts')).demo],
+  ['audit', async () => (await import('./commands/audit.ts')).audit],
+  ['explain', async () => (await import('./commands/explain.ts')).explain],
+  ['prove', async () => (await import('./commands/prove.ts')).prove],
+  ['compare', async () => (await import('./commands/compare.ts')).compare],
+])
+
+/** `words`: what stands behind `sealwire` on the command line. */
+export async function loadCommands(words: readonly string[]): Promise<readonly CommandSpec[]> {
+  const load = alone.get(words[0] ?? '')
+  return load === undefined ? (await import('./commands.ts')).commands : [await load()]
+}

@@ -4,13 +4,21 @@ import type { Address } from '../../base/address.ts'
 import { UDP } from '../../base/flow.ts'
 import type { Random } from '../../base/random.ts'
 import { setIpLength, transportChecksum, UDP_HEADER } from '../../ipsec/headers.ts'
+import { FROM_INITIATOR } from '../../wire/ike/header.ts'
+import { IKE_VERSION_2, writeMessage } from '../../wire/ike/message.ts'
+import { exchangeTypes, protocolIds } from '../../wire/ike/numbers.ts'
+import type { Proposal, Transform } from '../../wire/ike/security-association.ts'
+import {
+  encryptionTransforms,
+  keyExchangeMethods,
+  prfTransforms,
+  transformAttributes,
+  transformTypes,
+} from '../../wire/ike/transform-numbers.ts'
+import { payload } from '../../wire/ike/v2-payloads.ts'
+import { IKE_PORT } from '../../wire/udp-encapsulation.ts'
 
-const IKE_PORT = 500
 const IPV4_HEADER = 20
-const SA = 33
-const KEY_EXCHANGE = 34
-const NONCE = 40
-const CURVE25519 = 31
 
 /** An IPv4 packet. */
 export function ikePacket(source: Address, destination: Address, random: Random): Uint8Array {
@@ -33,34 +41,42 @@ function initRequest(random: Random): Uint8Array {
   const fresh = (octets: number) => {
     const bytes = new Uint8Array(octets)
     random.fill(bytes)
-    return [...bytes]
+    return bytes
   }
-  const payloads = [
-    ...payload(KEY_EXCHANGE, proposal()),
-    ...payload(NONCE, [...word16(CURVE25519), 0, 0, ...fresh(32)]),
-    ...payload(0, fresh(32)),
-  ]
-  const length = 28 + payloads.length
-  const noResponderYet = [0, 0, 0, 0, 0, 0, 0, 0]
-  // Version 2.0, exchange 34, sent by the initiator, message 0.
-  const header = [SA, 0x20, 34, 0x08, 0, 0, 0, 0, 0, 0, ...word16(length)]
-  return Uint8Array.from([...fresh(8), ...noResponderYet, ...header, ...payloads])
-}
-
-function payload(next: number, body: readonly number[]): readonly number[] {
-  return [next, 0, ...word16(4 + body.length), ...body]
+  // In this order, so that a seed gives the packet it always gave.
+  const publicValue = fresh(32)
+  const nonce = fresh(32)
+  const initiatorSpi = new DataView(fresh(8).buffer).getBigUint64(0)
+  return writeMessage({
+    header: {
+      initiatorSpi,
+      responderSpi: 0n,
+      version: IKE_VERSION_2,
+      exchange: exchangeTypes.of.IKE_SA_INIT,
+      flags: FROM_INITIATOR,
+      messageId: 0,
+    },
+    payloads: [
+      payload('security-association', { proposals: [proposal] }),
+      payload('key-exchange', { method: keyExchangeMethods.of.x25519, publicValue }),
+      payload('nonce', { nonce }),
+    ],
+  })
 }
 
 /** AES-256-GCM with an ICV of 16 octets, HMAC-SHA-256, Curve25519 (RFC 7296 §3.3). */
-function proposal(): readonly number[] {
-  const transforms = [
-    [3, 0, ...word16(12), 1, 0, ...word16(20), 0x80, 14, ...word16(256)],
-    [3, 0, ...word16(8), 2, 0, ...word16(5)],
-    [0, 0, ...word16(8), 4, 0, ...word16(CURVE25519)],
-  ].flat()
-  return [0, 0, ...word16(8 + transforms.length), 1, 1, 0, 3, ...transforms]
+const proposal: Proposal = {
+  number: 1,
+  protocol: protocolIds.of.IKE,
+  spi: new Uint8Array(0),
+  transforms: [
+    transform(transformTypes.of.encryption, encryptionTransforms.of['aes-gcm-16'], 256),
+    transform(transformTypes.of.prf, prfTransforms.of['hmac-sha256']),
+    transform(transformTypes.of['key exchange'], keyExchangeMethods.of.x25519),
+  ],
 }
 
-function word16(value: number): readonly number[] {
-  return [value >> 8, value & 255]
+function transform(type: number, id: number, keyLength?: number): Transform {
+  const attribute = { kind: 'short', type: transformAttributes.of['key length'] } as const
+  return { type, id, attributes: keyLength === undefined ? [] : [{ ...attribute, value: keyLength }] }
 }

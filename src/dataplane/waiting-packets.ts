@@ -11,9 +11,15 @@ export const MOST_WAITING = {
   negotiations: 4096,
 } as const
 
+export interface WaitingPacket {
+  readonly packet: Uint8Array
+  /** See Outbound.process. */
+  readonly wasCut: boolean
+}
+
 interface Queue {
   readonly rule: RuleId
-  readonly packets: Uint8Array[]
+  readonly packets: WaitingPacket[]
 }
 
 export class WaitingPackets {
@@ -33,6 +39,7 @@ export class WaitingPackets {
     negotiation: Negotiation,
     rule: RuleId,
     packet: Uint8Array,
+    wasCut: boolean,
   ): { readonly isNew: boolean; readonly isKept: boolean } {
     const known = this.#queues.get(negotiation)
     if (known === undefined && this.#queues.size >= MOST_WAITING.negotiations) return { isNew: false, isKept: false }
@@ -43,7 +50,7 @@ export class WaitingPackets {
       this.#packets < MOST_WAITING.packets &&
       this.#bytes + packet.length <= MOST_WAITING.bytes
     if (isKept) {
-      queue.packets.push(packet.slice())
+      queue.packets.push({ packet: packet.slice(), wasCut })
       this.#packets++
       this.#bytes += packet.length
     }
@@ -51,16 +58,16 @@ export class WaitingPackets {
   }
 
   /** What waited for the negotiation, in order; it is over, and the next packet begins another. */
-  take(negotiation: Negotiation): readonly Uint8Array[] {
+  take(negotiation: Negotiation): readonly WaitingPacket[] {
     const packets = this.#queues.get(negotiation)?.packets ?? []
     this.#queues.delete(negotiation)
     this.#packets -= packets.length
-    this.#bytes -= packets.reduce((sum, packet) => sum + packet.length, 0)
+    this.#bytes -= packets.reduce((sum, { packet }) => sum + packet.length, 0)
     return packets
   }
 
   /** What waited for rules that are no longer there, or no longer as they were. */
-  takeOfRules(isGone: (rule: RuleId) => boolean): readonly Uint8Array[] {
+  takeOfRules(isGone: (rule: RuleId) => boolean): readonly WaitingPacket[] {
     const gone = [...this.#queues].filter(([, { rule }]) => isGone(rule))
     return gone.flatMap(([negotiation]) => this.take(negotiation))
   }

@@ -220,6 +220,28 @@ describe('size', () => {
     }
   })
 
+  test('so is what had to wait for keys, and what goes in clear', () => {
+    const { outbound, database, association } = sender({ linkMtu: 1500 })
+    const piecesOf = (more: Partial<PacketWords>) => {
+      const pieces = cutToFit(buildPacket(words(4, { payload: new Uint8Array(5000), ...more })), 1500, 9)!
+      // Linux forbids routers to cut fragments further.
+      for (const piece of pieces) piece[6] = piece[6]! | 0x40
+      return pieces
+    }
+    const clear = piecesOf({ protocol: TCP, destinationPort: 80 }).map(piece => outbound.process(piece, 0))
+    const last = clear.at(-1)!
+    assert.ok(last.kind === 'pass' && last.packets.length === 4, reason(last))
+    const { pair } = association
+    database.remove(association.name)
+    const waiting = piecesOf({ identification: 2 })
+      .map(piece => outbound.process(piece, 0))
+      .at(-1)!
+    assert.ok(waiting.kind === 'needs-keys' && waiting.wasCut)
+    database.beginSending(database.install(pair, 0).name)
+    assert.equal(sealed(outbound.process(waiting.packet, 1, waiting.wasCut)).length, 4)
+    assert.equal(reason(outbound.process(waiting.packet, 1)), 'too-big')
+  })
+
   test('the largest packets are sealed or refused, never sealed wrong', () => {
     for (const security of ['esp-aes256gcm16', 'ah-sha1+esp-3des-sha1']) {
       for (const padTo of [1, 256]) {

@@ -30,7 +30,9 @@ export type OutboundOutcome =
       readonly rule: RuleId
       readonly flow: Flow
       readonly negotiation: Negotiation
+      /** Whole; `wasCut` goes back in with it when keys have come. */
       readonly packet: Uint8Array
+      readonly wasCut: boolean
     }
   /** A fragment was taken; the packet is not whole yet. */
   | { readonly kind: 'incomplete' }
@@ -60,33 +62,35 @@ export class Outbound {
     this.mtu = new PathMtu(options.linkMtu)
   }
 
-  /** `now` in seconds of one clock. */
-  process(given: Uint8Array, now: number): OutboundOutcome {
+  /** `now` in seconds of one clock. `isOfPieces`: whole as it is, it came in fragments before. */
+  process(given: Uint8Array, now: number, isOfPieces = false): OutboundOutcome {
     const packet = this.#packet
     // Fragments are put together first: transport mode seals whole packets only, and filters ask for ports.
     const whole = this.#packets.take(packet, given, now)
     if (whole === 'incomplete') return INCOMPLETE
     if (typeof whole === 'string') return { kind: 'drop', reason: whole }
+    const wasCut = isOfPieces || holdsFragment(given)
     const flow = packet.flow()
     // Our own keying must go out whatever the filters say: without it nothing could ever be agreed on.
-    if (packet.content === IKE || packet.content === KEEPALIVE) return this.#clear(whole, flow, now)
+    if (packet.content === IKE || packet.content === KEEPALIVE) return this.#clear(whole, flow, now, wasCut)
     const decision = decideKnowing(this.policy, flow, 'out', false)
-    if (decision.action === 'permit') return this.#clear(whole, flow, now)
+    if (decision.action === 'permit') return this.#clear(whole, flow, now, wasCut)
     if (decision.action === 'block') return { kind: 'drop', reason: 'blocked', flow }
     const { rule } = decision.entry!
     const association = this.#options.database.forSending(rule.name, flow)
-    if (association !== undefined) return this.#seal(association, whole, flow, now, holdsFragment(given))
+    if (association !== undefined) return this.#seal(association, whole, flow, now, wasCut)
     const negotiation = negotiationOf(rule.name, rule.mode, flow.source, flow.destination)
     if (rule.fallBackToClear && this.#options.fallBacks.isInClear(negotiation, now))
-      return this.#clear(whole, flow, now)
-    return { kind: 'needs-keys', rule: rule.name, flow, negotiation, packet: whole }
+      return this.#clear(whole, flow, now, wasCut)
+    return { kind: 'needs-keys', rule: rule.name, flow, negotiation, packet: whole, wasCut }
   }
 
   get reassembly() {
     return this.#packets.reassembly
   }
 
-  #clear(whole: Uint8Array, flow: Flow, now: number): OutboundOutcome {
+  #clear(whole: Uint8Array, flow: Flow, now: number, wasCut: boolean): OutboundOutcome {
+    if (wasCut) allowCutting(whole)
     const mtu = this.mtu.to(flow.destination, now)
     const packets = cutToFit(whole, mtu, this.#nextIdentification())
     return packets === undefined ? { kind: 'drop', reason: 'too-big', flow, mtu } : { kind: 'pass', packets }

@@ -290,3 +290,40 @@ test('random packets, methods, modes and faults: only what was sealed opens', ()
     { numRuns: 400, seed: 4301 },
   )
 })
+
+test('headers of any length, large packets and two layers do not tread on each other in the workbench', () => {
+  const hopByHop = (octets: number) =>
+    [0, Uint8Array.of(0, octets / 8 - 1, 1, octets - 4, ...new Uint8Array(octets - 4))] as const
+  const toDestination = [60, Uint8Array.of(0, 0, 1, 4, 0, 0, 0, 0)] as const
+  const routing = [43, Uint8Array.of(0, 0, 4, 0, 0, 0, 0, 0)] as const
+  const cases = fc.record({
+    security: fc.constantFrom(...common),
+    mode: fc.constantFrom('transport' as const, 'tunnel' as const),
+    family: fc.constantFrom(4 as const, 6 as const),
+    extendedSequence: fc.boolean(),
+    isInUdp: fc.boolean(),
+    padTo: fc.constantFrom(1, 32, 256),
+    headers: fc.integer({ min: 0, max: 10 }),
+    size: fc.oneof(fc.integer({ min: 0, max: 2000 }), fc.integer({ min: 60_000, max: 64_800 })),
+  })
+  fc.assert(
+    fc.property(cases, ({ security, mode, family, extendedSequence, isInUdp, padTo, headers, size }) => {
+      const udp = isInUdp && security.startsWith('esp')
+      const encapsulation = udp ? { encapsulation: { sourcePort: 4500, destinationPort: 4500 } } : {}
+      const { sender, receiver, close } = ends({ security, mode, family, extendedSequence, padTo, ...encapsulation })
+      const options = new Uint8Array(headers * 4).fill(1)
+      const extensions = headers === 0 ? [] : [hopByHop(8 * headers), toDestination, routing, toDestination]
+      const more = family === 4 ? { options } : { extensions }
+      const payload = new Uint8Array(size).map((_, index) => index * 13)
+      const packet = buildPacket(words(family, { payload, ...more }))
+      const sealed = packetOf(sealPacket(bench, sender, packet))
+      // What the workbench held before must not show.
+      bench.memory.bytes.fill(0xdb)
+      const opened = open(receiver, sealed)
+      assert.ok('packet' in opened, `${'drop' in opened && opened.drop}`)
+      assert.equal(Buffer.compare(opened.packet, packet), 0)
+      close()
+    }),
+    { numRuns: 300, seed: 4303 },
+  )
+})

@@ -10,14 +10,14 @@ import { AssociationDatabase } from '../../ipsec/association-database.ts'
 import type { DropReason } from '../../ipsec/drop-reasons.ts'
 import { Inbound } from '../../ipsec/inbound.ts'
 import { ageOf, type Limits, nextAgeAt } from '../../ipsec/lifetime.ts'
-import { FallBacks, type Negotiation, negotiationOf } from '../../ipsec/negotiation.ts'
-import { Outbound } from '../../ipsec/outbound.ts'
+import { FallBacks, negotiationOf } from '../../ipsec/negotiation.ts'
+import { Outbound, type OutboundOutcome } from '../../ipsec/outbound.ts'
 import { Workbench } from '../../ipsec/seal.ts'
 import type { CompiledPolicy } from '../../policy/compile.ts'
 import type { RuleId } from '../../policy/model.ts'
 import type { DataPlane, DataPlaneListener } from '../data-plane.ts'
 import { keptRules } from '../kept-rules.ts'
-import { WaitingPackets } from '../waiting-packets.ts'
+import { type WaitingPacket, WaitingPackets } from '../waiting-packets.ts'
 import type { SimulatedWire, WireHost } from './wire.ts'
 
 export interface SimulatedHostOptions {
@@ -83,7 +83,7 @@ export class SimulatedHost implements DataPlane, WireHost {
     for (const association of [...this.#database.all()]) {
       if (!kept.has(association.pair.outbound.rule)) this.#remove(association)
     }
-    for (const packet of this.#waiting.takeOfRules(rule => !kept.has(rule))) this.transmit(packet)
+    for (const waited of this.#waiting.takeOfRules(rule => !kept.has(rule))) this.#transmit(waited)
   }
 
   async install(pair: AssociationPair): Promise<void> {
@@ -96,7 +96,7 @@ export class SimulatedHost implements DataPlane, WireHost {
     const { rule, mode, source, destination } = association.pair.outbound
     const negotiation = negotiationOf(rule, mode, source, destination)
     this.#fallBacks.end(negotiation)
-    for (const packet of this.#waiting.take(negotiation)) this.transmit(packet)
+    for (const waited of this.#waiting.take(negotiation)) this.#transmit(waited)
   }
 
   async remove(names: readonly Spi[]): Promise<void> {
@@ -118,7 +118,7 @@ export class SimulatedHost implements DataPlane, WireHost {
     const waiting = this.#waiting.take(negotiation)
     if (rule?.fallBackToClear === true) {
       this.#fallBacks.begin(negotiation, this.#options.clock.now())
-      for (const packet of waiting) this.transmit(packet)
+      for (const waited of waiting) this.#transmit(waited)
       return
     }
     for (const _ of waiting) this.#drop('refused', flow)
@@ -140,9 +140,13 @@ export class SimulatedHost implements DataPlane, WireHost {
 
   /** A packet of one of the host's applications, whole or as fragments. */
   transmit(packet: Uint8Array): void {
+    this.#transmit({ packet, wasCut: false })
+  }
+
+  #transmit({ packet, wasCut }: WaitingPacket): void {
     const { clock, wire } = this.#options
     if (this.#outbound === undefined) return this.#drop('blocked', undefined)
-    const outcome = this.#outbound.process(packet, clock.now())
+    const outcome = this.#outbound.process(packet, clock.now(), wasCut)
     switch (outcome.kind) {
       case 'pass':
         for (const piece of outcome.packets) wire.send(this, piece)
@@ -153,7 +157,7 @@ export class SimulatedHost implements DataPlane, WireHost {
         if (outcome.mtu !== undefined && outcome.flow !== undefined) this.#options.tooBig?.(outcome.flow, outcome.mtu)
         return this.#drop(outcome.reason, outcome.flow)
       case 'needs-keys':
-        return this.#wait(outcome.rule, outcome.flow, outcome.negotiation, outcome.packet)
+        return this.#wait(outcome)
       case 'incomplete':
     }
   }
@@ -175,8 +179,8 @@ export class SimulatedHost implements DataPlane, WireHost {
     return this.#outbound?.mtu.tooBig(destination, mtu, this.#options.clock.now()) ?? false
   }
 
-  #wait(rule: RuleId, flow: Flow, negotiation: Negotiation, packet: Uint8Array): void {
-    const { isNew, isKept } = this.#waiting.add(negotiation, rule, packet)
+  #wait({ rule, flow, negotiation, packet, wasCut }: Extract<OutboundOutcome, { kind: 'needs-keys' }>): void {
+    const { isNew, isKept } = this.#waiting.add(negotiation, rule, packet, wasCut)
     if (isNew) this.#listener?.needsKeys(rule, flow)
     if (!isKept) this.#drop('waiting-full', flow)
   }

@@ -95,6 +95,18 @@ test('both sides agree by every method, on a secret of the announced size that d
   }
 })
 
+test('small numbers modulo a prime have zeros before them, in what is sent and in the secret (RFC 7296 §2.14)', () => {
+  for (const method of keyExchanges.filter(row => row.family === 'modp')) {
+    const eight: Random = { fill: bytes => bytes.fill(0).fill(8, -1), fraction: () => 0 }
+    const begun = beginKeyExchange(method, eight)
+    const expected = (value: number) => new Uint8Array(method.secretBytes).with(-2, value >>> 8).with(-1, value & 0xff)
+    assert.deepEqual(begun.public, expected(2 ** 8), method.name)
+    const finished = begun.finish(expected(3))
+    assert.ok(finished.ok)
+    assert.deepEqual(finished.value.reveal(), expected(3 ** 8), method.name)
+  }
+})
+
 test('a repeatable source gives a repeatable initiator', () => {
   for (const method of keyExchanges) {
     const [one, two] = [1, 1].map(seed => beginKeyExchange(method, seededRandom(seed)).public)

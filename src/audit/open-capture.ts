@@ -1,7 +1,7 @@
 // Reads a capture of any size in large pieces: a file, a gzip or zstd compressed one, or standard input. Memory stays
 // flat: one buffer, which grows only for a record that does not fit it.
 import { once } from 'node:events'
-import { closeSync, createReadStream, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, createReadStream, fstatSync, openSync, read, readSync, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { type CaptureFormat, CaptureParser } from '../wire/capture-file.ts'
@@ -11,6 +11,8 @@ import type { FrameSink } from '../wire/frame-sink.ts'
 const CHUNK = 4 * 1024 * 1024
 /** Octets between two looks at the event loop. */
 const BREATH = 16 * CHUNK
+/** Octets of an incomplete record that a piece can take over from the one before it. */
+const HEADROOM = 1024 * 1024
 
 export interface CaptureRead {
   readonly format: CaptureFormat
@@ -104,7 +106,7 @@ class Feed {
     this.#filled = end - consumed
   }
 
-  take(piece: Buffer): void {
+  take(piece: Uint8Array): void {
     for (let at = 0; at < piece.length; ) {
       const room = this.room()
       const count = Math.min(room.length, piece.length - at)
@@ -114,28 +116,77 @@ class Feed {
     }
   }
 
-  finish(problem = ''): CaptureRead {
-    const { parser, bytes } = this
-    parser.finish(this.#filled)
+  /** `bytes` and `left`, those that no record has consumed, where somebody else has fed the parser. */
+  finish(problem = '', bytes = this.bytes, left = this.#filled): CaptureRead {
+    const { parser } = this
+    parser.finish(left)
     const { format, frames, warnings } = parser
     return { format, bytes, frames, warnings, problem: problem === '' ? parser.problem : problem }
   }
 }
 
+/** One of two pieces of a file that are filled in turn: while one is judged, the system fills the other. */
+class Piece {
+  /** In front there is room for what the piece before it left over. */
+  readonly bytes = new Uint8Array(HEADROOM + CHUNK)
+  readonly view = new DataView(this.bytes.buffer)
+
+  fill(file: number, at: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      read(file, this.bytes, HEADROOM, CHUNK, at, (error, count) => (error === null ? resolve(count) : reject(error)))
+    })
+  }
+}
+
 async function readWhole(file: number, size: number, sink: FrameSink, progress: Progress): Promise<CaptureRead> {
   const feed = new Feed(sink)
-  for (let at = 0; ; ) {
+  const { parser } = feed
+  let [piece, next] = [new Piece(), new Piece()]
+  let filling = piece.fill(file, 0)
+  let left = 0
+  let done = 0
+  for (;;) {
+    const count = await filling
+    if (count === 0) return feed.finish('', done, left)
+    done += count
+    filling = next.fill(file, done)
+    const end = HEADROOM + count
+    const stop = parser.push(piece.bytes, piece.view, end, HEADROOM - left)
+    progress(done, size)
+    left = end - stop
+    if (parser.problem !== '' || left > HEADROOM) {
+      await filling
+      // A damaged file; or a record larger than the headroom, for which there is the buffer that grows.
+      return parser.problem === ''
+        ? readOn(file, done, size, feed, piece.bytes.subarray(stop, end), progress)
+        : feed.finish('', done)
+    }
+    next.bytes.set(piece.bytes.subarray(stop, end), HEADROOM - left)
+    ;[piece, next] = [next, piece]
+  }
+}
+
+/** Reads the rest of a file from `from` on, behind bytes that no record has consumed yet. */
+async function readOn(
+  file: number,
+  from: number,
+  size: number,
+  feed: Feed,
+  rest: Uint8Array,
+  progress: Progress,
+): Promise<CaptureRead> {
+  feed.take(rest)
+  for (let at = from; feed.parser.problem === ''; ) {
     const room = feed.room()
     const count = readSync(file, room, 0, room.length, at)
-    if (count === 0) break
+    if (count === 0) return feed.finish('', at)
     at += count
     feed.wrote(count)
     progress(at, size)
-    if (feed.parser.problem !== '') break
-    // Reading is quick and synchronous; now and then signals and closed pipes get their turn.
+    // Now and then signals and closed pipes get their turn.
     if (at % BREATH < CHUNK) await new Promise(resolve => setImmediate(resolve))
   }
-  return feed.finish()
+  return feed.finish('', from)
 }
 
 async function readStream(source: Readable, sink: FrameSink, progress: (done: number) => void): Promise<CaptureRead> {

@@ -40,15 +40,15 @@ export class CaptureParser {
   }
 
   /**
-   * Consumes whole records from `bytes[0..end)` and answers how many bytes were consumed. Call again with the rest in
-   * front of more bytes. 0 means that one record is larger than what was given.
+   * Consumes whole records from `bytes[start..end)` and answers where the first byte stands that it did not consume. Call
+   * again with the rest in front of more bytes. `start` means that one record is larger than what was given.
    */
-  push(bytes: Uint8Array, view: DataView, end: number): number {
+  push(bytes: Uint8Array, view: DataView, end: number, start = 0): number {
     if (this.problem !== '') return end
-    let at = 0
+    let at = start
     if (this.format === 'unknown') {
-      if (end < 24) return 0
-      at = this.#readFileHeader(view)
+      if (end - start < 24) return start
+      at += this.#readFileHeader(view, start)
       if (this.problem !== '') return end
     }
     if (this.format === 'pcap') return this.#readRecords(bytes, view, at, end)
@@ -67,9 +67,9 @@ export class CaptureParser {
     }
   }
 
-  #readFileHeader(view: DataView): number {
-    const little = view.getUint32(0, true)
-    const big = view.getUint32(0, false)
+  #readFileHeader(view: DataView, at: number): number {
+    const little = view.getUint32(at, true)
+    const big = view.getUint32(at, false)
     if (big === SECTION_HEADER) {
       this.format = 'pcapng'
       return 0
@@ -80,8 +80,8 @@ export class CaptureParser {
       this.problem = `not a capture file: it starts with ${big.toString(16).padStart(8, '0')}, which is neither pcap nor pcapng`
       return 0
     }
-    const major = view.getUint16(4, this.#littleEndian)
-    const minor = view.getUint16(6, this.#littleEndian)
+    const major = view.getUint16(at + 4, this.#littleEndian)
+    const minor = view.getUint16(at + 6, this.#littleEndian)
     if (major !== 2) {
       this.problem = `pcap version ${major}.${minor} is not known; version 2.4 is what is read here`
       return 0
@@ -92,7 +92,7 @@ export class CaptureParser {
     // Before version 2.4 some writers put the two lengths of a record the other way round.
     this.#swappedLengths = minor < 4
     // The upper bits of the field say how long the frame check sequence is, not what the link is.
-    this.#linkType = view.getUint32(20, this.#littleEndian) & 0x03ffffff
+    this.#linkType = view.getUint32(at + 20, this.#littleEndian) & 0x03ffffff
     return 24
   }
 

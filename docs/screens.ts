@@ -77,7 +77,7 @@ try {
     const env = { ...process.env, FORCE_COLOR: '1', NO_COLOR: '' }
     const ran = spawnSync(join(root, 'sealwire'), command, { cwd: root, env, encoding: 'utf8' })
     const text = ran.stderr + ran.stdout
-    const lines = text.split('\n')
+    const lines = [`$ sealwire ${command.join(' ')}`, ...text.split('\n')]
     const columns = Math.max(...lines.map(line => line.replace(/\x1b\[[\d;]*m/g, '').length), 80)
     writeFileSync(join(folder, 'page.html'), html(command, text))
     const picture = join(root, 'docs/images', `${name}.png`)

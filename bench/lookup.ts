@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { seededRandom } from '../src/base/random.ts'
 import { BoxLookup } from '../src/policy/lookup.ts'
 import { type Box, contains } from '../src/policy/region.ts'
 import { interleave, type Row, type Table } from './bench.ts'
@@ -122,7 +123,7 @@ function moved(box: Box, copy: number): Box {
 }
 
 function pointsIn(filters: readonly Box[]): readonly Uint32Array[] {
-  const random = generator(20261123)
+  const random = seededRandom(20261123).fraction
   return Array.from({ length: POINTS }, () => {
     const { first, last } = filters[Math.floor(random() * filters.length)]!
     return Uint32Array.from(first, (low, d) => low + Math.floor(random() * (last[d]! - low + 1)))
@@ -130,7 +131,7 @@ function pointsIn(filters: readonly Box[]): readonly Uint32Array[] {
 }
 
 function makeFilters(count: number): readonly Box[] {
-  const random = generator(7)
+  const random = seededRandom(7).fraction
   return Array.from({ length: count }, () => {
     const prefix = () => {
       const size = 2 ** Math.floor(random() * 17)
@@ -142,15 +143,4 @@ function makeFilters(count: number): readonly Box[] {
     const ranges = [prefix(), prefix(), protocol, port(), port()]
     return { first: ranges.map(range => range[0]!), last: ranges.map(range => range[1]!) }
   })
-}
-
-/** Mulberry32: small, seeded, good enough to spread points. */
-function generator(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
 }

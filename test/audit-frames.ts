@@ -6,8 +6,11 @@ import type { Verdict } from '../src/audit/verdict.ts'
 import { lastAddress, parseAddress, parsePrefix } from '../src/base/address.ts'
 import { type CompiledPolicy, compile } from '../src/policy/compile.ts'
 import type { AddressSpec, Filter, Policy, Rule } from '../src/policy/model.ts'
+import { rule as negotiating, policy } from '../src/policy/test-policies.ts'
 import { CaptureParser } from '../src/wire/capture-file.ts'
 import { type Bytes, type Frame, pcap } from './build-frames.ts'
+
+export { policy }
 
 /** `any`, `me`, an address or a prefix. */
 export function spec(text: string): AddressSpec {
@@ -33,24 +36,7 @@ export function rule(source: string, destination: string, options: RuleOptions =
     ...(protocol === undefined ? {} : { protocol }),
     ...(port === undefined ? {} : { destinationPort: { first: port, last: port } }),
   }
-  return {
-    name: `${source} and ${destination}`,
-    filters: [filter],
-    action: 'negotiate',
-    mode: 'transport',
-    security: ['esp-aes256gcm16'],
-    keying: ['ikev2'],
-    authentication: [],
-    acceptUnsecuredInbound: false,
-    fallBackToClear: false,
-    freshKeys: false,
-    active: true,
-    ...rest,
-  }
-}
-
-export function policy(rules: readonly Rule[], options: Partial<Policy> = {}): Policy {
-  return { name: 'test', profile: 'strict', defaultResponse: false, networks: [], rules, ...options }
+  return negotiating('negotiate', [], { name: `${source} and ${destination}`, filters: [filter], ...rest })
 }
 
 /** Every packet is to be secured. */

@@ -1,8 +1,7 @@
 // IP packets for tests of IPsec: built by hand, with right lengths and checksums.
 import { type Address, parseAddress } from '../src/base/address.ts'
 import { ICMP, TCP, UDP } from '../src/base/flow.ts'
-import { transportChecksum } from '../src/ipsec/headers.ts'
-import { setHeaderChecksum } from '../src/ipsec/reassembly.ts'
+import { setHeaderChecksum, transportChecksum } from '../src/ipsec/headers.ts'
 
 export interface PacketWords {
   readonly source: string

@@ -2,6 +2,7 @@
 // answer may depend on an octet behind the end of a frame. Seeded and bounded; without the captures, synthetic frames.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { seededRandom } from '../src/base/random.ts'
 import { CaptureParser } from '../src/wire/capture-file.ts'
 import { decodeFrame } from '../src/wire/decode.ts'
 import { IS_IP, MALFORMED, Packet } from '../src/wire/packet.ts'
@@ -12,15 +13,10 @@ import { listCaptures, readTestdata, testdataMissing } from './truth/compare-tru
 const BUDGET_MS = 2000
 const MARGIN = 128
 
-/** Mulberry32: small, seeded, good enough to choose octets with. */
+/** Whole numbers from 0 up to what is asked. */
 function randomNumbers(seed: number): (below: number) => number {
-  let state = seed
-  return below => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
-  }
+  const { fraction } = seededRandom(seed)
+  return below => (fraction() * 2 ** 32) % below
 }
 
 const linkTypes: readonly number[] = [...Array(300).keys(), 65535]

@@ -6,7 +6,7 @@ import { type AssociationPair, pairName, type Spi } from '../ipsec/association.t
 import type { DropReason } from '../ipsec/drop-reasons.ts'
 import { compile } from '../policy/compile.ts'
 import type { FilterAction, Rule } from '../policy/model.ts'
-import { policy as policyOf } from '../policy/test-policies.ts'
+import { policy as policyOf, rule as ruleOf } from '../policy/test-policies.ts'
 import { decodeIp } from '../wire/decode.ts'
 import { IS_IP, Packet } from '../wire/packet.ts'
 import type { DataPlane, DataPlaneListener } from './data-plane.ts'
@@ -93,21 +93,8 @@ export class Scene {
 
   policy(action: FilterAction, changes: Partial<Rule> = {}) {
     const range = (address: Address) => ({ kind: 'range', first: address, last: address }) as const
-    const rule: Rule = {
-      name: RULE,
-      filters: [{ source: range(this.one.address), destination: range(this.other.address), mirrored: true }],
-      action,
-      mode: 'transport',
-      security: action === 'negotiate' ? ['esp-aes256gcm16'] : [],
-      keying: ['ikev2'],
-      authentication: [],
-      acceptUnsecuredInbound: false,
-      fallBackToClear: false,
-      freshKeys: false,
-      active: true,
-      ...changes,
-    }
-    return policyOf([rule])
+    const filters = [{ source: range(this.one.address), destination: range(this.other.address), mirrored: true }]
+    return policyOf([ruleOf(action, [], { name: RULE, filters, ...changes })])
   }
 
   agree(words: Partial<AgreementWords> = {}): readonly [AssociationPair, AssociationPair] {

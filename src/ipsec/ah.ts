@@ -3,7 +3,7 @@ import type { AhAuthenticator } from '../crypto/packet-protection.ts'
 import { ahIcvFieldBytes } from '../crypto/suites.ts'
 import { makeCanonical } from './ah-canonical.ts'
 import type { Sequence, Spi } from './association.ts'
-import { readWord, writeWord } from './esp.ts'
+import { writeWord } from './esp.ts'
 
 /** Next header, length, reserved, SPI, sequence number. */
 const FIXED = 12
@@ -82,8 +82,4 @@ function cover(
   authenticator.add(bytes, at + FIXED + icv, length - FIXED - icv)
   authenticator.add(bytes, at + length, end - at - length)
   return true
-}
-
-export function ahSpi(bytes: Uint8Array, at: number): Spi {
-  return readWord(bytes, at + 4)
 }

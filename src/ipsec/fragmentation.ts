@@ -1,6 +1,6 @@
 // One packet to fragments that fit an MTU (RFC 791 §2.3, RFC 8200 §4.5): what a sender does after sealing, never before
 // (RFC 4303 §3.3.4), and what a router does to IPv4.
-import { setHeaderChecksum } from './reassembly.ts'
+import { outerHeaders, setHeaderChecksum } from './headers.ts'
 
 const IPV6_FRAGMENT = 44
 const LEAST_PIECE = 8
@@ -74,7 +74,7 @@ function laterHeader(header: Uint8Array): Uint8Array {
 }
 
 function cutIpv6(whole: Uint8Array, mtu: number, identification: number): readonly Uint8Array[] | undefined {
-  const { place, end: start } = perFragmentHeaders(whole)
+  const { place, start } = outerHeaders(whole, 0, whole.length).point
   const room = Math.floor((mtu - start - 8) / 8) * 8
   if (room < LEAST_PIECE) return undefined
   const pieces: Uint8Array[] = []
@@ -93,25 +93,4 @@ function cutIpv6(whole: Uint8Array, mtu: number, identification: number): readon
     pieces.push(piece)
   }
   return pieces
-}
-
-/**
- * The headers that every fragment repeats: the IPv6 header, hop-by-hop options and a routing header, with destination
- * options before it. `place` is the octet that names what follows them.
- */
-export function perFragmentHeaders(packet: Uint8Array): { readonly place: number; readonly end: number } {
-  let place = 6
-  let at = 40
-  let found = { place, end: at }
-  for (let next = packet[6]!; (next === 0 || next === 43 || next === 60) && at + 8 <= packet.length; ) {
-    const length = (packet[at + 1]! + 1) * 8
-    if (at + length > packet.length) break
-    const isRepeated = next !== 60
-    place = at
-    next = packet[at]!
-    at += length
-    // Destination options belong to the repeated part only where a routing header follows them.
-    if (isRepeated) found = { place, end: at }
-  }
-  return found
 }

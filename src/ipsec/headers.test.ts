@@ -5,6 +5,7 @@ import { addressOf, buildPacket } from '../../test/build-packets.ts'
 import { TCP, UDP } from '../base/flow.ts'
 import {
   mergeCongestion,
+  setHeaderChecksum,
   setIpLength,
   trafficClassOf,
   transportChecksum,
@@ -12,7 +13,6 @@ import {
   writeOuterHeader,
   writeUdpHeader,
 } from './headers.ts'
-import { setHeaderChecksum } from './reassembly.ts'
 
 const v4 = { source: '10.54.0.1', destination: '10.54.0.2' }
 const v6 = { source: 'fd54::1', destination: 'fd54::2' }

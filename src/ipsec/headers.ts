@@ -1,7 +1,6 @@
 // Edits of IP headers around a seal: where transport mode puts it, what the outer header of a tunnel holds, lengths,
 // checksums and ECN (RFC 4301 §5.1.2, RFC 6040, RFC 3948). All on bytes at an offset.
 import type { Address } from '../base/address.ts'
-import { setHeaderChecksum } from './reassembly.ts'
 
 const IPV4_HEADER = 20
 const IPV6_HEADER = 40
@@ -26,21 +25,42 @@ export function transportPoint(bytes: Uint8Array, at: number, length: number): S
   }
   // A payload length of zero is a jumbogram's (RFC 2675); ESP's own lengths do not reach that far.
   if (length < IPV6_HEADER || (length > IPV6_HEADER && bytes[at + 4] === 0 && bytes[at + 5] === 0)) return undefined
-  let found: SealPoint = { start: IPV6_HEADER, place: 6 }
+  const { point, isWhole } = outerHeaders(bytes, at, length)
+  return isWhole ? point : undefined
+}
+
+/**
+ * Those headers of the IPv6 packet at `at` that routers read and every fragment repeats: hop-by-hop options and a routing
+ * header, with destination options before it (RFC 8200 §4.5). `isWhole` is false where one lies about its length.
+ */
+export function outerHeaders(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+): { readonly point: SealPoint; readonly isWhole: boolean } {
+  let point: SealPoint = { start: IPV6_HEADER, place: 6 }
   let next = bytes[at + 6]!
-  let place = 6
   for (let start = IPV6_HEADER; next === 0 || next === 43 || next === 60; ) {
-    if (start + 8 > length) return undefined
-    const end = start + (bytes[at + start + 1]! + 1) * 8
-    if (end > length) return undefined
-    const isNeeded = next !== 60
-    place = start
+    const end = start + 8 > length ? length + 1 : start + (bytes[at + start + 1]! + 1) * 8
+    if (end > length) return { point, isWhole: false }
+    // Destination options belong here only where a routing header follows them.
+    const isOuter = next !== 60
     next = bytes[at + start]!
+    if (isOuter) point = { start: end, place: start }
     start = end
-    // Destination options stay outside only where a routing header follows them; else they are sealed too.
-    if (isNeeded) found = { start, place }
   }
-  return found
+  return { point, isWhole: true }
+}
+
+/** RFC 791 §3.1, over the first `length` octets from `at`. */
+export function setHeaderChecksum(bytes: Uint8Array, length: number, at = 0): void {
+  bytes[at + 10] = 0
+  bytes[at + 11] = 0
+  let sum = 0
+  for (let index = at; index < at + length; index += 2) sum += (bytes[index]! << 8) | bytes[index + 1]!
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  bytes[at + 10] = (~sum >> 8) & 255
+  bytes[at + 11] = ~sum & 255
 }
 
 /** States the packet's length in its IP header, and IPv4's checksum with it. */

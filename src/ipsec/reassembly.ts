@@ -1,9 +1,11 @@
 // Fragments to packets, for both families (RFC 791 §3.2, RFC 8200 §4.5, RFC 5722): transport mode opens whole packets only,
 // and seals them before they are cut (RFC 4303 §3.3.4, §3.4.1; KB 309304 is what happens otherwise). Overlapping, late, too
 // many and too large fragments are dropped with their whole packet and counted; memory is bounded, for each source too.
+
 import { protocolName } from '../base/flow.ts'
 import { extensionLength, FRAGMENT, isExtension } from '../wire/ip.ts'
 import type { Packet } from '../wire/packet.ts'
+import { setHeaderChecksum } from './headers.ts'
 
 /** Packets in the making at once, and octets held for them; the oldest gives way. */
 const MOST = { packets: 1024, bytes: 4 * 1024 * 1024 } as const
@@ -282,15 +284,4 @@ function setLength(whole: Uint8Array, headerLength: number): void {
     whole[4] = payload >> 8
     whole[5] = payload & 255
   }
-}
-
-/** RFC 791 §3.1, over the first `length` octets from `at`. */
-export function setHeaderChecksum(bytes: Uint8Array, length: number, at = 0): void {
-  bytes[at + 10] = 0
-  bytes[at + 11] = 0
-  let sum = 0
-  for (let index = at; index < at + length; index += 2) sum += (bytes[index]! << 8) | bytes[index + 1]!
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
-  bytes[at + 10] = (~sum >> 8) & 255
-  bytes[at + 11] = ~sum & 255
 }

@@ -1,7 +1,7 @@
 // One IP filter: what it matches, how specific it is, how it is said. Windows keeps filters in one list, the most
 // specific first, and the first that matches counts; the administrator cannot order them.
 import { type Address, compareAddresses, formatAddress } from '../base/address.ts'
-import { type Flow, hasPorts, protocolName } from '../base/flow.ts'
+import { type Flow, protocolName } from '../base/flow.ts'
 import type { AddressSpec, Filter, FilterAction, PortRange } from './model.ts'
 import { type AddressRange, type Box, boxes, type Layout } from './region.ts'
 
@@ -177,8 +177,4 @@ export function formatFilter(filter: Filter | DirectedFilter): string {
     return ports !== undefined && text.includes(':') ? `[${text}]${formatPorts(ports)}` : text + formatPorts(ports)
   }
   return `${what} ${bracket(source, sourcePort)} ${arrow} ${bracket(destination, destinationPort)}`
-}
-
-export function canHavePorts(protocol: number | undefined): boolean {
-  return protocol !== undefined && hasPorts(protocol)
 }

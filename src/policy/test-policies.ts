@@ -1,7 +1,9 @@
 // Policies and flows for the tests of this folder: written short, or drawn at random from a seed so that a failure can
 // be repeated. Random ones crowd around few addresses and ports, so that filters overlap and borders are met.
+
 import { type Address, parseAddress, parsePrefix } from '../base/address.ts'
 import { type Flow, hasPorts, ICMP, ICMPV6, parseProtocol, RSVP, TCP, UDP } from '../base/flow.ts'
+import { seededRandom } from '../base/random.ts'
 import type { AddressSpec, Filter, FilterAction, Policy, PortRange, ProfileName, Rule } from './model.ts'
 import { readAddressSpec, readPorts } from './policy-cells.ts'
 import { profiles } from './profiles.ts'
@@ -89,15 +91,9 @@ export function flow(text: string, changes: Partial<Flow> = {}): Flow {
   }
 }
 
-/** A generator of numbers from 0 up to but not 1, the same for the same seed (mulberry32). */
+/** A generator of numbers from 0 up to but not 1, the same for the same seed. */
 export function seeded(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+  return seededRandom(seed).fraction
 }
 
 export type Draw = () => number

@@ -7,6 +7,8 @@ import type { TrustStore } from '../crypto/x509/path.ts'
 import type { RuleId } from '../policy/model.ts'
 import type { Identity } from './identity.ts'
 
+export type { Identity } from './identity.ts'
+
 /** Windows's certificate-to-account mapping: a peer whose certificate has all that is named stands for the account. */
 export interface AccountMapping {
   /** Names in DER. */

@@ -3,8 +3,10 @@
 // General names (type 10) are only printed: nothing in a policy stands for them.
 import { type Address, formatAddress, parseAddress } from '../base/address.ts'
 import { failure, type Result, success } from '../base/result.ts'
+import { readStrictly } from '../crypto/x509/der-reader.ts'
+import { isSameName, type Name, readNameOctets } from '../crypto/x509/name.ts'
 import { identificationTypes } from '../wire/ike/numbers.ts'
-import { formatName, isSameName, type NameFault, readName } from './distinguished-name.ts'
+import { type NameFault, readDistinguishedName } from './distinguished-name.ts'
 
 const { ipv4, ipv6, fqdn, email, dn } = identificationTypes.of
 const keyId = identificationTypes.of['key-id']
@@ -26,7 +28,7 @@ export function readIdentity(text: string): Result<Identity, NameFault> {
   if (address !== undefined) return success(identityOfAddress(address))
   if (word.startsWith('@#')) return readKeyId(word)
   if (word.includes('=')) {
-    const name = readName(word)
+    const name = readDistinguishedName(word)
     return name.ok ? success({ type: dn, data: name.value }) : name
   }
   // Others write a domain name with @ in front, to say that it is not to be looked up.
@@ -67,7 +69,7 @@ export function formatIdentity(identity: Identity): string {
   const { type, data } = identity
   const address = addressOfIdentity(identity)
   if (address !== undefined) return formatAddress(address)
-  const name = type === dn ? formatName(data) : undefined
+  const name = type === dn ? nameOf(data)?.text : undefined
   // A distinguished name of no parts would print as nothing.
   if (name !== undefined && name !== '') return name
   if (type === fqdn || type === email) {
@@ -82,7 +84,7 @@ export function isSameIdentity(a: Identity, b: Identity): boolean {
   if (a.type !== b.type) return false
   switch (a.type) {
     case dn:
-      return isSameName(a.data, b.data)
+      return isSameDistinguishedName(a.data, b.data)
     case fqdn:
       return comparableDomain(text(a)) === comparableDomain(text(b))
     case email:
@@ -90,6 +92,18 @@ export function isSameIdentity(a: Identity, b: Identity): boolean {
     default:
       return Buffer.compare(a.data, b.data) === 0
   }
+}
+
+/** Names that cannot be read are the same only octet for octet. */
+export function isSameDistinguishedName(a: Uint8Array, b: Uint8Array): boolean {
+  if (Buffer.compare(a, b) === 0) return true
+  const [left, right] = [nameOf(a), nameOf(b)]
+  return left !== undefined && right !== undefined && isSameName(left, right)
+}
+
+function nameOf(der: Uint8Array): Name | undefined {
+  const read = readStrictly(() => readNameOctets(der, 'name'))
+  return read.ok ? read.value : undefined
 }
 
 function comparableDomain(name: string): string {

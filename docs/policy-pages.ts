@@ -1,4 +1,5 @@
 // The reference pages about policy files, made from the tables the code runs on; docs/generate.ts writes them.
+import { defaultIkeSecurity, groups, ikeCiphers, ikeIntegrities, ikePrfs } from '../src/policy/ike-offers.ts'
 import { lintKinds } from '../src/policy/lint-kinds.ts'
 import { type Offer, offerNames, offerOf, type Protection } from '../src/policy/offers.ts'
 import { policyJsonSchema } from '../src/policy/policy-schema.ts'
@@ -51,4 +52,51 @@ function methodRow({ name, protections, confidential, why }: Offer): string {
   const content = confidential ? 'secret' : 'readable'
   const key = cipher === undefined ? '–' : `${cipher}, ${keyBits} bits`
   return `| \`${name}\` | ${key} | ${integrity ?? 'by the cipher'} | ${icvBits} bits | ${content} | ${why.join('; ')} |`
+}
+
+export function ikeMethodsPage(): string {
+  const table = (rows: readonly (readonly [string, string, string | undefined])[]) => [
+    '| word | means | |',
+    '|---|---|---|',
+    ...rows.map(([word, means, old]) => `| \`${word}\` | ${means} | ${old ?? ''} |`),
+    '',
+  ]
+  const ciphers = [...ikeCiphers].map(([word, { cipher, keyBits, icvBits, old }]) => {
+    const check = icvBits > 0 ? `, check value of ${icvBits} bits` : ''
+    return [word, `${cipher}, ${keyBits} bits${check}`, old] as const
+  })
+  const integrities = [...ikeIntegrities].map(
+    ([word, { integrity, prf, old }]) => [word, `${integrity}; alone it says \`${prf}\` too`, old] as const,
+  )
+  return [
+    '# Methods of IKE',
+    '',
+    'What `security:` under `ike:` lists, the preferred first: how IKE itself is protected. A name is',
+    '`CIPHER-PRF-GROUP` where the cipher authenticates (it has a check value), else `CIPHER-INTEGRITY-PRF-GROUP`, or',
+    '`CIPHER-INTEGRITY-GROUP` where the PRF is that of the integrity algorithm. Behind the group more key exchanges may stand,',
+    'each with a `+`: they are done one after another, and who wants to read along has to break all of them (RFC 9370).',
+    '',
+    'Left out, these are offered:',
+    '',
+    ...defaultIkeSecurity.map(name => `- \`${name}\``),
+    '',
+    'What is old is never offered unless a policy names it, and `policy lint` warns.',
+    '',
+    '## Ciphers',
+    '',
+    ...table(ciphers),
+    '## Integrity algorithms',
+    '',
+    ...table(integrities),
+    '## PRFs',
+    '',
+    'The pseudorandom function makes the keys.',
+    '',
+    ...table([...ikePrfs].map(([word, { prf, old }]) => [word, prf, old] as const)),
+    '## Key exchanges',
+    '',
+    'Also what `keyExchange:` of a rule names.',
+    '',
+    ...table([...groups].map(([word, { group, old }]) => [word, group, old] as const)),
+  ].join('\n')
 }

@@ -35,6 +35,23 @@ export interface Filter {
 
 export type KeyingVersion = 'ikev2' | 'ikev1'
 
+/** Whether revocation lists and OCSP are asked: `if-known` refuses a certificate that is known to be revoked. */
+export type RevocationCheck = 'off' | 'if-known' | 'required'
+
+/** A peer's certificate with all that is named here stands for the account. */
+export interface AccountMapping {
+  /** Distinguished names. */
+  readonly subject?: string
+  readonly issuer?: string
+  /** The user principal name in the certificate. */
+  readonly upn?: string
+  readonly account: string
+}
+
+/**
+ * `identity`: what this host calls itself in IKE: an address, a name, name@name or a distinguished name. `peer`: the
+ * identities that are accepted of the far end. Files are names here; who runs the policy reads them.
+ */
 export type Authentication =
   | {
       readonly kind: 'certificate'
@@ -42,10 +59,47 @@ export type Authentication =
       readonly own?: string
       readonly key?: string
       readonly passphrase?: Secret<string>
+      /** Files with revocation lists, PEM or DER. */
+      readonly crls?: readonly string[]
+      /** Absent: `if-known`. */
+      readonly revocation?: RevocationCheck
+      /** File with an OCSP response for our own certificate, which is sent with it (RFC 4806). */
+      readonly ocsp?: string
+      /** Absent: from the certificate. */
+      readonly identity?: string
+      /** Absent: any that its certificate binds. */
+      readonly peer?: readonly string[]
+      /** Of the peer's certificate: a name of authentication-cells.ts, or an OID. */
+      readonly extendedKeyUsage?: string
+      /** Windows's certificate-to-account mapping; where there is one, only mapped peers are accepted. */
+      readonly accounts?: readonly AccountMapping[]
     }
-  | { readonly kind: 'preSharedKey'; readonly secret: Secret<string> }
-  /** `kdc`: addresses of the key distribution centres that this host asks for tickets. */
+  | {
+      readonly kind: 'preSharedKey'
+      readonly secret: Secret<string>
+      /** Absent: the address. */
+      readonly identity?: string
+      readonly peer?: readonly string[]
+    }
+  /** Public keys without certificates (RFC 7670): `peerKeys` are files of those that are accepted. */
+  | {
+      readonly kind: 'publicKey'
+      readonly key: string
+      readonly passphrase?: Secret<string>
+      readonly identity?: string
+      readonly peerKeys: readonly string[]
+      readonly peer?: readonly string[]
+    }
+  /** `kdc`: addresses of the key distribution centres that this host asks for tickets. Only IKEv1 has it. */
   | { readonly kind: 'kerberos'; readonly kdc: readonly Address[] }
+
+/** When the keys of a rule's packets are renewed, whichever comes first. */
+export interface KeyLifetime {
+  /** Absent: 3600. */
+  readonly seconds?: number
+  /** Units of 1024 octets; absent: no limit of our own. */
+  readonly kilobytes?: number
+}
 
 export interface Rule {
   readonly name: RuleId
@@ -66,6 +120,9 @@ export interface Rule {
   readonly fallBackToClear: boolean
   /** Windows: "session key perfect forward secrecy": a fresh key exchange for every association. */
   readonly freshKeys: boolean
+  /** With fresh keys: the key exchange, as ike-offers.ts names it; absent: that of the IKE session. */
+  readonly keyExchange?: string
+  readonly lifetime?: KeyLifetime
   /** An inactive rule is kept but does nothing. */
   readonly active: boolean
 }
@@ -99,6 +156,27 @@ export type ProfileName =
 
 export type Role = 'domain-controller' | 'member-server' | 'workstation'
 
+/** A key agreed on beforehand that is mixed into those of IKE (RFC 8784): safe while quantum computers break the exchange. */
+export interface PostQuantumKey {
+  readonly identity: string
+  readonly secret: Secret<string>
+  /** Whether a peer without it is refused. */
+  readonly required: boolean
+}
+
+/** How IKE itself runs, for every rule. */
+export interface IkeSettings {
+  /** Names of ike-offers.ts, the preferred first; absent: its defaults. */
+  readonly security?: readonly string[]
+  /** Absent: 28,800 seconds. */
+  readonly lifetime?: { readonly seconds: number }
+  /** Seconds without a word from the peer until it is asked; 0: never; absent: 30. */
+  readonly liveness?: number
+  /** The IKE session is made first, without an association (RFC 6023). */
+  readonly childless?: boolean
+  readonly ppk?: PostQuantumKey
+}
+
 export interface Policy {
   readonly name: string
   readonly profile: ProfileName
@@ -114,6 +192,7 @@ export interface Policy {
   readonly networks: readonly Prefix[]
   readonly rules: readonly Rule[]
   readonly keys?: readonly ManualKey[]
+  readonly ike?: IkeSettings
   /** Nothing that this policy seals has to stay secret: keys of the file may be for methods that count packets. */
   readonly test?: true
 }

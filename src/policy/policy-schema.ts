@@ -2,11 +2,14 @@
 // The error text of each part says what is expected there. What needs two keys at once (ports with a protocol, options
 // of a permit rule) is in policy-text.ts.
 import { z } from 'zod'
-import type { Authentication, FilterAction, KeyingVersion, ProfileName, Role } from './model.ts'
+import { authentication, authenticationKeysAt } from './authentication-schema.ts'
+import { ike, ikeKeysAt, keyExchange, keyLifetime } from './ike-schema.ts'
+import type { FilterAction, KeyingVersion, ProfileName, Role } from './model.ts'
 import { offerNames, offerOf } from './offers.ts'
 import { type Cell, readAddressSpec, readHost, readNetwork, readPorts, readProtocol } from './policy-cells.ts'
 import { manualKeyNames, manualKeys } from './policy-keys.ts'
 import { profileNames, profiles } from './profiles.ts'
+import { flag, listOf, oneOf, reads, text } from './schema-parts.ts'
 
 export const actions: readonly FilterAction[] = ['permit', 'block', 'negotiate']
 export const modes = ['transport', 'tunnel'] as const
@@ -14,38 +17,12 @@ export const keyingVersions: readonly KeyingVersion[] = ['ikev2', 'ikev1']
 export const roles: readonly Role[] = ['domain-controller', 'member-server', 'workstation']
 /** Names of the bits of IPsecExempt, from the lowest ([MS-GPFAS] §2.2.1.5). */
 export const ipsecExemptBits = ['neighbour-discovery', 'icmp', 'router-discovery', 'dhcp'] as const
-const authenticationKinds: readonly Authentication['kind'][] = ['certificate', 'preSharedKey', 'kerberos']
 
 /** What a number or list stands for as IPsecExempt's mask; as it is where it is no list. */
 export function maskOf(written: unknown): unknown {
   if (!Array.isArray(written)) return written
   return ipsecExemptBits.reduce((mask, name, bit) => (written.includes(name) ? mask | (1 << bit) : mask), 0)
 }
-
-/** The check of one value by a reader of policy-cells.ts. */
-function reads<T extends z.ZodType<string | number>>(type: T, reader: (value: z.output<T>) => Cell<unknown>): T {
-  return type.superRefine((value, context) => {
-    const read = reader(value)
-    if (!read.ok) context.addIssue({ code: 'custom', message: read.error.what, params: { hint: read.error.hint } })
-  }) as T
-}
-
-function text(expected: string, reader: (value: string) => Cell<unknown>) {
-  return reads(z.string({ error: expected }), reader)
-}
-
-function listOf<T extends z.ZodType>(item: T, expected: string) {
-  return z.array(item, { error: expected }).min(1, { error: expected })
-}
-
-function oneOf<const T extends readonly string[]>(words: T) {
-  return z.enum(words, {
-    error: words.length === 1 ? words[0]! : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`,
-  })
-}
-
-const flag = (description: string, byDefault: boolean) =>
-  z.boolean({ error: 'true or false' }).optional().meta({ description, default: byDefault })
 
 /** Control and direction characters in a name could forge what a terminal shows. */
 const label = (description: string) =>
@@ -62,14 +39,6 @@ const label = (description: string) =>
   })
     .optional()
     .meta({ description })
-
-const fileName = (description: string) => text('the name of a file', nonEmpty).optional().meta({ description })
-
-function nonEmpty(value: string): Cell<unknown> {
-  return value === ''
-    ? { ok: false, error: { what: 'it is empty', hint: 'leave the key out or give it a value' } }
-    : { ok: true, value }
-}
 
 const address = text('an address, a prefix, a range, me or any', readAddressSpec)
 
@@ -102,50 +71,6 @@ const filter = z.strictObject(
   { error: 'a filter: a mapping with source and destination' },
 )
 
-const secretText = (description: string) => text('text in quotes', nonEmpty).meta({ description })
-
-const certificate = z.strictObject(
-  {
-    ca: fileName('PEM file of the authorities that are trusted.'),
-    own: fileName("PEM file of this host's certificate."),
-    key: fileName("PEM file of this host's private key."),
-    passphrase: secretText('What opens the private key.').optional(),
-  },
-  { error: 'a mapping with ca, own and key' },
-)
-
-const kerberosKey = z.strictObject(
-  {
-    kdc: listOf(text('an address', readHost), 'a list of addresses')
-      .optional()
-      .meta({ description: 'Addresses of the key distribution centres that this host asks for tickets.' }),
-  },
-  { error: 'true, or a mapping with kdc' },
-)
-
-const authenticationKey = z
-  .strictObject(
-    {
-      certificate: certificate.optional().meta({ description: 'Certificates of X.509.' }),
-      preSharedKey: secretText('A secret that both hosts have. Anybody who reads this file has it too.').optional(),
-      kerberos: z
-        .union([z.literal(true), kerberosKey], { error: 'true, or a mapping with kdc' })
-        .optional()
-        .meta({ description: 'Kerberos version 5.' }),
-    },
-    { error: 'kerberos, or a mapping with one of certificate, preSharedKey and kerberos' },
-  )
-  .superRefine((value, context) => {
-    const message = 'one way of authentication stands in each item of the list'
-    const hint = `write exactly one of ${authenticationKinds.join(', ')}`
-    if (Object.keys(value).length !== 1) context.addIssue({ code: 'custom', message, params: { hint } })
-  })
-  .meta({ minProperties: 1, maxProperties: 1 })
-
-const authentication = z.union([z.literal('kerberos'), authenticationKey], {
-  error: 'kerberos, or a mapping with one of certificate, preSharedKey and kerberos',
-})
-
 const method = text('the name of a security method', offerOf).meta({
   anyOf: [{ enum: [...offerNames] }, { pattern: '^(ah-[a-z0-9]+\\+esp-[a-z0-9-]+|esp-[a-z0-9-]+\\+ah-[a-z0-9]+)$' }],
 })
@@ -171,13 +96,19 @@ const rule = z.strictObject(
       }),
     keying: listOf(oneOf(keyingVersions), 'a list of ikev2 and ikev1')
       .optional()
-      .meta({ description: 'The preferred first. Only with negotiate.', default: ['ikev2'] }),
+      .meta({
+        description:
+          'The preferred first. Only with negotiate. Left out, ikev1 where only that can do what the rule asks for (Kerberos, AH with ESP).',
+        default: ['ikev2'],
+      }),
     authentication: listOf(authentication, 'a list of ways to authenticate')
       .optional()
       .meta({ description: 'The preferred first. Only with negotiate.' }),
     acceptUnsecuredInbound: flag('Accept unsecured communication, but always respond using IPsec.', false),
     fallBackToClear: flag('Allow unsecured communication with a host that does not answer IKE.', false),
     freshKeys: flag('A fresh key exchange for every association (perfect forward secrecy).', false),
+    keyExchange: keyExchange.optional(),
+    lifetime: keyLifetime.optional(),
   },
   { error: 'a rule: a mapping with filters and action' },
 )
@@ -224,6 +155,7 @@ const policy = z
       rules: z
         .array(rule, { error: 'a list of rules' })
         .meta({ description: 'Their order means nothing: the most specific filter counts.' }),
+      ike: ike.optional().meta({ description: 'How IKE itself runs, for every rule.' }),
       keys: manualKeys.optional().meta({ description: 'Keys that are not agreed on, one entry for each direction.' }),
       test: flag('Nothing here has to stay secret: keys may be for methods that count packets.', false),
     },
@@ -239,9 +171,8 @@ export const keysAt: ReadonlyMap<string, readonly string[]> = new Map([
   ['rules', Object.keys(rule.shape)],
   ['keys', manualKeyNames],
   ['rules.filters', Object.keys(filter.shape)],
-  ['rules.authentication', Object.keys(authenticationKey.shape)],
-  ['rules.authentication.certificate', Object.keys(certificate.shape)],
-  ['rules.authentication.kerberos', Object.keys(kerberosKey.shape)],
+  ...authenticationKeysAt.map(([place, keys]) => [`rules.authentication${place}`, keys] as const),
+  ...ikeKeysAt,
 ])
 
 /** JSON Schema 2020-12 for editors. What needs two keys at once it cannot say; `sealwire policy check` does. */

@@ -4,9 +4,11 @@
 import { basename, extname } from 'node:path'
 import { hasPorts } from '../base/flow.ts'
 import { failure, nearest, type Problem, type Result, success } from '../base/result.ts'
-import { Secret } from '../base/secret.ts'
+import { authenticationOf } from './authentication-schema.ts'
+import { ikeSettingsOf, keyLifetimeOf } from './ike-schema.ts'
 import { type LocatedValue, type Path, quote, readLocatedYaml } from './located-yaml.ts'
-import type { AddressSpec, Authentication, Filter, Policy, PortRange, ProfileName, Rule } from './model.ts'
+import type { AddressSpec, Filter, Policy, PortRange, ProfileName, Rule } from './model.ts'
+import { defaultKeying, notNegotiable } from './negotiable.ts'
 import { type Cell, readAddressSpec, readHost, readNetwork, readPorts, readProtocol } from './policy-cells.ts'
 import { readManualKeys } from './policy-keys.ts'
 import { actions, ipsecExemptBits, keyingVersions, maskOf, modes, policySchema, roles } from './policy-schema.ts'
@@ -33,6 +35,8 @@ const negotiateOnly = [
   'acceptUnsecuredInbound',
   'fallBackToClear',
   'freshKeys',
+  'keyExchange',
+  'lifetime',
 ]
 
 export interface ReadPolicy {
@@ -105,6 +109,7 @@ class PolicyBuilder {
     this.#checkNames(rules)
     this.#checkExemptNames(root['ipsecExempt'])
     const keys = readManualKeys(root, rules, (path, what, hint) => this.#error(path, what, hint))
+    this.#checkNegotiable(rules, new Set(keys.map(({ rule }) => rule)))
     const profile: ProfileName = isOneOf(root['profile'], profileNames) ? root['profile'] : 'strict'
     const settings = {
       profile,
@@ -112,6 +117,7 @@ class PolicyBuilder {
       ...('ipsecExempt' in root ? { ipsecExempt: maskOf(root['ipsecExempt']) } : {}),
     }
     this.#checkSettings(settings)
+    const ike = ikeSettingsOf(root['ike'])
     return {
       name: asText(root['name']) ?? basename(this.#fileName, extname(this.#fileName)),
       ...settings,
@@ -120,6 +126,7 @@ class PolicyBuilder {
       networks: asList(root['networks']).flatMap(text => readable(text, readNetwork) ?? []),
       rules,
       ...(keys.length === 0 ? {} : { keys }),
+      ...(ike === undefined ? {} : { ike }),
       ...(root['test'] === true ? { test: true } : {}),
     }
   }
@@ -156,6 +163,14 @@ class PolicyBuilder {
           'give each rule a name of its own',
         )
     })
+  }
+
+  #checkNegotiable(rules: readonly Rule[], withKeys: ReadonlySet<string>): void {
+    for (const [index, rule] of rules.entries()) {
+      for (const { severity, path, what, hint } of notNegotiable(rule, withKeys.has(rule.name))) {
+        this.#report(severity, ['rules', index, ...path], what, hint)
+      }
+    }
   }
 
   #checkExemptNames(written: unknown): void {
@@ -199,6 +214,11 @@ class PolicyBuilder {
     const isNegotiate = action === 'negotiate'
     const list = (key: string, byDefault: readonly string[]) =>
       !isNegotiate ? [] : rule[key] === undefined ? byDefault : asList(rule[key])
+    const security = list('security', ['esp-aes256gcm16', 'esp-aes128gcm16']).filter(name => typeof name === 'string')
+    const authentication = list('authentication', []).flatMap(item => authenticationOf(item) ?? [])
+    const lifetime = isNegotiate ? keyLifetimeOf(rule['lifetime']) : undefined
+    const keyExchange = isNegotiate ? asText(rule['keyExchange']) : undefined
+    const keying = list('keying', [defaultKeying(security, authentication)])
     return {
       name: asText(rule['name']) ?? `rule ${index + 1}`,
       ...(description === undefined ? {} : { description }),
@@ -208,12 +228,14 @@ class PolicyBuilder {
       action: action ?? 'block',
       mode: isOneOf(rule['mode'], modes) ? rule['mode'] : 'transport',
       ...(endpoint === undefined ? {} : { tunnelEndpoint: endpoint }),
-      security: list('security', ['esp-aes256gcm16', 'esp-aes128gcm16']).filter(name => typeof name === 'string'),
-      keying: list('keying', ['ikev2']).filter(version => isOneOf(version, keyingVersions)),
-      authentication: list('authentication', []).flatMap(item => authenticationOf(item) ?? []),
+      security,
+      keying: keying.filter(version => isOneOf(version, keyingVersions)),
+      authentication,
       acceptUnsecuredInbound: rule['acceptUnsecuredInbound'] === true,
       fallBackToClear: rule['fallBackToClear'] === true,
       freshKeys: rule['freshKeys'] === true,
+      ...(keyExchange === undefined ? {} : { keyExchange }),
+      ...(lifetime === undefined ? {} : { lifetime }),
       active: rule['active'] !== false,
     }
   }
@@ -241,6 +263,10 @@ class PolicyBuilder {
         'write mode: tunnel, or leave it out',
         'key',
       )
+    }
+    if ('keyExchange' in rule && rule['freshKeys'] !== true) {
+      const hint = 'write freshKeys: true, or leave it out'
+      this.#error([...path, 'keyExchange'], 'only fresh keys have a key exchange of their own', hint, 'key')
     }
     if (!('authentication' in rule)) {
       const hint = 'enough to audit and to prove; to run it, write certificate, preSharedKey or kerberos'
@@ -342,26 +368,4 @@ function specsOf(value: unknown): readonly AddressSpec[] {
 /** 4 or 6; 1 for what stands for addresses of both. */
 function versionOf(spec: AddressSpec): 1 | 4 | 6 {
   return spec.kind === 'range' ? spec.first.family : 1
-}
-
-function authenticationOf(item: unknown): Authentication | undefined {
-  if (item === 'kerberos') return { kind: 'kerberos', kdc: [] }
-  const mapping = asMapping(item) ?? {}
-  const secret = asText(mapping['preSharedKey'])
-  if (secret !== undefined) return { kind: 'preSharedKey', secret: new Secret(secret) }
-  if ('kerberos' in mapping) {
-    const kdc = asList(asMapping(mapping['kerberos'])?.['kdc']).flatMap(text => readable(text, readHost) ?? [])
-    return { kind: 'kerberos', kdc }
-  }
-  const certificate = asMapping(mapping['certificate'])
-  if (certificate === undefined) return undefined
-  const text = (key: string) => asText(certificate[key])
-  const [ca, own, key, passphrase] = [text('ca'), text('own'), text('key'), text('passphrase')]
-  return {
-    kind: 'certificate',
-    ...(ca === undefined ? {} : { ca }),
-    ...(own === undefined ? {} : { own }),
-    ...(key === undefined ? {} : { key }),
-    ...(passphrase === undefined ? {} : { passphrase: new Secret(passphrase) }),
-  }
 }

@@ -1,5 +1,5 @@
 // What the schema finds, in plain words: one Problem for each fault, at the key or value it is about. Values under
-// `authentication` and `keys` are never shown: one of them may be a secret that slipped into the wrong place.
+// `authentication`, `keys` and `ppk` are never shown: one of them may be a secret that slipped into the wrong place.
 import type { z } from 'zod'
 import { nearest, type Problem } from '../base/result.ts'
 import { type LocatedValue, type Path, quote } from './located-yaml.ts'
@@ -83,12 +83,12 @@ function advice(issue: Issue, value: unknown): string {
   if (issue.message === 'true or false' && typeof value === 'string') return 'YAML reads yes, no, on and off as text'
   if (issue.message.startsWith('a list of') && value !== null && !Array.isArray(value))
     return 'put it in brackets: [ … ]'
-  if (issue.message === 'text in quotes') return 'put it in quotes'
+  if (issue.message.startsWith('text in quotes') && typeof value !== 'object') return 'put it in quotes'
   return ''
 }
 
 function mayShow(path: Path): boolean {
-  if (path[0] === 'keys') return false
+  if (path[0] === 'keys' || path.includes('ppk')) return false
   return !path.includes('authentication') || path.includes('kdc')
 }
 

@@ -140,5 +140,6 @@ function protection(rule: Rule): string {
 const methods: Readonly<Record<Authentication['kind'], string>> = {
   certificate: 'certificate',
   preSharedKey: 'pre-shared key',
+  publicKey: 'public key',
   kerberos: 'Kerberos',
 }

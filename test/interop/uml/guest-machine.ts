@@ -6,11 +6,14 @@ import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Duplex, Readable, Writable } from 'node:stream'
+import { Duplex, type Readable, type Writable } from 'node:stream'
+import { UDP } from '../../../src/base/flow.ts'
+import { transportChecksum } from '../../../src/ipsec/headers.ts'
 
 const LINUX = '/usr/bin/linux.uml'
 const PYTHON = '/usr/bin/python3'
 const TAP = 'lab0'
+export const guestStation = '02:54:09:00:00:02'
 /** Seconds to the guest's first word; it takes two on an idle machine. */
 const BOOT_PATIENCE = 60
 /** A network, process and mount namespace; with the first process all others of it end. */
@@ -39,6 +42,13 @@ export type GuestRequest =
   | { readonly do: 'send'; readonly to: string; readonly size: number; readonly seed: number }
   | { readonly do: 'encapsulation'; readonly port: number }
   | { readonly do: 'setting'; readonly values: Readonly<Record<string, string>> }
+  | { readonly do: 'write'; readonly path: string; readonly text: string }
+  | { readonly do: 'stop'; readonly process: number; readonly signal?: 'SIGTERM' | 'SIGKILL' }
+
+export interface GuestProgram {
+  readonly words: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
+}
 
 export class GuestMachine {
   /** Gets every frame that the guest sends. */
@@ -49,33 +59,36 @@ export class GuestMachine {
   readonly #folder: string
   readonly #child: ChildProcess
   readonly #serial: Duplex
+  readonly #second: Duplex
   readonly #lines: AsyncIterator<string>
   #held: Uint8Array = new Uint8Array(0)
+  #turn: Promise<unknown> = Promise.resolve()
 
-  private constructor() {
+  private constructor(station: string) {
     this.#folder = mkdtempSync(join(tmpdir(), 'sealwire-guest-'))
     const init = join(this.#folder, 'guest.py')
     copyFileSync(join(import.meta.dirname, 'guest.py'), init)
     chmodSync(init, 0o755)
     const kernel = [
       ...[LINUX, 'mem=192M', 'rootfstype=hostfs', 'rootflags=/', 'ro', `init=${init}`, 'panic=-1'],
-      ...['con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=fd:3'],
-      ...[`vec0:transport=tap,ifname=${TAP},mac=02:54:09:00:00:02,depth=128`, `uml_dir=${this.#folder}/`, 'umid=guest'],
+      ...['con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=fd:3', 'ssl1=fd:4'],
+      ...[`vec0:transport=tap,ifname=${TAP},mac=${station},depth=128`, `uml_dir=${this.#folder}/`, 'umid=guest'],
     ]
     const shuttle = [PYTHON, join(import.meta.dirname, 'tap-shuttle.py'), TAP, ...kernel]
-    this.#child = spawn('unshare', [...NAMESPACES, ...shuttle], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'] })
+    this.#child = spawn('unshare', [...NAMESPACES, ...shuttle], { stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] })
     this.#serial = this.#child.stdio[3] as Duplex
+    this.#second = this.#child.stdio[4] as unknown as Duplex
     this.#lines = createInterface(this.#serial)[Symbol.asyncIterator]()
     this.#child.stderr!.on('data', text => {
       this.console += text
     })
     ;(this.#child.stdout as Readable).on('data', bytes => this.#take(bytes))
     // A guest that ends by itself is told of where the next answer is missing.
-    for (const pipe of [this.#serial, this.#child.stdin!]) pipe.on('error', () => {})
+    for (const pipe of [this.#serial, this.#second, this.#child.stdin!]) pipe.on('error', () => {})
   }
 
-  static async start(): Promise<GuestMachine> {
-    const guest = new GuestMachine()
+  static async start(station: string = guestStation): Promise<GuestMachine> {
+    const guest = new GuestMachine(station)
     const timer = setTimeout(() => guest.#child.kill('SIGKILL'), BOOT_PATIENCE * 1000)
     try {
       const { ready, missing } = (await guest.#answer()) as { ready: string; missing: readonly string[] }
@@ -100,6 +113,45 @@ export class GuestMachine {
     return ((await this.#exchange({ do: 'statistics' })) as { counts: Record<string, number> }).counts
   }
 
+  /** A program of the host's, in the guest, until it has ended. */
+  async run(program: GuestProgram, input = '', patience = 30) {
+    const request = { do: 'run', ...program, input, patience }
+    return (await this.#exchange(request)) as {
+      readonly status: number
+      readonly output: string
+      readonly fault: string
+    }
+  }
+
+  /** Its process number. */
+  async startProgram(program: GuestProgram, log: string): Promise<number> {
+    const { fault, process } = (await this.#exchange({ do: 'start', ...program, log })) as {
+      fault: string
+      process: number
+    }
+    if (fault !== '') throw new Error(`${program.words[0]} did not start in the guest: ${fault}`)
+    return process
+  }
+
+  /** Empty where there is no such file. */
+  async readText(path: string): Promise<string> {
+    return ((await this.#exchange({ do: 'read', path })) as { text?: string }).text ?? ''
+  }
+
+  /** A stream to a Unix socket in the guest; one at a time. */
+  async attach(path: string): Promise<Duplex> {
+    const { fault } = (await this.#exchange({ do: 'attach', path })) as { fault: string }
+    if (fault !== '') throw new Error(fault)
+    const line = this.#second
+    line.removeAllListeners('data')
+    const stream = new Duplex({
+      read() {},
+      write: (bytes, _, done) => void line.write(bytes, done),
+    })
+    line.on('data', bytes => stream.push(bytes))
+    return stream
+  }
+
   send(frame: Uint8Array): void {
     const length = Uint8Array.of(frame.length >> 8, frame.length & 255)
     ;(this.#child.stdin as Writable).write(Buffer.concat([length, frame]))
@@ -116,9 +168,13 @@ export class GuestMachine {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  async #exchange(request: object): Promise<unknown> {
-    this.#serial.write(`${JSON.stringify(request)}\n`)
-    return this.#answer()
+  #exchange(request: object): Promise<unknown> {
+    const turn = this.#turn.then(() => {
+      this.#serial.write(`${JSON.stringify(request)}\n`)
+      return this.#answer()
+    })
+    this.#turn = turn.catch(() => {})
+    return turn
   }
 
   async #answer(): Promise<unknown> {
@@ -134,9 +190,32 @@ export class GuestMachine {
       const end = at + 2 + ((all[at]! << 8) | all[at + 1]!)
       if (end > all.length) break
       // A copy that is no Buffer: whoever slices a Buffer writes into the original.
-      this.receive(new Uint8Array(all.subarray(at + 2, end)))
+      const frame = new Uint8Array(all.subarray(at + 2, end))
+      completeChecksum(frame)
+      this.receive(frame)
       at = end
     }
     this.#held = all.slice(at)
   }
+}
+
+/**
+ * User-mode Linux leaves the checksum of UDP to its device, which has the sum of the pseudo-header there so far. That is
+ * known by its value.
+ */
+function completeChecksum(frame: Uint8Array): void {
+  const view = new DataView(frame.buffer)
+  const isIpv4 =
+    view.getUint16(12) === 0x0800 && frame[14] === 0x45 && frame[23] === UDP && ((frame[20]! & 0x3f) | frame[21]!) === 0
+  const isIpv6 = view.getUint16(12) === 0x86dd && frame[20] === UDP
+  if (!isIpv4 && !isIpv6) return
+  const at = isIpv4 ? 34 : 54
+  const length = view.getUint16(at + 4)
+  if (at + length > frame.length) return
+  let sum = UDP + length
+  for (let place = isIpv4 ? 26 : 22; place < at; place += 2) sum += view.getUint16(place)
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16)
+  if (view.getUint16(at + 6) !== sum) return
+  view.setUint16(at + 6, 0)
+  view.setUint16(at + 6, transportChecksum(frame, 14, at, length, UDP))
 }

@@ -1,20 +1,23 @@
 #!/usr/bin/python3
-# The first and only process of the Linux guest, in Debian's own Python: loads the kernel's IPsec, then does what JSON lines
-# on the serial line ask. Its files are the host's, read only; nothing of it stays.
+# The first process of the Linux guest, in Debian's own Python: loads the kernel's IPsec, then does what JSON lines on the
+# serial line ask, other programs among them; a second line carries what it is told to join to a Unix socket. Its files are
+# the host's, read only, but for /tmp, /run and /var/log; nothing of it stays.
 import ctypes
 import json
 import os
 import platform
+import signal
 import socket
 import subprocess
 import sys
 import termios
 import threading
+import time
 import tty
 
 MODULES = "/usr/lib/uml/modules/" + platform.release()
 WANTED = """ipv6 esp4 esp6 ah4 ah6 xfrm_user cbc ecb ctr gcm ccm ghash-generic seqiv echainiv authenc authencesn hmac
-drbg jitterentropy_rng sha512_generic des_generic chacha20poly1305 chacha_generic poly1305_generic cmac xcbc crypto_null""".split()
+drbg jitterentropy_rng sha512_generic des_generic chacha20poly1305 chacha_generic poly1305_generic cmac xcbc crypto_null xfrm_algo af_key""".split()
 FINIT_MODULE = 313
 REBOOT_POWER_OFF = 0x4321FEDC
 ECHO_PORT = 7
@@ -161,21 +164,124 @@ def setting(request):
     return {"fault": ""}
 
 
-takers = []
-commands = {each.__name__: each for each in (ip, encapsulation, ping, send, statistics, setting)}
+def write(request):
+    os.makedirs(os.path.dirname(request["path"]), exist_ok=True)
+    with open(request["path"], "w") as file:
+        file.write(request["text"])
+    return {"fault": ""}
 
-for kind, where in (("proc", "/proc"), ("sysfs", "/sys"), ("tmpfs", "/tmp")):
+
+def read(request):
+    with open(request["path"], errors="replace") as file:
+        return {"fault": "", "text": file.read()}
+
+
+def run(request):
+    try:
+        done = subprocess.run(
+            request["words"],
+            env={**os.environ, **request.get("environment", {})},
+            input=request.get("input", ""),
+            text=True,
+            capture_output=True,
+            timeout=request.get("patience", 30),
+        )
+        return {"status": done.returncode, "output": done.stdout, "fault": done.stderr}
+    except subprocess.TimeoutExpired:
+        return {"status": 124, "output": "", "fault": "took too long"}
+
+
+def start(request):
+    with open(request["log"], "ab") as log:
+        environment = {**os.environ, **request.get("environment", {})}
+        child = subprocess.Popen(request["words"], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    started[child.pid] = child
+    return {"fault": "", "process": child.pid}
+
+
+def stop(request):
+    child = started.pop(request["process"])
+    child.send_signal(getattr(signal, request.get("signal", "SIGTERM")))
+    try:
+        child.wait(5)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    return {"fault": ""}
+
+
+def attach(request):
+    """Joins the second serial line to a Unix socket, in place of the one before."""
+    detach(request)
+    until = time.monotonic() + PATIENCE
+    while True:
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            line.connect(request["path"])
+            break
+        except OSError as fault:
+            line.close()
+            if time.monotonic() > until:
+                return {"fault": f"{request['path']}: {fault}"}
+            time.sleep(0.05)
+    attached.append(line)
+
+    def carry():
+        try:
+            while octets := line.recv(65536):
+                write_all(second, octets)
+        except OSError:
+            pass
+
+    threading.Thread(target=carry, daemon=True).start()
+    return {"fault": ""}
+
+
+def detach(request):
+    for line in attached:
+        try:
+            line.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        line.close()
+    attached.clear()
+    return {"fault": ""}
+
+
+def write_all(line, octets):
+    while octets:
+        octets = octets[line.write(octets) :]
+
+
+def carry_second():
+    while octets := second.read(4096):
+        for line in attached:
+            try:
+                line.sendall(octets)
+            except OSError:
+                pass
+
+
+takers = []
+attached = []
+started = {}
+parts = (ip, encapsulation, ping, send, statistics, setting, write, read, run, start, stop, attach, detach)
+commands = {each.__name__: each for each in parts}
+
+for kind, where in (("proc", "/proc"), ("sysfs", "/sys"), ("tmpfs", "/tmp"), ("tmpfs", "/run"), ("tmpfs", "/var/log")):
     mount(kind, where)
 missing = load_modules()
 subprocess.run(["ip", "link", "set", "lo", "up"])
 for family in (socket.AF_INET, socket.AF_INET6):
     threading.Thread(target=echo, args=(family,), daemon=True).start()
-serial = open("/dev/ttyS0", "r+b", buffering=0)
-tty.setraw(serial, termios.TCSANOW)
+serial, second = (open(f"/dev/ttyS{number}", "r+b", buffering=0) for number in (0, 1))
+for line in (serial, second):
+    tty.setraw(line, termios.TCSANOW)
+threading.Thread(target=carry_second, daemon=True).start()
 
 
 def answer(value):
-    serial.write(json.dumps(value).encode() + b"\n")
+    write_all(serial, json.dumps(value).encode() + b"\n")
 
 
 answer({"ready": platform.release(), "missing": missing})

@@ -7,11 +7,11 @@ import { transportChecksum } from '../../../src/ipsec/headers.ts'
 import { decodeIp } from '../../../src/wire/decode.ts'
 import { ESP_IN_UDP, IS_IP, Packet } from '../../../src/wire/packet.ts'
 import { addressOf } from '../../build-packets.ts'
-import type { GuestMachine } from './guest-machine.ts'
+import { guestStation } from './guest-machine.ts'
 
 export const ourStation = '02:54:09:00:00:01'
 const OUR_STATION = Uint8Array.fromHex(ourStation.replaceAll(':', ''))
-const GUEST_STATION = Uint8Array.fromHex('025409000002')
+const GUEST_STATION = Uint8Array.fromHex(guestStation.replaceAll(':', ''))
 const HEADER = 14
 const [IPV4, ARP, IPV6] = [0x0800, 0x0806, 0x86dd]
 /** Multicast listener reports and queries, router and neighbour discovery (RFC 3810, RFC 4861). */
@@ -22,12 +22,18 @@ const NUDGE = 0x88b5
 /** Milliseconds. */
 const NUDGE_EVERY = 50
 
+/** One end of an Ethernet: a guest's, or that of a TAP device of a room. */
+export interface FramePort {
+  receive: (frame: Uint8Array) => void
+  send(frame: Uint8Array): void
+}
+
 export class LabLink implements WireHost {
   readonly addresses: readonly Address[]
   readonly counts = { sealed: 0, fragments: 0, housekeeping: 0 }
   /** Packets that everybody could read, in hex. */
   readonly clear: string[] = []
-  readonly #guest: GuestMachine
+  readonly #guest: FramePort
   readonly #wire: SimulatedWire
   readonly #ours: readonly Uint8Array[]
   readonly #packet = new Packet()
@@ -36,7 +42,7 @@ export class LabLink implements WireHost {
   /** User-mode Linux 6.1 now and then misses that a frame has come, and sees it when the next one comes. */
   readonly #nudging = setInterval(() => this.#send(NUDGE, new Uint8Array(46)), NUDGE_EVERY)
 
-  constructor(guest: GuestMachine, wire: SimulatedWire, guestAddresses: readonly string[], ours: readonly string[]) {
+  constructor(guest: FramePort, wire: SimulatedWire, guestAddresses: readonly string[], ours: readonly string[]) {
     this.#guest = guest
     this.#wire = wire
     this.addresses = guestAddresses.map(addressOf)

@@ -1,6 +1,6 @@
 # Runs in a network namespace of its own: makes the TAP device, starts user-mode Linux on it, and carries Ethernet frames
 # between the device and whoever started this: two octets of length, then the frame, on standard input and output. File
-# descriptor 3 becomes the guest's serial line. Everything ends with the input.
+# descriptors 3 and 4 become the guest's serial lines. Everything ends with the input.
 import os
 import select
 import signal
@@ -17,8 +17,9 @@ for words in (["tuntap", "add", "dev", name, "mode", "tap"], ["link", "set", nam
 tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ANY_PROTOCOL))
 tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * 1024 * 1024)
 tap.bind((name, ANY_PROTOCOL))
-child = subprocess.Popen(guest, stdin=subprocess.DEVNULL, stdout=sys.stderr, pass_fds=(3,))
+child = subprocess.Popen(guest, stdin=subprocess.DEVNULL, stdout=sys.stderr, pass_fds=(3, 4))
 os.close(3)
+os.close(4)
 
 held = b""
 try:

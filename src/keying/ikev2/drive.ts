@@ -1,0 +1,287 @@
+// What happens to a session around its handlers, the same for every exchange: a datagram finds its place in the window, is
+// opened and held against the rules; the row of the table runs; answer and next request go out. Time is in wake.ts.
+import { ruleFaults } from '../../wire/ike/exchange-rules.ts'
+import type { IkeHeader } from '../../wire/ike/header.ts'
+import { isFromInitiator, isResponse } from '../../wire/ike/header.ts'
+import { type Message, type MessageHeader, readMessage, sealedOf } from '../../wire/ike/message.ts'
+import { notification } from '../../wire/ike/notify.ts'
+import { exchangeTypes } from '../../wire/ike/numbers.ts'
+import { newWindow, placeOf, withoutRequest } from '../exchange-window.ts'
+import { type KeyingOutput, type Path, type Refusal, type Role, refusal, report, type World } from '../machine.ts'
+import { childrenGone, ended, forget, lingering, waitingFlows } from './ending.ts'
+import { openMessage } from './envelope.ts'
+import { beginInit } from './init.ts'
+import { begin } from './intentions.ts'
+import { resend, type Sent, sendForgotten, sendRequest, sendResponse, withChain } from './sending.ts'
+import {
+  type ChildWish,
+  type Established,
+  type Intention,
+  inState,
+  type Session,
+  securedOf,
+  sessionId,
+} from './session.ts'
+import type { ExchangeName, Opened, Step } from './step.ts'
+import { transitionFor } from './transitions.ts'
+
+export interface Driven {
+  /** What the session became: none, itself, or itself and a sibling. */
+  readonly sessions: readonly Session[]
+  readonly outputs: readonly KeyingOutput[]
+}
+
+/** A new session as the initiator, its first message on the way. */
+export function start(wish: ChildWish, path: Path, world: World): Driven {
+  return carryOut(beginInit(wish, path, world), undefined, world)
+}
+
+/** A session for an IKE_SA_INIT request of a stranger; nothing is agreed on yet. */
+export function responderFor(header: Pick<IkeHeader, 'initiatorSpi'>, path: Path, world: World): Session {
+  const initiator = new Uint8Array(8)
+  new DataView(initiator.buffer).setBigUint64(0, header.initiatorSpi)
+  const responder = new Uint8Array(8)
+  // Zero stands for "not chosen yet".
+  while (responder.every(octet => octet === 0)) world.random.fill(responder)
+  const spis = { initiator, responder }
+  const state = { kind: 'awaiting-init' } as const
+  return { id: sessionId(responder), role: 'responder', spis, path, window: newWindow, state }
+}
+
+/** `datagram` from the IKE header on. Whatever it is, nothing throws; what is of no use leaves the session as it was. */
+export function receive(session: Session, datagram: Uint8Array, path: Path, world: World): Driven {
+  const read = readMessage(datagram)
+  if (!read.ok) return ignored(session, path, `malformed: ${read.error.what}`)
+  const { header } = read.value
+  if (isFromInitiator(header) === (session.role === 'initiator')) {
+    return ignored(session, path, 'it claims to be from the side that this host is')
+  }
+  const place = placeOf(session.window, header)
+  if (place === 'stale') return ignored(session, path, `nobody waits for message ${header.messageId}`)
+  if (place === 'request-again') {
+    // To the path that was proved, wherever this one claims to come from.
+    const { asked, datagrams } = session.window.answered!
+    const isSame = asked.length === datagram.length && asked.every((octet, at) => octet === datagram[at])
+    return { sessions: [session], outputs: isSame ? resend(session.path, datagrams) : [] }
+  }
+  return header.exchange === exchangeTypes.of.IKE_SA_INIT
+    ? receiveInit(session, read.value, datagram, path, world)
+    : receiveSealed(session, read.value, datagram, path, world)
+}
+
+/** In clear: whatever is wrong with it may be a stranger's doing, and what is waited for may still come. */
+function receiveInit(session: Session, message: Message, datagram: Uint8Array, path: Path, world: World): Driven {
+  const [fault] = ruleFaults(message)
+  if (fault?.kind === 'unknown-critical' && session.state.kind === 'awaiting-init') {
+    const notify = notification('UNSUPPORTED_CRITICAL_PAYLOAD', { payloadType: fault.type })
+    const refused = refusal(notify, `a critical payload of type ${fault.type}, which is not known here`)
+    return refuse(session, refused, message.header, datagram, world)
+  }
+  if (fault !== undefined) return ignored(session, path, `not in order: ${textOf(fault)}`)
+  const octets = datagram.slice()
+  return run(session, { header: message.header, payloads: message.payloads, octets, path }, octets, world)
+}
+
+function receiveSealed(session: Session, message: Message, datagram: Uint8Array, path: Path, world: World): Driven {
+  const secured = securedOf(session.state)
+  if (secured === undefined) return ignored(session, path, 'it is sealed, and no keys are agreed on')
+  const { header } = message
+  const sender: Role = session.role === 'initiator' ? 'responder' : 'initiator'
+  const opened = openMessage(secured, sender, message, datagram, session.pieces, world.settings)
+  if (opened.kind === 'not-authentic') return ignored(session, path, opened.what)
+  const { pieces, ...rest } = session
+  const { asked = datagram.slice() } = pieces ?? {}
+  const heard = withHeard(rest, path, world)
+  if (opened.kind === 'piece') {
+    const sealed = sealedOf(message)
+    const isFirst = sealed?.kind === 'encrypted-fragment' && sealed.number === 1
+    const first = isFirst ? { asked: datagram.slice() } : pieces?.asked === undefined ? {} : { asked: pieces.asked }
+    return { sessions: [{ ...heard, pieces: { ...opened.pieces, ...first } }], outputs: [] }
+  }
+  // Of a message in pieces it is the first that asks for the answer again (RFC 7383 §2.6.1).
+  const sealed = sealedOf(message)
+  const isLaterPiece = sealed?.kind === 'encrypted-fragment' && sealed.number > 1
+  const octets = isLaterPiece ? asked : datagram.slice()
+  if (opened.kind === 'malformed') return fatal(heard, header, octets, opened.what, world)
+  const [fault] = ruleFaults(message, opened.payloads)
+  if (fault?.kind === 'unknown-critical') {
+    const notify = notification('UNSUPPORTED_CRITICAL_PAYLOAD', { payloadType: fault.type })
+    const refused = refusal(notify, `a critical payload of type ${fault.type}, which is not known here`)
+    return refuse(heard, refused, header, octets, world)
+  }
+  if (fault !== undefined) return fatal(heard, header, octets, textOf(fault), world)
+  const isIntermediate = header.exchange === exchangeTypes.of.IKE_INTERMEDIATE
+  const state = isIntermediate ? withChain(heard.state, sender, secured, opened) : heard.state
+  const told = { header, payloads: opened.payloads, octets: new Uint8Array(0), path }
+  return run(inState(heard, state), told, octets, world)
+}
+
+/** `asked` are the octets by which the same request is known again. */
+function run(session: Session, opened: Opened, asked: Uint8Array, world: World): Driven {
+  const { header, payloads, path } = opened
+  const name = exchangeTypes.nameOf(header.exchange) as ExchangeName
+  const isAnswer = isResponse(header)
+  const told = tellReceived(session, opened, world)
+  const row = transitionFor(session, name, isAnswer ? 'response' : 'request', payloads)
+  if (row === undefined) {
+    if (securedOf(session.state) === undefined)
+      return ignored(session, path, `${name} in the state ${session.state.kind}`)
+    return withFirst(
+      told,
+      fatal(session, header, asked, `${name} has no place in the state ${session.state.kind}`, world),
+    )
+  }
+  const before = isAnswer ? { ...session, window: withoutRequest(session.window) } : session
+  const step = row.run(before, opened, world)
+  if ('kind' in step) return withFirst(told, refuse(before, step, header, asked, world))
+  const request = isAnswer ? undefined : { header, asked, before }
+  return withFirst(told, wiped(before, carryOut(step, request, world)))
+}
+
+/** Keys of a session that is gone are overwritten, once the last answer is sealed with them. */
+function wiped({ id, state }: Session, driven: Driven): Driven {
+  const after = driven.sessions.find(one => one.id === id)
+  if (after === undefined || after.state.kind === 'closed') forget(state)
+  return driven
+}
+
+interface Asked {
+  readonly header: MessageHeader
+  readonly asked: Uint8Array
+  readonly before: Session
+}
+
+/** Sends what the step has to say, and goes on with what the session wants next. */
+export function carryOut(step: Step, request: Asked | undefined, world: World): Driven {
+  let { session } = step
+  const outputs: KeyingOutput[] = []
+  const take = (sent: Sent) => {
+    outputs.push(...sent.outputs)
+    return sent.session
+  }
+  // An association receives before the peer can know of it, and sends when the peer can.
+  outputs.push(...step.outputs.filter(one => one.kind === 'install'))
+  if (step.reply !== undefined && request !== undefined) {
+    const { header, asked, before } = request
+    if (session === undefined && header.exchange === exchangeTypes.of.IKE_SA_INIT) {
+      outputs.push(...sendForgotten(before, header, step.reply, world))
+    } else {
+      const from = session ?? before
+      const answered = take(sendResponse(from, securedOf(before.state), header, asked, step.reply, world))
+      if (session !== undefined) session = answered
+    }
+  }
+  outputs.push(...step.outputs.filter(one => one.kind !== 'install'))
+  if (session !== undefined && step.request !== undefined) {
+    session = take(sendRequest(session, step.request.exchange, step.request.payloads, world))
+  }
+  const siblings: Session[] = []
+  if (step.sibling !== undefined) {
+    const next = goOn(step.sibling, world)
+    siblings.push(...next.sessions)
+    outputs.push(...next.outputs)
+  }
+  const next = session === undefined ? undefined : goOn(session, world)
+  return { sessions: [...(next?.sessions ?? []), ...siblings], outputs: [...outputs, ...(next?.outputs ?? [])] }
+}
+
+/** The next intention, where nothing is outstanding (a window of one, RFC 7296 §2.3). */
+export function goOn(session: Session, world: World): Driven {
+  const { state, window } = session
+  const mayBegin = state.kind === 'established' && window.outstanding === undefined && state.queue.length > 0
+  if (!mayBegin || world.now < (state.notBefore ?? world.now)) return { sessions: [session], outputs: [] }
+  const [intention, ...queue] = state.queue
+  const step = begin({ ...session, state: { ...state, queue } }, intention!, world)
+  return carryOut(step, undefined, world)
+}
+
+/** What the session shall do next, at once where nothing is outstanding. */
+export function intend(session: Session<Established>, intention: Intention, world: World): Driven {
+  const { state } = session
+  return goOn({ ...session, state: { ...state, queue: [...state.queue, intention] } }, world)
+}
+
+/** Farewell; without a word where nobody has proved anything yet. */
+export function close(session: Session, why: string, world: World): Driven {
+  const { state } = session
+  if (state.kind !== 'established') {
+    return state.kind === 'closing' || state.kind === 'closed' || state.kind === 'replaced'
+      ? { sessions: [session], outputs: [] }
+      : ended(session, [
+          report({ kind: 'session-failed', session: session.id, peer: session.path.remote.address, what: why }),
+        ])
+  }
+  const refused = waitingFlows(session)
+  const driven = goOn({ ...session, state: { ...state, queue: [{ kind: 'delete-session', why }] } }, world)
+  return { ...driven, outputs: [...refused, ...driven.outputs] }
+}
+
+/** Two honest hosts do not match: here a refusal becomes a notify for the peer and words for people, and nowhere else. */
+function refuse(session: Session, refused: Refusal, header: MessageHeader, asked: Uint8Array, world: World): Driven {
+  const { kind } = session.state
+  const peer = session.path.remote.address
+  const failed = report({ kind: 'session-failed', session: session.id, peer, what: refused.what })
+  const warned = report({ kind: 'warning', session: session.id, peer, what: refused.what })
+  const { notify } = refused
+  if (isResponse(header)) {
+    if (kind === 'established') return { sessions: [session], outputs: [warned] }
+    if (kind !== 'auth-sent' || notify === 'silent') return ended(session, [failed])
+    // The responder believes in the session already and has to be told (RFC 7296 §2.21.2).
+    const closing = { kind: 'closing', secured: session.state.secured, why: refused.what } as const
+    const request = { exchange: 'INFORMATIONAL', payloads: [notify] } as const
+    const outputs = [failed, ...waitingFlows(session)]
+    return carryOut({ session: inState(session, closing), request, outputs }, undefined, world)
+  }
+  const request = { header, asked, before: session }
+  const reply = notify === 'silent' ? undefined : [notify]
+  const said = reply === undefined ? {} : { reply }
+  if (kind === 'awaiting-init') return carryOut({ session: undefined, ...said, outputs: [failed] }, request, world)
+  if (kind === 'awaiting-auth') {
+    return wiped(session, carryOut({ session: lingering(session, world), ...said, outputs: [failed] }, request, world))
+  }
+  return carryOut({ session, ...said, outputs: [warned] }, request, world)
+}
+
+/** The peer itself errs inside what only it can have sealed: both ends give the IKE SA up (RFC 7296 §2.21.3). */
+function fatal(session: Session, header: MessageHeader, asked: Uint8Array, what: string, world: World): Driven {
+  const why = `the peer sent a message that is not in order: ${what}`
+  const told = report({ kind: 'session-failed', session: session.id, peer: session.path.remote.address, what: why })
+  if (isResponse(header)) return ended(session, [told])
+  const outputs = [...waitingFlows(session), ...childrenGone(session), told]
+  const reply = [notification('INVALID_SYNTAX', {})]
+  const step = { session: lingering(session, world), reply, outputs }
+  return wiped(session, carryOut(step, { header, asked, before: session }, world))
+}
+
+function withHeard(session: Session, path: Path, world: World): Session {
+  const { state } = session
+  if (state.kind !== 'established') return session
+  // Only who is not behind a NAT itself follows a peer whose NAT gave it another port (RFC 7296 §2.23).
+  const follows = state.nat.beforePeer && !state.nat.beforeUs
+  return { ...session, ...(follows ? { path } : {}), state: { ...state, heardAt: world.now } }
+}
+
+function tellReceived(
+  { id }: Session,
+  { header, payloads, path }: Opened,
+  { settings }: World,
+): readonly KeyingOutput[] {
+  if (!settings.tellMessages) return []
+  const isSealed = header.exchange !== exchangeTypes.of.IKE_SA_INIT
+  const peer = path.remote.address
+  return [report({ kind: 'message', way: 'received', session: id, peer, path, header, payloads, isSealed, again: 0 })]
+}
+
+function withFirst(first: readonly KeyingOutput[], driven: Driven): Driven {
+  return first.length === 0 ? driven : { ...driven, outputs: [...first, ...driven.outputs] }
+}
+
+function ignored(session: Session, path: Path, what: string): Driven {
+  const event = { kind: 'ignored', session: session.id, peer: path.remote.address, path, what } as const
+  // A session that has not begun is not kept for a datagram that begins nothing.
+  return { sessions: session.state.kind === 'awaiting-init' ? [] : [session], outputs: [report(event)] }
+}
+
+function textOf(fault: ReturnType<typeof ruleFaults>[number]): string {
+  return fault.kind === 'no-form-fits' ? fault.why : fault.kind.replaceAll('-', ' ')
+}

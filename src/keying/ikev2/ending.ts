@@ -1,0 +1,55 @@
+// The end of a session: what leaves with it, and what stays for a while to answer a peer that did not hear the last word.
+import { wipeIkeKeys } from '../../crypto/ike-keys.ts'
+import type { KeyingOutput, World } from '../machine.ts'
+import { type Closed, type Session, type State, securedOf } from './session.ts'
+
+/** Seconds that the last answer is kept: longer than a peer repeats its request at a usual pace. */
+const LINGER = 30
+
+/** Nothing is left: children go from the data plane, packets that wait are told, keys are wiped. */
+export function ended(
+  session: Session,
+  reports: readonly KeyingOutput[],
+): { readonly sessions: readonly Session[]; readonly outputs: readonly KeyingOutput[] } {
+  const outputs = [...waitingFlows(session), ...childrenGone(session), ...reports]
+  forget(session.state)
+  return { sessions: [], outputs }
+}
+
+/** The same session with nothing but its window. Whoever calls wipes the keys, after the answer is sealed with them. */
+export function lingering(session: Session, { now }: World): Session<Closed> {
+  const { pieces: _, ...rest } = session
+  return { ...rest, state: { kind: 'closed', until: now + LINGER } }
+}
+
+export function childrenGone({ state }: Session): readonly KeyingOutput[] {
+  if (state.kind !== 'established' || state.children.length === 0) return []
+  return [{ kind: 'remove', names: state.children.map(child => child.name) }]
+}
+
+/** Packets that wait for what will not come. */
+export function waitingFlows({ state }: Session): readonly KeyingOutput[] {
+  return wishesOf(state).flatMap(({ rule, flow }) =>
+    flow === undefined ? [] : [{ kind: 'refuse', rule, flow } as const],
+  )
+}
+
+function wishesOf(state: State) {
+  if (state.kind === 'init-sent' || state.kind === 'intermediate-sent' || state.kind === 'auth-sent')
+    return [state.wish]
+  if (state.kind !== 'established') return []
+  const { task, queue } = state
+  const asked = task !== undefined && 'begun' in task ? [task.begun.wish] : []
+  return [...asked, ...queue.flatMap(one => (one.kind === 'make-child' ? [one.wish] : []))]
+}
+
+/** Overwrites what only this session has. */
+export function forget(state: State): void {
+  const secured = securedOf(state)
+  if (secured !== undefined) wipeIkeKeys(secured.keys)
+  if ('exchange' in state) state.exchange.close()
+  if (state.kind !== 'established' || state.task === undefined) return
+  const { task } = state
+  if ('exchange' in task) task.exchange.close()
+  if ('begun' in task) task.begun.exchange?.close()
+}

@@ -39,6 +39,8 @@ export interface World {
   readonly settings: KeyingSettings
   /** Whether an inbound association of this host has the SPI already. */
   readonly isSpiTaken: (spi: Spi) => boolean
+  /** Whether no other session with that address stands: then IKE_AUTH says INITIAL_CONTACT. Left out, it does not. */
+  readonly isFirstContact?: (peer: Address) => boolean
 }
 
 export type KeyingInput =

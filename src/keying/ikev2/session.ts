@@ -174,6 +174,8 @@ export interface Peer {
   readonly name: string
   readonly credential: Credential
   readonly support: PeerSupport
+  /** It said INITIAL_CONTACT in IKE_AUTH: it knows of no session with us but this one. */
+  readonly saysFirstContact?: true
 }
 
 export interface Established {

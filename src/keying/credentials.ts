@@ -3,7 +3,7 @@
 // what goes into CERT and CERTREQ. Kerberos has none: it belongs to IKEv1, which asks the system for tickets.
 import type { KeyObject } from 'node:crypto'
 import type { Secret } from '../base/secret.ts'
-import type { TrustStore } from '../crypto/x509/path.ts'
+import type { TrustStore } from '../crypto/x509/trust-store.ts'
 import type { RuleId } from '../policy/model.ts'
 import type { Identity } from './identity.ts'
 

@@ -33,7 +33,8 @@ export function readIdentity(text: string): Result<Identity, NameFault> {
   }
   // Others write a domain name with @ in front, to say that it is not to be looked up.
   const name = word.startsWith('@') ? word.slice(1) : word
-  if (domain.test(name) && !/^[\d.]+$/.test(name)) return success({ type: fqdn, data: octets(name) })
+  // Certificates have names without the dot of the root.
+  if (domain.test(name) && !/^[\d.]+$/.test(name)) return success({ type: fqdn, data: octets(name.replace(/\.$/, '')) })
   if (mailbox.test(word)) return success({ type: email, data: octets(word) })
   return failure({
     what: `${JSON.stringify(word)} is no identity`,

@@ -5,8 +5,7 @@ import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
 import { type Address, formatAddress } from '../base/address.ts'
 import { failure, type Result, success } from '../base/result.ts'
 import { type Certificate, parseCertificate } from '../crypto/x509/certificate.ts'
-import { principalNameOf } from '../crypto/x509/general-name.ts'
-import { bindsIdentity } from '../crypto/x509/identity.ts'
+import { bindsIdentity, principalNamesOf } from '../crypto/x509/identity.ts'
 import { validatePath } from '../crypto/x509/path.ts'
 import type {
   AccountMapping,
@@ -140,7 +139,9 @@ function judgeCertificate(
       `the peer states ${who(claim)}, which the certificate for ${subjectOf(leaf.value)} does not have`,
     )
   }
-  if (!isAccepted(credential.peers, claim.identity)) return notAccepted(credential.peers!, claim)
+  // Most hosts state their subject. Whatever else the certificate has was certified as well, so a policy may name that.
+  const isNamed = credential.peers?.some(peer => bindsIdentity(leaf.value, peer)) ?? true
+  if (!isNamed && !isAccepted(credential.peers, claim.identity)) return notAccepted(credential.peers!, claim)
   const mapped = accountOf(credential.accounts, leaf.value)
   if (credential.accounts !== undefined && mapped === undefined) {
     return fault(
@@ -198,8 +199,7 @@ function accountOf(
     return (
       isOf(subject, certificate.subject.der) &&
       isOf(issuer, certificate.issuer.der) &&
-      (upn === undefined ||
-        certificate.alternativeNames.some(name => principalNameOf(name)?.toLowerCase() === upn.toLowerCase()))
+      (upn === undefined || principalNamesOf(certificate).some(name => name.toLowerCase() === upn.toLowerCase()))
     )
   })
 }

@@ -2,6 +2,7 @@
 // for IKEv2), RFC 5282, 5930 and 7634 (ciphers), RFC 9370 (additional key exchanges). A name is
 // `CIPHER[-INTEGRITY]-PRF-GROUP[+GROUP…]`; the PRF may be left out where the integrity algorithm says it.
 import { failure, nearest, type Result, success } from '../base/result.ts'
+import type { Policy } from './model.ts'
 import type { CipherName, IntegrityName } from './offers.ts'
 import type { Fault } from './policy-cells.ts'
 
@@ -193,6 +194,16 @@ export function ikeOfferOf(name: string): Result<IkeOffer, Fault> {
     strength: why.length === 0 ? 'current' : 'old',
     why,
   })
+}
+
+/** What a policy offers for IKE itself, the preferred first. Names that mean nothing are passed over. */
+export function ikeOffersOf({ ike }: Pick<Policy, 'ike'>): readonly IkeOffer[] {
+  const named = (names: readonly string[]) =>
+    names.flatMap(name => {
+      const offer = ikeOfferOf(name)
+      return offer.ok ? [offer.value] : []
+    })
+  return named(ike?.security ?? defaultIkeSecurity)
 }
 
 /** `GROUP[+GROUP…]`, as behind an offer of IKE and as `keyExchange:` of a rule has it. */

@@ -75,6 +75,17 @@ export const lintKinds = {
     source: '[MS-GPIPSEC] §2.2.1.4',
   },
   'old-method': { severity: 'warning', title: 'An old security method', source: 'RFC 8221 §5 and §6' },
+  'old-ike-method': { severity: 'warning', title: 'An old method of IKE', source: 'RFC 8247 §2' },
+  'method-never-used': {
+    severity: 'warning',
+    title: 'Something is offered that can never be agreed on',
+    source: 'RFC 7296 §3.3; draft-ietf-ipsec-isakmp-gss-auth',
+  },
+  'revocation-off': {
+    severity: 'warning',
+    title: 'Revoked certificates are accepted',
+    source: 'RFC 5280 §6.3',
+  },
   'content-readable': {
     severity: 'warning',
     title: 'Protected against change, but readable',

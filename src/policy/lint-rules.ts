@@ -1,14 +1,59 @@
-// What the linter says of a rule by itself: its security methods, its secrets, and options that let clear traffic by.
+// What the linter says of a rule by itself: its security methods, its secrets, and options that let clear traffic by; and
+// of how IKE runs for all of them.
+import { ikeOfferOf, whyKeyExchangeIsOld } from './ike-offers.ts'
 import type { Remark } from './lint-kinds.ts'
-import type { Authentication, Policy, Rule } from './model.ts'
+import type { Authentication, IkeSettings, Policy, Rule } from './model.ts'
+import { isBundle } from './negotiable.ts'
 import { type Offer, offerOf } from './offers.ts'
 
 /** Letters and digits chosen at random carry about six bits each: 20 of them are beyond guessing. */
 const SHORTEST_SECRET = 20
 
+/** RFC 8784 §6 asks for 256 bits: these many characters of base64 have them. */
+const SHORTEST_POST_QUANTUM = 43
+
 export function* lintRules(policy: Policy): Generator<Remark> {
+  if (policy.ike !== undefined) yield* aboutIke(policy.ike)
   for (const rule of policy.rules) {
     for (const remark of rule.active ? aboutRule(rule) : inactive()) yield { ...remark, rule: rule.name }
+  }
+}
+
+function* aboutIke({ security = [], ppk }: IkeSettings): Generator<Remark> {
+  for (const name of security) {
+    const offer = ikeOfferOf(name)
+    if (!offer.ok || offer.value.strength === 'current') continue
+    const remark = oldOfIke(`IKE offers ${name}`, offer.value.why)
+    yield offer.value.cipher === 'des-cbc' ? { ...remark, severity: 'danger' } : remark
+  }
+  if (ppk === undefined) return
+  const secret = ppk.secret.reveal()
+  if (secret.length < SHORTEST_POST_QUANTUM) {
+    yield {
+      kind: 'weak-secret',
+      sentence: `The post-quantum key has fewer than ${SHORTEST_POST_QUANTUM} characters: a quantum computer searches through half its bits.`,
+      hint: 'make a long random one (openssl rand -base64 36)',
+    }
+  }
+  yield secretInFile('The post-quantum key')
+}
+
+function oldOfIke(what: string, why: readonly string[]): Remark {
+  const hint = 'offer aes256gcm16-prfsha384-ecp384, or leave ike: security: out'
+  return { kind: 'old-ike-method', sentence: `${what}: ${why.join('; ')}.`, hint }
+}
+
+/** What IKEv2 alone can never agree on, beside other things that it can. */
+function* aboutUnused({ keying, security, authentication }: Rule): Generator<Remark> {
+  if (keying.length === 0 || keying.includes('ikev1')) return
+  const isKerberos = authentication.some(({ kind }) => kind === 'kerberos')
+  if (isKerberos && authentication.some(({ kind }) => kind !== 'kerberos')) {
+    const sentence = 'Kerberos is never tried: IKEv2 has none, and it is the only keying of the rule.'
+    yield { kind: 'method-never-used', sentence, hint: 'leave kerberos out, or write keying: [ikev2, ikev1]' }
+  }
+  for (const name of security.filter(isBundle)) {
+    const sentence = `${name} is never offered: IKEv2 cannot agree on AH and ESP at once, and it is the only keying of the rule.`
+    yield { kind: 'method-never-used', sentence, hint: 'leave it out, or write keying: [ikev2, ikev1]' }
   }
 }
 
@@ -39,7 +84,20 @@ function* aboutRule(rule: Rule): Generator<Remark> {
     return offer.ok ? [offer.value] : []
   })
   for (const offer of offers) yield* aboutOffer(offer, offers)
-  for (const method of rule.authentication) yield* aboutSecret(method)
+  yield* aboutUnused(rule)
+  const weak = rule.keyExchange === undefined ? [] : whyKeyExchangeIsOld(rule.keyExchange)
+  if (weak.length > 0) {
+    yield {
+      ...oldOfIke(`The key exchange ${rule.keyExchange}`, weak),
+      hint: 'write keyExchange: ecp384, or leave it out',
+    }
+  }
+  for (const method of rule.authentication) {
+    yield* aboutSecret(method)
+    if (method.kind !== 'certificate' || method.revocation !== 'off') continue
+    const sentence = 'Nobody is asked whether a certificate was revoked: who steals a key keeps its place.'
+    yield { kind: 'revocation-off', sentence, hint: 'write revocation: if-known, and name crls' }
+  }
 }
 
 function* aboutOffer(offer: Offer, offers: readonly Offer[]): Generator<Remark> {
@@ -70,13 +128,16 @@ function* aboutSecret(method: Authentication): Generator<Remark> {
       hint: 'make a long random one (openssl rand -base64 30), or use certificates',
     }
   }
-  const what = method.kind === 'preSharedKey' ? 'The pre-shared key' : 'The passphrase of the private key'
-  if (method.kind === 'preSharedKey' || (method.kind === 'certificate' && method.passphrase !== undefined)) {
-    const sentence = `${what} stands in the file: whoever can read the file has it.`
-    yield {
-      kind: 'secret-in-file',
-      sentence,
-      hint: 'let only root read the file (chmod 600), and keep it out of version control',
-    }
+  if (method.kind === 'preSharedKey') yield secretInFile('The pre-shared key')
+  else if (method.kind !== 'kerberos' && method.passphrase !== undefined) {
+    yield secretInFile('The passphrase of the private key')
+  }
+}
+
+function secretInFile(what: string): Remark {
+  return {
+    kind: 'secret-in-file',
+    sentence: `${what} stands in the file: whoever can read the file has it.`,
+    hint: 'let only root read the file (chmod 600), and keep it out of version control',
   }
 }

@@ -15,6 +15,8 @@ function oneRule(filter: string, rest = 'action: block'): string {
   return `rules:\n  - filters: [${filter}]\n    ${rest}\n`
 }
 
+const ENDS = '{ source: me, destination: any }'
+
 const faults: readonly (readonly [text: string, expected: string])[] = [
   ['', 'p.yaml: the file is empty (the smallest policy has a name and a list of rules)'],
   ['- a', 'p.yaml:1:1: expected a policy: a mapping with name, profile and rules, not a list'],
@@ -188,6 +190,89 @@ test('lists that multiply beyond reason are refused, soon', { timeout: 60_000 },
   assert.deepEqual(rest, [])
 })
 
+const SECURED = 'action: negotiate\n    authentication: [{ preSharedKey: x }]'
+const IKE_FAULTS: readonly (readonly [text: string, expected: string])[] = [
+  [
+    oneRule(ENDS, 'action: negotiate\n    authentication: [{ preSharedKey: 5 }]'),
+    'rules[0].authentication[0].preSharedKey: expected text in quotes, or a mapping with secret, identity and peer, not this number (put it in quotes)',
+  ],
+  [
+    oneRule(ENDS, 'action: negotiate\n    authentication: [{ preSharedKey: { secret: x, identiy: a } }]'),
+    'rules[0].authentication[0].preSharedKey.identiy: the key "identiy" is unknown (did you mean identity?)',
+  ],
+  [
+    oneRule(ENDS, 'action: negotiate\n    authentication: [{ preSharedKey: { identity: a } }]'),
+    'rules[0].authentication[0].preSharedKey: the key "secret" is missing (expected: text in quotes)',
+  ],
+  [
+    oneRule(ENDS, 'action: negotiate\n    authentication: [{ certificate: { peer: ["a b"] } }]'),
+    'rules[0].authentication[0].certificate.peer[0]: this is no identity (write an address, a name (dc1.example.com), name@name, or a distinguished name ("CN=dc1, O=Example"))',
+  ],
+  [
+    oneRule(ENDS, 'action: negotiate\n    authentication: [{ certificate: { extendedKeyUsage: ipsecIKe } }]'),
+    'rules[0].authentication[0].certificate.extendedKeyUsage: this is no use of a key (did you mean ipsecIKE?)',
+  ],
+  [
+    oneRule(ENDS, 'action: negotiate\n    authentication: [{ certificate: { accounts: [{ account: a }] } }]'),
+    'rules[0].authentication[0].certificate.accounts[0]: nothing says which certificates are meant (write subject, issuer or upn)',
+  ],
+  [
+    oneRule(ENDS, 'action: negotiate\n    authentication: [{ publicKey: { key: a } }]'),
+    'rules[0].authentication[0].publicKey: the key "peerKeys" is missing (expected: a list of files)',
+  ],
+  [
+    oneRule(ENDS, `${SECURED}\n    lifetime: { seconds: 5 }`),
+    'rules[0].lifetime.seconds: expected seconds: a whole number of 10 to 31536000, not the number 5',
+  ],
+  [
+    oneRule(ENDS, `${SECURED}\n    lifetime: 3600`),
+    'rules[0].lifetime: expected a mapping with seconds and kilobytes, not the number 3600',
+  ],
+  [
+    oneRule(ENDS, `${SECURED}\n    keyExchange: ecp384`),
+    'rules[0].keyExchange: only fresh keys have a key exchange of their own (write freshKeys: true, or leave it out)',
+  ],
+  [
+    oneRule(ENDS, `${SECURED}\n    freshKeys: true\n    keyExchange: ecp348`),
+    'rules[0].keyExchange: "ecp348" is no key exchange (did you mean ecp384?)',
+  ],
+  [
+    oneRule(ENDS, 'action: block\n    lifetime: { seconds: 60 }'),
+    'rules[0].lifetime: lifetime means nothing with action block (leave it out, or write action: negotiate)',
+  ],
+  [
+    oneRule(ENDS, 'action: negotiate\n    keying: [ikev2]\n    authentication: [kerberos]'),
+    'rules[0].authentication: IKEv2 has no Kerberos (write keying: [ikev1], or another way to authenticate)',
+  ],
+  [
+    oneRule(ENDS, `${SECURED}\n    keying: [ikev2]\n    security: [ah-sha256+esp-aes256gcm16]`),
+    'rules[0].security: IKEv2 cannot agree on AH and ESP at once, and nothing else is offered (offer esp-aes256gcm16, or write keying: [ikev1])',
+  ],
+  [
+    oneRule(ENDS, `${SECURED}\n    security: [esp-aes256gcm16, ah-sha256+esp-aes256gcm16]`),
+    'rules[0].security[1]: IKEv2 cannot agree on AH and ESP at once: this method is never offered (leave it out, or write keying: [ikev2, ikev1])',
+  ],
+  ['rules: []\nike: { securty: [] }', 'ike.securty: the key "securty" is unknown (did you mean security?)'],
+  [
+    'rules: []\nike: { security: [aes256gcm16-sha384-ecp384] }',
+    'ike.security[0]: aes256gcm16 authenticates by itself and takes no integrity algorithm (for the PRF write aes256gcm16-prfsha384-ecp384)',
+  ],
+  [
+    'rules: []\nike: { liveness: -1 }',
+    'ike.liveness: expected seconds: a whole number of 0 to 86400, not the number -1',
+  ],
+  ['rules: []\nike: { ppk: { identity: a } }', 'ike.ppk: the key "secret" is missing (expected: text in quotes)'],
+]
+
+for (const [text, expected] of IKE_FAULTS) {
+  test(`of what IKE should do a person is told: ${expected}`, () => {
+    assert.deepEqual(
+      problems(text).map(line => line.replace(/^p\.yaml:\d+:\d+ /, '')),
+      [expected],
+    )
+  })
+}
+
 const SECRET = 'hunter2-correct-horse'
 const leaks: readonly string[] = [
   `authentication: [{ preSharedKey: ${SECRET} }]`,
@@ -204,6 +289,16 @@ const leaks: readonly string[] = [
   `authentication: [{ preSharedKey: "${SECRET}`,
   `authentication: [{ preSharedKey: '${SECRET}' ${SECRET} }]`,
   `preSharedKey: ${SECRET}`,
+  `authentication: [{ preSharedKey: { secret: ${SECRET} } }]`,
+  `authentication: [{ preSharedKey: { secret: [${SECRET}] } }]`,
+  `authentication: [{ preSharedKey: { secret: ${SECRET}, identity: "${SECRET} oops" } }]`,
+  `authentication: [{ preSharedKey: { secret: a, peer: ["${SECRET}!"] } }]`,
+  `authentication: [{ certificate: { extendedKeyUsage: ${SECRET} } }]`,
+  `authentication: [{ certificate: { revocation: ${SECRET} } }]`,
+  `authentication: [{ certificate: { accounts: [{ account: "${SECRET}" }, "${SECRET}"] } }]`,
+  `authentication: [{ publicKey: { key: a, peerKeys: [b], passphrase: [${SECRET}] } }]`,
+  `authentication: []\nike: { ppk: ${SECRET} }`,
+  `authentication: []\nike: { ppk: { identity: a, secret: [${SECRET}], required: ${SECRET} } }`,
 ]
 
 for (const rest of leaks) {

@@ -83,6 +83,80 @@ test('what is left out has its default', () => {
   })
 })
 
+test('ways to authenticate are read with all that belongs to them', () => {
+  const { authentication } = ruleOf(`action: negotiate
+    keying: [ikev2, ikev1]
+    authentication:
+      - certificate:
+          { ca: ca.pem, own: a.pem, key: a.key, crls: [a.crl], revocation: required, ocsp: a.ocsp, identity: "CN=dc1, O=Corp",
+            peer: [dc2.corp.test, admin@corp.test, fd00::1], extendedKeyUsage: ipsecIKE,
+            accounts: [{ subject: CN=dc2, upn: dc2$@corp.test, account: DC2$ }] }
+      - preSharedKey: { secret: x, identity: 10.0.0.1, peer: [10.0.0.2] }
+      - preSharedKey: y
+      - publicKey: { key: a.key, peerKeys: [b.pub, c.pub], identity: dc1 }
+      - kerberos`)
+  assert.deepEqual(
+    authentication.map(item => ('secret' in item ? { ...item, secret: item.secret.reveal() } : item)),
+    [
+      {
+        kind: 'certificate',
+        ca: 'ca.pem',
+        own: 'a.pem',
+        key: 'a.key',
+        ocsp: 'a.ocsp',
+        identity: 'CN=dc1, O=Corp',
+        extendedKeyUsage: 'ipsecIKE',
+        crls: ['a.crl'],
+        peer: ['dc2.corp.test', 'admin@corp.test', 'fd00::1'],
+        revocation: 'required',
+        accounts: [{ subject: 'CN=dc2', upn: 'dc2$@corp.test', account: 'DC2$' }],
+      },
+      { kind: 'preSharedKey', secret: 'x', identity: '10.0.0.1', peer: ['10.0.0.2'] },
+      { kind: 'preSharedKey', secret: 'y' },
+      { kind: 'publicKey', key: 'a.key', identity: 'dc1', peerKeys: ['b.pub', 'c.pub'] },
+      { kind: 'kerberos', kdc: [] },
+    ],
+  )
+})
+
+test('lifetimes, the key exchange of fresh keys and how IKE runs are read', () => {
+  const { policy, warnings } = read(`ike:
+  security: [aes256gcm16-prfsha384-ecp384]
+  lifetime: { seconds: 600 }
+  liveness: 0
+  childless: true
+  ppk: { identity: dc, secret: x }
+rules:
+  - filters: [{ source: me, destination: any }]
+    action: negotiate
+    authentication: [{ preSharedKey: x }]
+    freshKeys: true
+    keyExchange: curve25519+mlkem768
+    lifetime: { seconds: 60, kilobytes: 2048 }
+`)
+  assert.deepEqual(warnings, [])
+  const { keyExchange, lifetime } = policy.rules[0]!
+  assert.deepEqual(
+    { keyExchange, lifetime },
+    { keyExchange: 'curve25519+mlkem768', lifetime: { seconds: 60, kilobytes: 2048 } },
+  )
+  const { ppk, ...ike } = policy.ike!
+  assert.deepEqual(ike, {
+    security: ['aes256gcm16-prfsha384-ecp384'],
+    lifetime: { seconds: 600 },
+    liveness: 0,
+    childless: true,
+  })
+  assert.equal(ppk?.secret.reveal(), 'x')
+  assert.equal(ppk?.required, true)
+})
+
+test('a rule that does not say keys by the version that can do what it asks for', () => {
+  assert.deepEqual(ruleOf('action: negotiate\n    authentication: [kerberos]').keying, ['ikev1'])
+  assert.deepEqual(ruleOf('action: negotiate\n    security: [ah-sha256+esp-aes256gcm16]').keying, ['ikev1'])
+  assert.deepEqual(ruleOf('action: negotiate\n    authentication: [kerberos, { preSharedKey: x }]').keying, ['ikev2'])
+})
+
 test('a permit or block rule has no security', () => {
   const { security, keying, authentication } = ruleOf('action: permit')
   assert.deepEqual({ security, keying, authentication }, { security: [], keying: [], authentication: [] })

@@ -130,6 +130,44 @@ export const cases: readonly Case[] = [
     hasNot: rules(`{ ${between}, action: negotiate, ${PSK}, security: [esp-aes256-sha256, esp-chacha20poly1305] }`),
   },
   {
+    kind: 'old-ike-method',
+    has: `ike: { security: [aes256-sha1-modp2048] }\n${rules(secured)}`,
+    hasNot: `ike: { security: [aes256-sha256-modp2048] }\n${rules(secured)}`,
+    severity: 'warning',
+  },
+  {
+    kind: 'old-ike-method',
+    has: `ike: { security: [des-sha256-modp2048] }\n${rules(secured)}`,
+    hasNot: rules(secured),
+    severity: 'danger',
+  },
+  {
+    kind: 'old-ike-method',
+    has: rules(`{ name: a, ${between}, action: negotiate, ${PSK}, freshKeys: true, keyExchange: modp1024 }`),
+    hasNot: rules(`{ name: a, ${between}, action: negotiate, ${PSK}, freshKeys: true, keyExchange: modp2048 }`),
+    about: ['a'],
+  },
+  {
+    kind: 'method-never-used',
+    has: rules(
+      `{ name: a, ${between}, action: negotiate, keying: [ikev2], authentication: [kerberos, { certificate: { ca: a } }] }`,
+    ),
+    hasNot: rules(
+      `{ name: a, ${between}, action: negotiate, keying: [ikev2, ikev1], authentication: [kerberos, { certificate: { ca: a } }] }`,
+    ),
+    about: ['a'],
+  },
+  {
+    kind: 'method-never-used',
+    has: rules(`{ ${between}, action: negotiate, ${PSK}, security: [ah-sha256+esp-aes256gcm16, esp-aes256gcm16] }`),
+    hasNot: rules(`{ ${between}, action: negotiate, ${PSK}, security: [ah-sha256+esp-aes256gcm16] }`),
+  },
+  {
+    kind: 'revocation-off',
+    has: rules(`{ ${between}, action: negotiate, authentication: [{ certificate: { ca: a, revocation: off } }] }`),
+    hasNot: rules(`{ ${between}, action: negotiate, authentication: [{ certificate: { ca: a } }] }`),
+  },
+  {
     kind: 'content-readable',
     has: rules(`{ ${between}, action: negotiate, ${PSK}, security: [ah-sha256] }`),
     hasNot: rules(`{ ${between}, action: negotiate, ${PSK}, security: [ah-sha256+esp-aes256gcm16] }`),
@@ -138,6 +176,11 @@ export const cases: readonly Case[] = [
     kind: 'weak-secret',
     has: rules(`{ ${between}, action: negotiate, authentication: [{ preSharedKey: "nineteen characters" }] }`),
     hasNot: rules(secured),
+  },
+  {
+    kind: 'weak-secret',
+    has: `ike: { ppk: { identity: a, secret: "thirty-two characters are too few" } }\n${rules(secured)}`,
+    hasNot: `ike: { ppk: { identity: a, secret: "0123456789012345678901234567890123456789012" } }\n${rules(secured)}`,
   },
   {
     kind: 'secret-in-file',

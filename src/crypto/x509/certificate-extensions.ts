@@ -16,6 +16,7 @@ import {
   TAG,
 } from './der-reader.ts'
 import { type GeneralName, readGeneralName, readGeneralNames } from './general-name.ts'
+import { type RelativeName, readRelative } from './name.ts'
 
 export const keyUsages = [
   'digitalSignature',
@@ -45,8 +46,8 @@ export type Reasons = ReadonlySet<number>
 
 export interface DistributionPoint {
   readonly names: readonly GeneralName[]
-  /** A name relative to that of the CRL's issuer: content of a RelativeDistinguishedName. */
-  readonly relative?: Element
+  /** Below the name of the CRL's issuer. */
+  readonly relative?: RelativeName
   readonly reasons?: Reasons
   readonly issuers: readonly GeneralName[]
 }
@@ -304,6 +305,6 @@ export function readPointName(field: Element): Pick<DistributionPoint, 'names' |
   const element = reader.any('distributionPoint')
   reader.end('distributionPoint')
   if (element.tag === constructed(0)) return { names: readGeneralNames(element, 'distributionPoint') }
-  if (element.tag === constructed(1)) return { names: [], relative: element }
+  if (element.tag === constructed(1)) return { names: [], relative: readRelative(element, 'distributionPoint') }
   throw new NotDer('distributionPoint: no kind of name')
 }

@@ -84,7 +84,8 @@ function keyOf(info: Uint8Array): KeyObject | undefined {
 }
 
 function readCertificate(der: Uint8Array): Omit<Certificate, 'publicKey'> {
-  const { signed, body } = readSigned(onlyElement(der, TAG.sequence, 'certificate'), 'certificate')
+  const { signed, body, behind } = readSigned(onlyElement(der, TAG.sequence, 'certificate'), 'certificate')
+  behind.end('certificate')
   const reader = inside(body)
   const version = readVersion(reader)
   const serialNumber = readInteger(reader.take(TAG.integer, 'serialNumber'), 'serialNumber')
@@ -157,7 +158,6 @@ export function readSigned(whole: Element, what: string): { signed: SignedPart; 
   const body = reader.take(TAG.sequence, what)
   const algorithm = reader.take(TAG.sequence, 'signatureAlgorithm').whole
   const signature = readWholeBits(reader.take(TAG.bitString, 'signature'), 'signature')
-  if (what !== 'OCSP response') reader.end(what)
   return { signed: { octets: body.whole, algorithm, signature }, body, behind: reader }
 }
 

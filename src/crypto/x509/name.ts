@@ -79,7 +79,7 @@ function nameOf(der: Uint8Array, parts: readonly (readonly Attribute[])[]): Name
   const valuesOf = (type: string) => parts.flat().flatMap(one => (one.type === type ? [one.text ?? ''] : []))
   return {
     der,
-    keys: parts.map(part => JSON.stringify(part.map(keyOf).toSorted())),
+    keys: parts.map(relativeKey),
     text: parts
       .map(part => part.map(textOf).join('+'))
       .toReversed()
@@ -88,6 +88,8 @@ function nameOf(der: Uint8Array, parts: readonly (readonly Attribute[])[]): Name
     commonNames: valuesOf(COMMON_NAME),
   }
 }
+
+const relativeKey = (part: readonly Attribute[]) => JSON.stringify(part.map(keyOf).toSorted())
 
 /** Teletex is compared octet by octet, as its character set is anybody's guess; so is what is no text. */
 function keyOf({ type, value, text }: Attribute): string {
@@ -135,14 +137,19 @@ export const isEmptyName = (name: Name): boolean => name.keys.length === 0
 /** For maps: equal where the names are. */
 export const nameKey = (name: Name): string => JSON.stringify(name.keys)
 
-/** A relative name added at the end of another, as distribution points have it (RFC 5280 §4.2.1.13). */
-export function extendName(name: Name, relative: Element, what: string): Name {
-  const added = readRelativeName({ ...relative, tag: TAG.set }, what)
-  if (added.length === 0) throw new NotDer(`${what}: an empty relative name`)
-  const part = nameOf(name.der, [added])
-  return {
-    ...part,
-    keys: [...name.keys, ...part.keys],
-    text: name.text === '' ? part.text : `${part.text},${name.text}`,
-  }
+/** One part of a name, by itself. */
+export interface RelativeName {
+  readonly key: string
+  readonly text: string
+}
+
+/** Content of a RelativeDistinguishedName under another tag, as distribution points have it (RFC 5280 §4.2.1.13). */
+export function readRelative(element: Element, what: string): RelativeName {
+  const part = readRelativeName(element, what)
+  return { key: relativeKey(part), text: part.map(textOf).join('+') }
+}
+
+/** The name below another one. Its octets are those of the other: it is for comparing. */
+export function extendName(name: Name, { key, text }: RelativeName): Name {
+  return { ...name, keys: [...name.keys, key], text: name.text === '' ? text : `${text},${name.text}` }
 }

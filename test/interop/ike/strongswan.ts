@@ -92,6 +92,7 @@ export interface RoomStrongSwan extends StrongSwan {
   /** As after a loss of power: nobody is told. Another daemon is started by startStrongSwan with the same name. */
   kill(): Promise<void>
   readonly uri: string
+  readonly logFile: string
 }
 
 export interface RoomStrongSwanOptions extends Partial<StrongSwanSettings> {
@@ -118,6 +119,7 @@ export async function startStrongSwan(options: RoomStrongSwanOptions): Promise<R
   return {
     vici,
     uri: `unix://${socket}`,
+    logFile: log!,
     log: async () => read(),
     async stop() {
       vici.close()

@@ -1,5 +1,5 @@
 // Distinguished names (RFC 5280 §4.1.2.4): read, compared (§7.1, RFC 4518) and written for people (RFC 4514).
-import { type Element, ElementReader, elementsOf, inside, NotDer, readOid, readText, TAG } from './der-reader.ts'
+import { type Element, ElementReader, elementsOf, inside, readOid, readText, TAG } from './der-reader.ts'
 
 export interface Name {
   readonly der: Uint8Array

@@ -128,7 +128,7 @@ class Lookup {
           why ??= scope
           continue
         }
-        const signer = this.#signerFault(list, issuer, anchor, depth)
+        const signer = this.#signerFault(list, certificate, issuer, anchor, depth)
         if (signer !== undefined) {
           why = `its CRL: ${signer}`
           continue
@@ -178,17 +178,30 @@ class Lookup {
           isSameScope(delta, list) &&
           listFlaw(delta, undefined, this.#at) === undefined &&
           scopeFault(certificate, point, delta) === undefined &&
-          this.#signerFault(delta, issuer, anchor, depth) === undefined,
+          this.#signerFault(delta, certificate, issuer, anchor, depth) === undefined,
       )
       .toSorted((a, b) => (a.number! < b.number! ? 1 : -1))[0]
   }
 
   /** §6.3.3 (f) and (g): the CA's own key, or another key that a path to the same anchor says may sign CRLs. */
-  #signerFault(list: RevocationList, issuer: Certificate, anchor: Certificate, depth: number): string | undefined {
+  #signerFault(
+    list: RevocationList,
+    certificate: Certificate,
+    issuer: Certificate,
+    anchor: Certificate,
+    depth: number,
+  ): string | undefined {
+    if (depth > 0 && this.#isOwnList(list, certificate)) return undefined
     const known = this.#signers.get(list) ?? new Map<Certificate, string | undefined>()
     this.#signers.set(list, known)
     if (!known.has(issuer)) known.set(issuer, this.#findSigner(list, issuer, anchor, depth))
     return known.get(issuer)
+  }
+
+  /** A signer of CRLs may be covered by the list that it signs itself; nobody else could list it there. */
+  #isOwnList(list: RevocationList, signer: Certificate): boolean {
+    if (!isSameName(list.issuer, signer.subject) || signer.keyUsage?.has('cRLSign') !== true) return false
+    return this.#effort.signatureFault(list.signed, signer.publicKey) === undefined
   }
 
   #findSigner(list: RevocationList, issuer: Certificate, anchor: Certificate, depth: number): string | undefined {

@@ -1,0 +1,65 @@
+// Two hosts that begin at the same moment get two of what one needs; RFC 7296 §2.8.1 has a rule for rekeying and none for
+// this. Ours: both ends see by SPIs which of the two loses, and the maker of the other one, which alone is sure that both
+// ends have it, closes the loser. And what a peer that starts anew has forgotten.
+import { sameAddress } from '../base/address.ts'
+import { isSameIdentity } from './identity.ts'
+import type { Child, Established, Session } from './ikev2/session.ts'
+
+export type Standing = Session<Established>
+
+export interface ChildOfSession {
+  readonly session: Standing
+  readonly child: Child
+}
+
+export function isEstablished(session: Session | undefined): session is Standing {
+  return session?.state.kind === 'established'
+}
+
+/** Whether it still takes wishes. */
+export function isUsable(session: Session | undefined): session is Standing {
+  return isEstablished(session) && !session.state.queue.some(({ kind }) => kind === 'delete-session')
+}
+
+export function isSamePeer(a: Standing, b: Standing): boolean {
+  const isSameEnd = sameAddress(a.path.remote.address, b.path.remote.address)
+  return isSameEnd && isSameIdentity(a.state.peer.identity, b.state.peer.identity)
+}
+
+/** Neither stood when the other began. One that began later was meant: its maker knew of the first, or has lost it. */
+function areSimultaneous(a: Established, b: Established): boolean {
+  return a.establishedAt >= b.begunAt && b.establishedAt >= a.begunAt
+}
+
+/** Both carry the same packets, and were made because each host asked before it knew of the other's. */
+export function areRivals(a: ChildOfSession, b: ChildOfSession, window: number): boolean {
+  if (a.child.name === b.child.name || !isSameUse(a.child, b.child)) return false
+  if (a.session.id === b.session.id) return Math.abs(a.child.since - b.child.since) <= window
+  return isSamePeer(a.session, b.session) && areSimultaneous(a.session.state, b.session.state)
+}
+
+function isSameUse(a: Child, b: Child): boolean {
+  if (a.standing !== 'used' || b.standing !== 'used') return false
+  const isSame = a.rule === b.rule && a.mode === b.mode && a.protocol === b.protocol && a.security === b.security
+  return isSame && textOf(a) === textOf(b)
+}
+
+function textOf({ ownSelectors, peerSelectors }: Child): string {
+  return JSON.stringify([ownSelectors, peerSelectors])
+}
+
+/** Whether `a` is the one to stay. Both ends answer the same. */
+export function wins(a: ChildOfSession, b: ChildOfSession): boolean {
+  return rankOf(a, b) > rankOf(b, a)
+}
+
+function rankOf({ session, child }: ChildOfSession, other: ChildOfSession): string {
+  if (session.id !== other.session.id) return session.spis.initiator.toHex()
+  return Math.min(child.name, child.peerSpi).toString(16).padStart(8, '0')
+}
+
+/** Sessions that a peer which knows of none but `session` has forgotten: those that stood before it began. */
+export function isForgotten(other: Session, session: Standing): other is Standing {
+  if (!isEstablished(other) || other.id === session.id || !isSamePeer(other, session)) return false
+  return other.state.establishedAt < session.state.begunAt
+}

@@ -1,0 +1,139 @@
+// All sessions of a host, found by what a message, a packet or the clock knows of them. Sessions are values; this is where
+// the present one of each stands.
+import { createHash } from 'node:crypto'
+import { type Address, formatAddress } from '../base/address.ts'
+import type { Spi } from '../ipsec/association.ts'
+import { HalfOpen } from './half-open.ts'
+import type { Child, Session, State } from './ikev2/session.ts'
+import type { Instant, Path, SessionId } from './machine.ts'
+
+export class SessionBook {
+  readonly halfOpen = new HalfOpen()
+  readonly #sessions = new Map<SessionId, Session>()
+  readonly #byPeer = new Map<string, Set<SessionId>>()
+  readonly #byChild = new Map<Spi, SessionId>()
+  /** First messages that began a session here, by what `nameOfInit` gives: the same one again is not a new session. */
+  readonly #byInit = new Map<string, SessionId>()
+  readonly #initOf = new Map<SessionId, string>()
+  readonly #wakes = new Map<SessionId, Instant>()
+  #earliest: Instant | undefined
+  #isEarliestKnown = true
+
+  get size(): number {
+    return this.#sessions.size
+  }
+
+  get(id: SessionId): Session | undefined {
+    return this.#sessions.get(id)
+  }
+
+  all(): readonly Session[] {
+    return [...this.#sessions.values()]
+  }
+
+  toPeer(address: Address): readonly Session[] {
+    return [...(this.#byPeer.get(formatAddress(address)) ?? [])].map(id => this.#sessions.get(id)!)
+  }
+
+  ofChild(name: Spi): Session | undefined {
+    const id = this.#byChild.get(name)
+    return id === undefined ? undefined : this.#sessions.get(id)
+  }
+
+  ofInit(name: string): Session | undefined {
+    const id = this.#byInit.get(name)
+    return id === undefined ? undefined : this.#sessions.get(id)
+  }
+
+  rememberInit(name: string, id: SessionId): void {
+    this.#byInit.set(name, id)
+    this.#initOf.set(id, name)
+  }
+
+  /** `wakeAt` is when the session has something to do by itself. */
+  put(session: Session, wakeAt: Instant | undefined): void {
+    const before = this.#sessions.get(session.id)
+    if (before !== undefined) this.#unlist(before)
+    this.#sessions.set(session.id, session)
+    const peer = formatAddress(session.path.remote.address)
+    const others = this.#byPeer.get(peer)
+    if (others === undefined) this.#byPeer.set(peer, new Set([session.id]))
+    else others.add(session.id)
+    for (const name of spisOf(session.state)) this.#byChild.set(name, session.id)
+    if (session.state.kind === 'awaiting-auth') this.halfOpen.add(session.id, session.path.remote.address)
+    else this.halfOpen.delete(session.id)
+    this.#setWake(session.id, wakeAt)
+  }
+
+  delete(id: SessionId): void {
+    const session = this.#sessions.get(id)
+    if (session === undefined) return
+    this.#unlist(session)
+    this.#sessions.delete(id)
+    this.halfOpen.delete(id)
+    const init = this.#initOf.get(id)
+    if (init !== undefined && this.#byInit.get(init) === id) this.#byInit.delete(init)
+    this.#initOf.delete(id)
+    this.#setWake(id, undefined)
+  }
+
+  #unlist({ id, path, state }: Session): void {
+    const peer = formatAddress(path.remote.address)
+    const others = this.#byPeer.get(peer)
+    others?.delete(id)
+    if (others?.size === 0) this.#byPeer.delete(peer)
+    for (const name of spisOf(state)) {
+      // A child that went over to the session's successor is listed there.
+      if (this.#byChild.get(name) === id) this.#byChild.delete(name)
+    }
+  }
+
+  due(now: Instant): readonly Session[] {
+    if (this.earliest === undefined || this.earliest > now) return []
+    return [...this.#wakes].filter(([, at]) => at <= now).map(([id]) => this.#sessions.get(id)!)
+  }
+
+  /** When the first session has something to do. */
+  get earliest(): Instant | undefined {
+    if (!this.#isEarliestKnown) {
+      this.#earliest = undefined
+      for (const at of this.#wakes.values()) {
+        if (this.#earliest === undefined || at < this.#earliest) this.#earliest = at
+      }
+      this.#isEarliestKnown = true
+    }
+    return this.#earliest
+  }
+
+  #setWake(id: SessionId, at: Instant | undefined): void {
+    const before = this.#wakes.get(id)
+    if (before === at) return
+    if (at === undefined) this.#wakes.delete(id)
+    else this.#wakes.set(id, at)
+    if (!this.#isEarliestKnown) return
+    if (before !== undefined && before === this.#earliest) this.#isEarliestKnown = false
+    else if (at !== undefined && (this.#earliest === undefined || at < this.#earliest)) this.#earliest = at
+  }
+}
+
+export function childrenOf({ state }: Session): readonly Child[] {
+  return state.kind === 'established' ? state.children : []
+}
+
+/** Own SPIs of children that are there or asked for. */
+function spisOf(state: State): readonly Spi[] {
+  if (state.kind === 'auth-sent') return state.child === undefined ? [] : [state.child.spi]
+  if (state.kind !== 'established') return []
+  const { task } = state
+  const asked = task !== undefined && 'begun' in task ? [task.begun.spi] : []
+  return [...state.children.map(({ name }) => name), ...asked]
+}
+
+/**
+ * The whole request counts, and where it came from (RFC 7296 §2.1): who only copies an SPI that it saw begins a session of
+ * its own and keeps nobody out.
+ */
+export function nameOfInit({ local, remote }: Path, octets: Uint8Array): string {
+  const ends = [local, remote].map(({ address, port }) => `${formatAddress(address)} ${port}`)
+  return createHash('sha256').update(ends.join(' ')).update(octets).digest('base64')
+}

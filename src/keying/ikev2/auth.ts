@@ -1,0 +1,361 @@
+// IKE_AUTH (RFC 7296 §1.2, §2.15): both prove who they are and that IKE_SA_INIT went as they saw it, and agree on the first
+// child; or go without one for now (RFC 6023). With a further key for quantum safety by RFC 8784. EAP is not spoken.
+import { formatAddress } from '../../base/address.ts'
+import type { IkeKeys } from '../../crypto/ike-keys.ts'
+import { whyIkeSuiteIsOld } from '../../crypto/ike-suites.ts'
+import { notification } from '../../wire/ike/notify.ts'
+import { isErrorNotify, notifyName } from '../../wire/ike/notify-numbers.ts'
+import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
+import { certificateRequests, chooseOwnCredential } from '../certificate-payloads.ts'
+import type { IkeChoice } from '../choose-proposal.ts'
+import type { Credential } from '../credentials.ts'
+import { formatIdentity, identityOfAddress } from '../identity.ts'
+import { type KeyingOutput, type Refusal, refusal, report, type Role, type World } from '../machine.ts'
+import { allowsOld, ownHashes } from './announcements.ts'
+import { type IdentityPayload, octetsOfSigner } from './auth-octets.ts'
+import { credentialsFor, rulesForPeer } from './candidates.ts'
+import { agreeOnChild, beginChild, type ChildContext, type ChildKeySource, concludeChild } from './child-agreement.ts'
+import { establish } from './established.ts'
+import { type AuthData, identityPayload, ownCertificates, ownProofOf, prove } from './own-proof.ts'
+import { type ProvedPeer, provePeer } from './peer-proof.ts'
+import { initiatorPpk, isPpkUsed, ppkIdentity, ppkUsed, responderKeys, responderPpk, wipeOtherOf } from './ppk.ts'
+import {
+  type Agreed,
+  type AuthSent,
+  type AwaitingAuth,
+  type Child,
+  type ChildBegun,
+  type ChildWish,
+  type Established,
+  inState,
+  type OwnProof,
+  type Peer,
+  type Secured,
+  type Session,
+} from './session.ts'
+import { find, findAll, findNotify, type Opened, type Step } from './step.ts'
+
+/** A child inside IKE_AUTH has its keys from the session: there is no KE payload for one of its own (RFC 7296 §1.2). */
+const NO_FRESH_KEYS = [undefined] as const
+
+export interface BeforeAuth {
+  readonly secured: Secured
+  readonly agreed: Agreed
+  readonly wish: ChildWish
+}
+
+/** The initiator's proof, and its wish for a child. */
+export function beginAuth(session: Session, { secured, agreed, wish }: BeforeAuth, world: World): Step | Refusal {
+  const { path, window } = session
+  const { prf } = secured.suite
+  const credentials = world.credentials.of(wish.rule)
+  const requests = agreed.certificateRequests
+  const credential = chooseOwnCredential(credentials, { requests, peers: [identityOfAddress(path.remote.address)] })
+  if (credential === undefined) return refusal('silent', `the rule ${wish.rule} has nothing to prove this host by`)
+  const own = ownProofOf(credential, path)
+  const identity = identityPayload('initiator', own.identity)
+  const { keys, keysWithoutPpk } = initiatorPpk(prf, secured.keys, agreed.support.ppk, world)
+  const proofWith = (some: IkeKeys) => {
+    const octets = octetsOfSigner('initiator', some, agreed, identity, window.nextOwn)
+    return prove(own, octets, prf, { hashes: agreed.support.hashes, allowOld: allowsOld(world.policy) })
+  }
+  const proof = proofWith(keys)
+  const proofWithout = keysWithoutPpk === undefined ? undefined : proofWith(keysWithoutPpk)
+  if (!proof.ok) return refusal('silent', proof.error)
+  const child = childInside(session, agreed, wish, world)
+  if (child !== undefined && !child.ok) return refusal('silent', child.error)
+  const state: AuthSent = {
+    kind: 'auth-sent',
+    secured: { ...secured, keys },
+    agreed,
+    wish,
+    own,
+    ...(child === undefined ? {} : { child: child.value.begun }),
+    ...(keysWithoutPpk === undefined ? {} : { keysWithoutPpk }),
+  }
+  const payloads = [
+    identity,
+    ...ownCertificates(own, requests),
+    ...initialContact(session, world),
+    ...certificateRequests(credentials).map(one => payload('certificate-request', one)),
+    ...wantedIdentity(credential),
+    payload('authentication', proof.value),
+    ...(keys === secured.keys ? [] : [ppkIdentity(world)]),
+    ...(proofWithout?.ok === true ? [notification('NO_PPK_AUTH', { data: proofWithout.value.data })] : []),
+    ...(child?.value.payloads ?? []),
+  ]
+  return { session: inState(session, state), request: { exchange: 'IKE_AUTH', payloads }, outputs: [] }
+}
+
+/** Undefined where the child is asked for when the session stands. */
+function childInside(session: Session, agreed: Agreed, wish: ChildWish, world: World) {
+  if (world.policy.policy.ike?.childless === true && agreed.support.childless) return undefined
+  const begun = beginChild(wish, contextOf(session, agreed), NO_FRESH_KEYS, world)
+  if (!begun.ok) return begun
+  // Its nonces are those of IKE_SA_INIT (RFC 7296 §2.17).
+  return { ok: true, value: { ...begun.value, begun: { ...begun.value.begun, nonce: agreed.nonces.initiator } } } as const
+}
+
+/** Whom we want to speak with, where the rule leaves no choice: a responder of several identities shows the right one. */
+function wantedIdentity({ peers }: Credential): readonly Payload[] {
+  const [only, ...others] = peers ?? []
+  return only === undefined || others.length > 0 ? [] : [identityPayload('responder', only)]
+}
+
+/** Whatever the peer still has of us is from before a restart (RFC 7296 §2.4). */
+function initialContact({ path }: Session, world: World): readonly Payload[] {
+  return world.isFirstContact?.(path.remote.address) === true ? [notification('INITIAL_CONTACT', {})] : []
+}
+
+export function answerAuth(before: Session<AwaitingAuth>, message: Opened, world: World): Step | Refusal {
+  const { payloads, header, path } = message
+  const { secured, agreed } = before.state
+  const session = { ...before, path }
+  const stranger = formatAddress(path.remote.address)
+  if (agreed.remaining.length > 0) {
+    return notProved(`${stranger} leaves out the key exchange ${agreed.remaining[0]!.name}, which was agreed on`)
+  }
+  const identity = find(payloads, 'initiator-identification')
+  const auth = find(payloads, 'authentication')
+  if (identity === undefined || auth === undefined) {
+    return notProved(`${stranger} sent no AUTH: it wants to be asked by EAP, which is not spoken here`)
+  }
+  const ppk = responderPpk(payloads, agreed.support.ppk, world)
+  if (ppk.kind === 'refused') return notProved(`${stranger}: ${ppk.what}`)
+  const { prf } = secured.suite
+  const keys = ppk.kind === 'used' ? responderKeys(prf, secured.keys, world) : secured.keys
+  const allowed = credentialsFor(rulesForPeer(world.policy, path), world.credentials)
+  const shown: AuthData = ppk.kind === 'done-without' ? { method: auth.method, data: ppk.auth } : auth
+  const proved = peerOf('initiator', session, { keys, agreed, identity, auth: shown, credentials: allowed }, message, world)
+  if (!proved.ok) return notProved(proved.error)
+  const { judged } = proved.value
+  const requests = findAll(payloads, 'certificate-request')
+  const credential = chooseOwnCredential(allowed, { requests, judged: judged.credential, peers: [identity] })
+  if (credential === undefined) return notProved(`no rule about ${judged.name} has anything to prove this host by`)
+  const own = ownProofOf(credential, path)
+  const ownIdentity = identityPayload('responder', own.identity)
+  const octets = octetsOfSigner('responder', keys, agreed, ownIdentity, header.messageId)
+  const proof = prove(own, octets, prf, { hashes: agreed.support.hashes, allowOld: allowsOld(world.policy) })
+  if (!proof.ok) return notProved(proof.error)
+  if (keys !== secured.keys) wipeOtherOf(secured.keys)
+  const child = childFor(session, agreed, judged.credential, keys, payloads, world)
+  const next: Parts = {
+    secured: { ...secured, keys },
+    agreed,
+    own,
+    proved: proved.value,
+    identity,
+    children: child.made,
+    isInitialContact: findNotify(payloads, 'INITIAL_CONTACT') !== undefined,
+  }
+  const reply = [
+    ownIdentity,
+    ...ownCertificates(own, requests),
+    ...initialContact(session, world),
+    payload('authentication', proof.value),
+    ...(ppk.kind === 'used' ? [ppkUsed()] : []),
+    ...child.payloads,
+  ]
+  const step = established(session, next, world)
+  return { ...step, reply, outputs: [...step.outputs, ...child.outputs] }
+}
+
+/** To the peer the same word, whatever it was; people hear the reason (RFC 7296 §2.21.2). */
+function notProved(what: string): Refusal {
+  return refusal(notification('AUTHENTICATION_FAILED', {}), what)
+}
+
+interface ResponderChild {
+  readonly made: readonly Child[]
+  readonly payloads: readonly Payload[]
+  readonly outputs: readonly KeyingOutput[]
+}
+
+/** A child that cannot be agreed on leaves the session as it is (RFC 7296 §1.2). */
+function childFor(
+  session: Session,
+  agreed: Agreed,
+  peerCredential: Credential,
+  keys: IkeKeys,
+  payloads: readonly Payload[],
+  world: World,
+): ResponderChild {
+  if (find(payloads, 'security-association') === undefined) return { made: [], payloads: [], outputs: [] }
+  const context = contextOf(session, agreed, peerCredential)
+  const done = agreeOnChild(payloads, context, childKeys(agreed, keys), NO_FRESH_KEYS, world)
+  if (!('kind' in done)) return { made: [done.child], payloads: done.payloads, outputs: done.outputs }
+  const answer = done.notify === 'silent' ? notification('NO_PROPOSAL_CHOSEN', {}) : done.notify
+  return { made: [], payloads: [answer], outputs: [childFailed(session, undefined, done.what)] }
+}
+
+export function authAnswered(session: Session<AuthSent>, message: Opened, world: World): Step | Refusal {
+  const { payloads } = message
+  const { secured, agreed, wish, own, child: begun } = session.state
+  const identity = find(payloads, 'responder-identification')
+  const auth = find(payloads, 'authentication')
+  const peer = formatAddress(session.path.remote.address)
+  if (identity === undefined || auth === undefined) {
+    const errors = errorsOf(payloads)
+    // Its half of the session is gone already: there is nobody to say farewell to.
+    if (errors !== '') return refusal('silent', `${peer} refuses us: ${errors}`)
+    return notProved(`${peer} sent no AUTH, and EAP is not spoken here`)
+  }
+  const isUsed = isPpkUsed(payloads)
+  const keys = keysInForce(session.state, isUsed, world)
+  if (keys === undefined) return notProved(`${peer} did not use the key that policy asks for (PPK)`)
+  const credentials = world.credentials.of(wish.rule)
+  const proved = peerOf('responder', session, { keys, agreed, identity, auth, credentials }, message, world)
+  if (!proved.ok) return notProved(proved.error)
+  forgetOther(session.state, keys)
+  const concluded = childOf(session, keys, begun, proved.value.judged.credential, payloads, world)
+  const next: Parts = {
+    secured: { ...secured, keys },
+    agreed,
+    own,
+    proved: proved.value,
+    identity,
+    children: concluded.made,
+    isInitialContact: findNotify(payloads, 'INITIAL_CONTACT') !== undefined,
+  }
+  const step = established(session, next, world, begun === undefined ? wish : undefined)
+  const outputs = [...step.outputs, ...concluded.outputs]
+  if (concluded.unwanted === undefined || begun === undefined) return { ...step, outputs }
+  // The peer believes in a child that we cannot have.
+  const task = { kind: 'delete-children', names: [begun.spi] } as const
+  const request = { exchange: 'INFORMATIONAL', payloads: [concluded.unwanted] } as const
+  return { ...step, session: inState(step.session, { ...step.session.state, task }), request, outputs }
+}
+
+function errorsOf(payloads: readonly Payload[]): string {
+  const errors = findAll(payloads, 'notify').filter(({ type }) => isErrorNotify(type))
+  return errors.map(({ type }) => notifyName(type)).join(', ')
+}
+
+/** Undefined where the peer left a key out that it must not leave out, or claims to have used one that nobody offered. */
+function keysInForce({ secured, keysWithoutPpk, agreed }: AuthSent, isUsed: boolean, world: World): IkeKeys | undefined {
+  const wasOffered = world.policy.policy.ike?.ppk !== undefined && agreed.support.ppk
+  if (!wasOffered) return secured.keys
+  return isUsed ? secured.keys : keysWithoutPpk
+}
+
+function forgetOther({ secured, keysWithoutPpk }: AuthSent, inForce: IkeKeys): void {
+  if (keysWithoutPpk === undefined) return
+  wipeOtherOf(inForce === secured.keys ? keysWithoutPpk : secured.keys)
+}
+
+interface InitiatorChild {
+  readonly made: readonly Child[]
+  readonly outputs: readonly KeyingOutput[]
+  /** The peer made it, and we cannot use it. */
+  readonly unwanted?: Payload
+}
+
+function childOf(
+  session: Session<AuthSent>,
+  keys: IkeKeys,
+  begun: ChildBegun | undefined,
+  peerCredential: Credential,
+  payloads: readonly Payload[],
+  world: World,
+): InitiatorChild {
+  if (begun === undefined) return { made: [], outputs: [] }
+  const { agreed, wish } = session.state
+  const waiting: readonly KeyingOutput[] =
+    wish.flow === undefined ? [] : [{ kind: 'refuse', rule: wish.rule, flow: wish.flow }]
+  const association = find(payloads, 'security-association')
+  if (association === undefined) {
+    const errors = errorsOf(payloads)
+    const what = `the peer refuses the association: ${errors === '' ? 'without a reason' : errors}`
+    return { made: [], outputs: [childFailed(session, wish, what), ...waiting] }
+  }
+  const context = contextOf(session, agreed, peerCredential)
+  const done = concludeChild(begun, payloads, context, childKeys(agreed, keys), world)
+  if (!('kind' in done)) return { made: [done.child], outputs: done.outputs }
+  const [{ protocol } = { protocol: 0 }] = association.proposals
+  const spi = new Uint8Array(4)
+  new DataView(spi.buffer).setUint32(0, begun.spi)
+  const unwanted = payload('delete', { protocol, spiSize: spi.length, spis: [spi] })
+  return { made: [], outputs: [childFailed(session, wish, done.what), ...waiting], unwanted }
+}
+
+function childFailed({ id, path }: Session, wish: ChildWish | undefined, what: string): KeyingOutput {
+  const about = wish === undefined ? {} : { rule: wish.rule }
+  return report({ kind: 'child-failed', session: id, peer: path.remote.address, ...about, what })
+}
+
+interface Claimed {
+  readonly keys: IkeKeys
+  readonly agreed: Agreed
+  readonly identity: IdentityPayload
+  readonly auth: AuthData
+  readonly credentials: readonly Credential[]
+}
+
+function peerOf(
+  role: Role,
+  { path }: Session,
+  { keys, agreed, identity, auth, credentials }: Claimed,
+  { payloads, header }: Opened,
+  { policy, date }: World,
+) {
+  const { prf } = agreed.choice.suite
+  const octets = octetsOfSigner(role, keys, agreed, identity, header.messageId)
+  const rules = { hashes: ownHashes(policy), allowOld: allowsOld(policy) }
+  const certificates = findAll(payloads, 'certificate')
+  return provePeer(credentials, { identity, certificates, auth, octets }, path, { prf, rules, date })
+}
+
+interface Parts {
+  readonly secured: Secured
+  readonly agreed: Agreed
+  readonly own: OwnProof
+  readonly proved: ProvedPeer
+  readonly identity: IdentityPayload
+  readonly children: readonly Child[]
+  readonly isInitialContact: boolean
+}
+
+/** `wish`: for a child that is made when the session stands. */
+function established(
+  session: Session,
+  { secured, agreed, own, proved, identity, children, isInitialContact }: Parts,
+  world: World,
+  wish?: ChildWish,
+): Step & { readonly session: Session<Established> } {
+  const { choice, nat, support, since } = agreed
+  const { credential, name } = proved.judged
+  const { type, data } = identity
+  const peer: Peer = {
+    identity: { type, data },
+    name,
+    credential,
+    support,
+    ...(isInitialContact ? { saysFirstContact: true } : {}),
+  }
+  const queue = wish === undefined ? [] : [{ kind: 'make-child', wish } as const]
+  const state = establish({ secured, choice, own, peer, nat, children, begunAt: since, queue }, world)
+  const next: Session<Established> = inState(session, state)
+  const event = report({
+    kind: 'session-established',
+    session: session.id,
+    peer: session.path.remote.address,
+    role: session.role,
+    offer: choice.offer,
+    ownName: formatIdentity(own.identity),
+    peerName: name,
+    warnings: [...whyOld(choice), ...proved.warnings],
+  })
+  return { session: next, outputs: [event] }
+}
+
+function whyOld({ suite, method, additional }: IkeChoice): readonly string[] {
+  return [...whyIkeSuiteIsOld(suite), ...[method, ...additional].flatMap(({ old }) => old ?? [])]
+}
+
+function contextOf({ id, path }: Session, { nat }: Agreed, peerCredential?: Credential): ChildContext {
+  return { path, nat, session: { id, ...(peerCredential === undefined ? {} : { peerCredential }) } }
+}
+
+function childKeys({ choice, nonces }: Agreed, { derivation }: IkeKeys): ChildKeySource {
+  return { prf: choice.suite.prf, derivation, nonces, shared: [] }
+}

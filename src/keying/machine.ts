@@ -109,7 +109,8 @@ export type KeyingEvent = { readonly session?: SessionId; readonly peer?: Addres
       readonly replaces?: Spi
     }
   | { readonly kind: 'child-closed'; readonly name: Spi; readonly why: string }
-  | { readonly kind: 'child-failed'; readonly rule: RuleId; readonly what: string }
+  /** `rule` is absent where a peer asks for what no rule of ours fits. */
+  | { readonly kind: 'child-failed'; readonly rule?: RuleId; readonly what: string }
   /** A datagram that leads nowhere: malformed, not authentic, of no session. */
   | { readonly kind: 'ignored'; readonly path: Path; readonly what: string }
   | { readonly kind: 'warning'; readonly what: string }

@@ -54,8 +54,10 @@ export function sendResponse(
   const written = write(session, secured, header, payloads, world)
   const window = withResponse(session.window, request.messageId, asked, written.datagrams)
   let { state } = session
-  if (written.secured !== undefined && securedOf(state)?.keys === written.secured.keys) {
-    state = withSecured(state, written.secured)
+  const kept = securedOf(state)
+  // By the cipher's key: with a PPK others change and this one stays, and its counter must never go back (RFC 8784 §3).
+  if (written.secured !== undefined && kept?.keys[session.role].cipher === written.secured.keys[session.role].cipher) {
+    state = withSecured(state, { ...kept, sealed: written.secured.sealed })
   }
   if (header.exchange === exchangeTypes.of.IKE_SA_INIT && state.kind === 'awaiting-auth') {
     const { agreed } = state

@@ -5,6 +5,11 @@ export function monotonicSeconds(): number {
   return performance.now() / 1000
 }
 
+/** Seconds since 1970 on the wall clock: for dates, such as those of certificates; it may jump. */
+export function unixSeconds(): number {
+  return Math.floor(Date.now() / 1000)
+}
+
 /** Where code that waits gets its time from: the system's clock, or a virtual one in simulations and tests. */
 export interface Clock {
   /** Seconds; only differences mean something. */

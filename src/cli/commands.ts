@@ -1,6 +1,10 @@
 // The table of commands, in the order in which help shows them.
 import type { CommandSpec } from './command.ts'
 import { audit } from './commands/audit.ts'
+import { certCa } from './commands/cert-ca.ts'
+import { certRequest } from './commands/cert-request.ts'
+import { certShow } from './commands/cert-show.ts'
+import { certSign } from './commands/cert-sign.ts'
 import { compare } from './commands/compare.ts'
 import { completion } from './commands/completion.ts'
 import { demo } from './commands/demo.ts'
@@ -19,5 +23,9 @@ export const commands: readonly CommandSpec[] = [
   policyCheck,
   policyShow,
   policyLint,
+  certCa,
+  certRequest,
+  certSign,
+  certShow,
   completion(() => commands),
 ]

@@ -29,7 +29,10 @@ function program(commands: readonly CommandSpec[]): Command {
   return root
 }
 
-const groupSummaries: Readonly<Record<string, string>> = { policy: 'check, show and lint a policy' }
+const groupSummaries: Readonly<Record<string, string>> = {
+  policy: 'check, show and lint a policy',
+  cert: 'make, sign and show certificates',
+}
 
 function addCommand(groups: Map<string, Command>, spec: CommandSpec): void {
   const words = spec.name.split(' ')

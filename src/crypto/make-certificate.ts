@@ -84,7 +84,7 @@ export function authorityExtensions(publicKey: KeyObject): readonly Uint8Array[]
 export function hostExtensions(
   names: Uint8Array | undefined,
   publicKey: KeyObject,
-  issuerKey: KeyObject,
+  issuerKeyIdentifier: Uint8Array,
   purposes: readonly string[],
 ): readonly Uint8Array[] {
   return [
@@ -93,7 +93,7 @@ export function hostExtensions(
     extension('2.5.29.37', false, derElement(DER_SEQUENCE, ...purposes.map(oidElement))),
     ...(names === undefined ? [] : [names]),
     subjectKeyIdentifier(publicKey),
-    extension('2.5.29.35', false, derElement(DER_SEQUENCE, derElement(0x80, keyHash(issuerKey)))),
+    extension('2.5.29.35', false, derElement(DER_SEQUENCE, derElement(0x80, issuerKeyIdentifier))),
   ]
 }
 
@@ -148,7 +148,7 @@ function addressOctets({ words }: Address): Uint8Array {
 }
 
 function subjectKeyIdentifier(publicKey: KeyObject): Uint8Array {
-  return extension('2.5.29.14', false, derElement(DER_OCTET_STRING, keyHash(publicKey)))
+  return extension('2.5.29.14', false, derElement(DER_OCTET_STRING, keyIdentifier(publicKey)))
 }
 
 export function extension(oid: string, isCritical: boolean, value: Uint8Array): Uint8Array {
@@ -157,7 +157,7 @@ export function extension(oid: string, isCritical: boolean, value: Uint8Array): 
 }
 
 /** SHA-1 of the key's bits without their algorithm (RFC 5280 §4.2.1.2, method 1). */
-function keyHash(publicKey: KeyObject): Uint8Array {
+export function keyIdentifier(publicKey: KeyObject): Uint8Array {
   const inside = readOne(publicKeyInfo(publicKey), DER_SEQUENCE)!
   const bits = readDer(inside)![1]!.content.subarray(1)
   return octetsOf(createHash('sha1').update(bits).digest())

@@ -153,14 +153,8 @@ export function whyNotForIke(key: KeyObject): string | undefined {
   }
 }
 
-const knownCurves = new Set([
-  'prime256v1',
-  'secp384r1',
-  'secp521r1',
-  'brainpoolP256r1',
-  'brainpoolP384r1',
-  'brainpoolP512r1',
-])
+/** Those that certificates are judged with, too. */
+const knownCurves = new Set(['prime256v1', 'secp384r1', 'secp521r1'])
 
 /** For people: `ECDSA P-256`, `RSA 2048 bits`. */
 export function describeKey(key: KeyObject): string {

@@ -11,6 +11,7 @@ import { demo } from './commands/demo.ts'
 import { explain } from './commands/explain.ts'
 import { policyCheck } from './commands/policy-check.ts'
 import { policyLint } from './commands/policy-lint.ts'
+import { policyPair } from './commands/policy-pair.ts'
 import { policyShow } from './commands/policy-show.ts'
 import { prove } from './commands/prove.ts'
 
@@ -23,6 +24,7 @@ export const commands: readonly CommandSpec[] = [
   policyCheck,
   policyShow,
   policyLint,
+  policyPair,
   certCa,
   certRequest,
   certSign,

@@ -30,7 +30,7 @@ function program(commands: readonly CommandSpec[]): Command {
 }
 
 const groupSummaries: Readonly<Record<string, string>> = {
-  policy: 'check, show and lint a policy',
+  policy: 'check, show and lint a policy; will two agree?',
   cert: 'make, sign and show certificates',
 }
 

@@ -18,6 +18,23 @@ export interface Clock {
   at(time: number, work: () => void): () => void
 }
 
+/** A timer of the system waits no longer than this; what is later is looked at again. */
+const LONGEST = 2_000_000
+
+/** The system's own time: timers keep the process alive until they are done or cancelled. */
+export const systemClock: Clock = {
+  now: monotonicSeconds,
+  at(time, work) {
+    let timer: ReturnType<typeof setTimeout>
+    const wait = () => {
+      const left = time - monotonicSeconds()
+      timer = setTimeout(left > LONGEST ? wait : work, Math.min(Math.max(left, 0), LONGEST) * 1000)
+    }
+    wait()
+    return () => clearTimeout(timer)
+  },
+}
+
 interface Appointment {
   readonly time: number
   readonly order: number
@@ -50,6 +67,16 @@ export class VirtualClock implements Clock {
   /** Does everything that is due up to `time`, in order, and stands there. */
   advanceTo(time: number): void {
     while (this.#heap.length > 0 && this.#heap[0]!.time <= time) this.#next()
+    this.#now = Math.max(this.#now, time)
+  }
+
+  /** The same for work that makes promises: after each appointment `settle` waits until they are kept. */
+  async playTo(time: number, settle: () => Promise<void>): Promise<void> {
+    await settle()
+    while (this.#heap.length > 0 && this.#heap[0]!.time <= time) {
+      this.#next()
+      await settle()
+    }
     this.#now = Math.max(this.#now, time)
   }
 

@@ -4,6 +4,13 @@ import { whyNotForIke } from '../crypto/private-key.ts'
 import { type Identity, readIdentity } from '../keying/identity.ts'
 import type { CredentialFiles, FileFault } from './credential-files.ts'
 
+export interface Circumstances {
+  /** Unix seconds. */
+  readonly at: number
+  /** The policy has old methods: then SHA-1 and RSA keys below 2048 bits will do as well. */
+  readonly allowOld: boolean
+}
+
 /** Where in the policy something stands, and what is wrong there. */
 export interface Complaints {
   error(field: string, fault: FileFault, file?: string): undefined
@@ -17,10 +24,11 @@ export function loadKey(
   field: string,
   files: CredentialFiles,
   complaints: Complaints,
+  { allowOld }: Circumstances,
 ): KeyObject | undefined {
   const key = files.privateKey(name, passphrase)
   if (!key.ok) return complaints.error(field, key.error, name)
-  const unfit = whyNotForIke(key.value)
+  const unfit = whyNotForIke(key.value, allowOld)
   if (unfit !== undefined) return complaints.error(field, { what: unfit, hint: 'make another key' }, name)
   if (files.isOpenToAll(name)) {
     const hint = 'chmod 600, and make another key if others use this machine'

@@ -15,7 +15,7 @@ import type { AccountMapping, CertificateCredential, OwnCertificate } from '../k
 import { formatIdentity, type Identity } from '../keying/identity.ts'
 import type { Authentication } from '../policy/model.ts'
 import type { CredentialFiles } from './credential-files.ts'
-import { type Complaints, loadIdentity, loadKey, loadPeers, present } from './credential-parts.ts'
+import { type Circumstances, type Complaints, loadIdentity, loadKey, loadPeers, present } from './credential-parts.ts'
 
 type CertificateAuthentication = Extract<Authentication, { kind: 'certificate' }>
 
@@ -27,10 +27,10 @@ export function loadCertificate(
   authentication: CertificateAuthentication,
   files: CredentialFiles,
   complaints: Complaints,
-  at: number,
+  circumstances: Circumstances,
 ): CertificateCredential | undefined {
-  const trust = loadTrust(authentication, files, complaints, at)
-  const own = loadOwn(authentication, trust, files, complaints, at)
+  const trust = loadTrust(authentication, files, complaints, circumstances)
+  const own = loadOwn(authentication, trust, files, complaints, circumstances)
   const peers = loadPeers(authentication.peer, 'certificate.peer', complaints)
   const accounts = loadAccounts(authentication.accounts, complaints)
   if (trust === undefined || own === undefined) return undefined
@@ -41,7 +41,7 @@ function loadTrust(
   { ca, crls = [], revocation = 'if-known', extendedKeyUsage, passphrase }: CertificateAuthentication,
   files: CredentialFiles,
   complaints: Complaints,
-  at: number,
+  { at, allowOld }: Circumstances,
 ): TrustStore | undefined {
   const usage = extendedKeyUsage === undefined ? undefined : readExtendedKeyUsage(extendedKeyUsage)
   if (extendedKeyUsage !== undefined && usage === undefined) {
@@ -80,6 +80,7 @@ function loadTrust(
     intermediates,
     crls: lists,
     revocation,
+    allowOld,
     ...(usage === undefined ? {} : { extendedKeyUsage: usage }),
   }
 }
@@ -116,8 +117,9 @@ function loadOwn(
   trust: TrustStore | undefined,
   files: CredentialFiles,
   complaints: Complaints,
-  at: number,
+  circumstances: Circumstances,
 ): OwnCertificate | undefined {
+  const { at } = circumstances
   const { own, key: keyName = own, passphrase, ocsp } = authentication
   if (own === undefined || keyName === undefined) {
     return complaints.error('certificate.own', {
@@ -128,7 +130,7 @@ function loadOwn(
   const read = files.certificates(own, passphrase?.reveal())
   if (!read.ok) complaints.error('certificate.own', read.error, own)
   const field = authentication.key === undefined ? 'certificate.own' : 'certificate.key'
-  const key = loadKey(keyName, passphrase?.reveal(), field, files, complaints)
+  const key = loadKey(keyName, passphrase?.reveal(), field, files, complaints, circumstances)
   const response = ocsp === undefined ? undefined : loadResponse(ocsp, files, complaints)
   if (!read.ok || key === undefined) return undefined
   const leaf = read.value.find(certificate => isPair(key, certificate.publicKey))

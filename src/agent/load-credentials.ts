@@ -5,9 +5,10 @@ import { failure, type Problem, type Result, success } from '../base/result.ts'
 import { Secret } from '../base/secret.ts'
 import { readPublicKey, whyNotForIke } from '../crypto/private-key.ts'
 import { type Credential, type Credentials, credentialsOf } from '../keying/credentials.ts'
+import { ikeOffersOf } from '../policy/ike-offers.ts'
 import type { Authentication, Policy, RuleId } from '../policy/model.ts'
 import { CredentialFiles, type FileFault } from './credential-files.ts'
-import { type Complaints, loadIdentity, loadKey, loadPeers, present } from './credential-parts.ts'
+import { type Circumstances, type Complaints, loadIdentity, loadKey, loadPeers, present } from './credential-parts.ts'
 import { loadCertificate } from './load-certificate.ts'
 
 export interface LoadingPlace {
@@ -27,13 +28,14 @@ export interface LoadedCredentials {
 /** Kerberos is passed over: it is IKEv1's, which asks the system. */
 export function loadCredentials(policy: Policy, place: LoadingPlace): Result<LoadedCredentials, readonly Problem[]> {
   const files = new CredentialFiles(place.folder)
+  const circumstances = { at: place.at, allowOld: ikeOffersOf(policy).some(({ strength }) => strength === 'old') }
   const problems = new Map<string, Problem>()
   const loaded = new Map<RuleId, readonly Credential[]>()
   for (const [index, rule] of policy.rules.entries()) {
     if (rule.action !== 'negotiate' || !rule.active) continue
     const found = rule.authentication.flatMap((authentication, position) => {
       const path = `${place.name} rules[${index}].authentication[${position}]`
-      const credential = loadOne(authentication, files, complaintsAt(path, problems), place.at)
+      const credential = loadOne(authentication, files, complaintsAt(path, problems), circumstances)
       return credential === undefined ? [] : [credential]
     })
     loaded.set(rule.name, found)
@@ -62,13 +64,13 @@ function loadOne(
   authentication: Authentication,
   files: CredentialFiles,
   complaints: Complaints,
-  at: number,
+  circumstances: Circumstances,
 ): Credential | undefined {
   switch (authentication.kind) {
     case 'certificate':
-      return loadCertificate(authentication, files, complaints, at)
+      return loadCertificate(authentication, files, complaints, circumstances)
     case 'publicKey':
-      return loadPublicKey(authentication, files, complaints)
+      return loadPublicKey(authentication, files, complaints, circumstances)
     case 'preSharedKey': {
       const identity = loadIdentity(authentication.identity, 'preSharedKey.identity', complaints)
       const peers = loadPeers(authentication.peer, 'preSharedKey.peer', complaints)
@@ -86,9 +88,10 @@ function loadPublicKey(
   authentication: PublicKeyAuthentication,
   files: CredentialFiles,
   complaints: Complaints,
+  circumstances: Circumstances,
 ): Credential | undefined {
   const { key: name, passphrase, peerKeys: names } = authentication
-  const key = loadKey(name, passphrase?.reveal(), 'publicKey.key', files, complaints)
+  const key = loadKey(name, passphrase?.reveal(), 'publicKey.key', files, complaints, circumstances)
   const peerKeys = names.flatMap((file, index) => {
     const field = `publicKey.peerKeys[${index}]`
     const bytes = files.read(file)
@@ -99,7 +102,7 @@ function loadPublicKey(
       complaints.error(field, { what: read.error.what, hint }, file)
       return []
     }
-    const unfit = whyNotForIke(read.value)
+    const unfit = whyNotForIke(read.value, circumstances.allowOld)
     if (unfit !== undefined) complaints.error(field, { what: unfit, hint: 'have the peer make another key' }, file)
     return [read.value]
   })

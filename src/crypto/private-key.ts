@@ -135,12 +135,12 @@ function jwkOf(
 }
 
 /** What keeps IKE from signing with such a key; undefined where nothing does. */
-export function whyNotForIke(key: KeyObject): string | undefined {
+export function whyNotForIke(key: KeyObject, allowOld = false): string | undefined {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
   switch (type) {
     case 'rsa':
     case 'rsa-pss':
-      return (details?.modulusLength ?? 0) < 2048
+      return (details?.modulusLength ?? 0) < 2048 && !allowOld
         ? `an RSA key of ${details?.modulusLength} bits is too short; RFC 8247 §4.1 has 2048 and more`
         : undefined
     case 'ec':

@@ -34,6 +34,7 @@ import {
   type Session,
 } from './session.ts'
 import { find, findAll, findNotify, type Opened, type Step } from './step.ts'
+import { keysTold } from './tell-keys.ts'
 
 /** A child inside IKE_AUTH has its keys from the session: there is no KE payload for one of its own (RFC 7296 §1.2). */
 const NO_FRESH_KEYS = [undefined] as const
@@ -157,7 +158,8 @@ export function answerAuth(before: Session<AwaitingAuth>, message: Opened, world
     ...child.payloads,
   ]
   const step = established(session, next, world)
-  return { ...step, reply, outputs: [...step.outputs, ...child.outputs] }
+  const told = ppk.kind === 'used' ? keysTold(session, next.secured, world) : []
+  return { ...step, reply, outputs: [...told, ...step.outputs, ...child.outputs] }
 }
 
 /** To the peer the same word, whatever it was; people hear the reason (RFC 7296 §2.21.2). */
@@ -218,7 +220,8 @@ export function authAnswered(session: Session<AuthSent>, message: Opened, world:
     isInitialContact: findNotify(payloads, 'INITIAL_CONTACT') !== undefined,
   }
   const step = established(session, next, world, begun === undefined ? wish : undefined)
-  const outputs = [...step.outputs, ...concluded.outputs]
+  const told = isUsed ? keysTold(session, next.secured, world) : []
+  const outputs = [...told, ...step.outputs, ...concluded.outputs]
   if (concluded.unwanted === undefined || begun === undefined) return { ...step, outputs }
   // The peer believes in a child that we cannot have.
   const task = { kind: 'delete-children', names: [begun.spi] } as const

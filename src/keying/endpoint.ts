@@ -37,6 +37,8 @@ export class KeyingEndpoint {
   readonly #rivals = new Rivals(this.#book)
   /** What is wanted of sessions that are on their way; the session's own wish stands in its state. */
   readonly #waiting = new Map<SessionId, ChildWish[]>()
+  /** When sessions that are on their way were begun here. */
+  readonly #began = new Map<SessionId, Instant>()
   readonly #ignored = new RateLimit(...IGNORED)
   /** By which the sessions were made; compared when it changes. */
   #policy: CompiledPolicy | undefined
@@ -184,10 +186,11 @@ export class KeyingEndpoint {
   #intendForChild(name: Spi, intention: Intention, world: World): readonly KeyingOutput[] {
     const session = this.#book.ofChild(name)
     const child = session === undefined ? undefined : childrenOf(session).find(one => one.name === name)
-    if (!isUsable(session) || child?.standing === 'deleting') return []
+    if (!isUsable(session) || child === undefined || child.standing === 'deleting' || child.standing === 'gone')
+      return []
     // What is being replaced, or about to be, needs no second time.
     const isAsked = session.state.queue.some(one => one.kind === intention.kind && 'name' in one && one.name === name)
-    if (intention.kind === 'rekey-child' && (isAsked || child?.standing !== 'used')) return []
+    if (intention.kind === 'rekey-child' && (isAsked || child.standing !== 'used')) return []
     return this.#become(session, intend(session, intention, world), world)
   }
 
@@ -237,8 +240,14 @@ export class KeyingEndpoint {
     world: World,
     isAnswer = false,
   ): readonly KeyingOutput[] {
-    if (before !== undefined && !sessions.some(({ id }) => id === before.id)) this.#book.delete(before.id)
-    for (const session of sessions) this.#put(session, world)
+    if (before !== undefined && !sessions.some(({ id }) => id === before.id)) {
+      this.#book.delete(before.id)
+      this.#began.delete(before.id)
+    }
+    for (const session of sessions) {
+      if (before === undefined) this.#began.set(session.id, world.now)
+      this.#put(this.#withBegin(session), world)
+    }
     const all = outputs.flatMap(output => this.#pass(output, isAnswer, world))
     const stood = before !== undefined && isEstablished(before)
     for (const { id, state } of sessions) {
@@ -248,6 +257,14 @@ export class KeyingEndpoint {
     }
     if (before !== undefined) all.push(...this.#goOnWaiting(before.id, world))
     return all
+  }
+
+  /** A session of ours began when its first message went, however late the answer came. */
+  #withBegin(session: Session): Session {
+    const begunAt = this.#began.get(session.id)
+    if (begunAt === undefined || !isEstablished(session)) return session
+    this.#began.delete(session.id)
+    return { ...session, state: { ...session.state, begunAt } }
   }
 
   #pass(output: KeyingOutput, isAnswer: boolean, world: World): readonly KeyingOutput[] {

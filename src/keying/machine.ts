@@ -47,7 +47,7 @@ export type KeyingInput =
   /** What a UDP socket brought; on port 4500 with what stands there in front: marker and IKE, or a lone keepalive. */
   | { readonly kind: 'datagram'; readonly path: Path; readonly bytes: Uint8Array }
   /** A packet of this host waits for keys. `via` names the own address to negotiate from; left out, the flow's source. */
-  | { readonly kind: 'needs-keys'; readonly rule: RuleId; readonly flow: Flow }
+  | { readonly kind: 'needs-keys'; readonly rule: RuleId; readonly flow: Flow; readonly via?: Address }
   /** From the data plane: an association reached a limit. */
   | { readonly kind: 'ageing'; readonly name: Spi; readonly age: 'soft' | 'hard' }
   /** Packets came through these associations since the last time: their peer is there. */

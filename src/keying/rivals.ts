@@ -120,7 +120,8 @@ export class Rivals {
     this.#leaving.add(name)
     const { id, state } = loser.session
     const why = 'both hosts made one at the same time, and one is enough'
-    const isAlone = id !== better.session.id && state.children.every(child => child.name === name)
+    const isAlone =
+      id !== better.session.id && state.children.every(child => child.name === name || child.standing !== 'used')
     const isIdle = state.task === undefined && state.queue.length === 0
     return {
       id,

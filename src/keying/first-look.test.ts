@@ -1,0 +1,40 @@
+// What stands on IKE's ports, told by marker and header.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseAddress } from '../base/address.ts'
+import { FROM_INITIATOR } from '../wire/ike/header.ts'
+import { IKE_VERSION_2, writeMessage } from '../wire/ike/message.ts'
+import { exchangeTypes } from '../wire/ike/numbers.ts'
+import { firstLook } from './first-look.ts'
+
+const address = parseAddress('10.0.0.1')!
+const pathTo = (port: number) => ({ local: { address, port }, remote: { address, port: 500 } })
+const header = {
+  ...{ initiatorSpi: 1n, responderSpi: 0n, version: IKE_VERSION_2, exchange: exchangeTypes.of.IKE_SA_INIT },
+  ...{ flags: FROM_INITIATOR, messageId: 0 },
+}
+const message = writeMessage({ header, payloads: [] })
+
+test('on port 4500 four zero octets stand in front of IKE, on port 500 nothing does', () => {
+  assert.equal(firstLook(pathTo(500), message).kind, 'ike')
+  const marked = Uint8Array.of(0, 0, 0, 0, ...message)
+  const look = firstLook(pathTo(4500), marked)
+  assert.ok(look.kind === 'ike')
+  assert.deepEqual(look.octets, message)
+  assert.equal(firstLook(pathTo(4500), message).kind, 'not-ours')
+  assert.equal(firstLook(pathTo(500), marked).kind, 'not-ours')
+})
+
+test('a lone octet 0xff on port 4500 keeps a mapping and is no news; other small things are nothing', () => {
+  assert.equal(firstLook(pathTo(4500), Uint8Array.of(0xff)).kind, 'keepalive')
+  assert.equal(firstLook(pathTo(4500), Uint8Array.of(0)).kind, 'not-ours')
+  assert.equal(firstLook(pathTo(500), Uint8Array.of(0xff)).kind, 'not-ours')
+  assert.equal(firstLook(pathTo(4500), new Uint8Array(0)).kind, 'not-ours')
+})
+
+test('a header whose length is not that of the datagram is no message', () => {
+  assert.equal(firstLook(pathTo(500), Uint8Array.of(...message, 0)).kind, 'not-ours')
+  for (let length = 0; length < message.length; length++) {
+    assert.equal(firstLook(pathTo(500), message.subarray(0, length)).kind, 'not-ours')
+  }
+})

@@ -30,6 +30,10 @@ import { isEmptyName, isSameName, type Name, readName } from './name.ts'
 /** In octets. Those of real peers have one to six thousand; the largest ones of governments some twenty. */
 export const MOST_CERTIFICATE_OCTETS = 65_536
 
+/** RFC 5280 §4.1.2.2. */
+const MOST_SERIAL_OCTETS = 20
+const ALTERNATIVE_NAME = '2.5.29.17'
+
 export interface Certificate extends CertificateExtensions {
   readonly der: Uint8Array
   /** 1, 2 or 3. */
@@ -101,8 +105,14 @@ function readCertificate(der: Uint8Array): Omit<Certificate, 'publicKey'> {
     const identifier = reader.optional(context(number), 'unique identifier')
     if (identifier !== undefined && version === 1) throw new NotDer('a unique identifier in version 1')
   }
-  const extensions = readCertificateExtensions(readExtensions(reader, version))
+  const list = readExtensions(reader, version)
+  const extensions = readCertificateExtensions(list)
   reader.end('certificate')
+  if (serialNumber.length > MOST_SERIAL_OCTETS) throw new NotDer(`a serial number of ${serialNumber.length} octets`)
+  // RFC 5280 §4.2.1.6: who passes the extension over must not take it for a certificate of nobody.
+  if (isEmptyName(subject) && list.some(one => one.oid === ALTERNATIVE_NAME && !one.critical)) {
+    throw new NotDer('no subject, and subjectAltName is not critical')
+  }
   if (isEmptyName(issuer)) throw new NotDer('issuer: empty')
   if (extensions.basicConstraints?.isAuthority === true && isEmptyName(subject)) throw new NotDer('a CA without a name')
   const keyBits = readKeyBits(key)

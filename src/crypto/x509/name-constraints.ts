@@ -102,7 +102,7 @@ function matchesUri(name: string, base: string, isExcluded: boolean): boolean {
   const authority = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/.exec(name)?.[1]
   const host = domain((authority ?? '').replace(/^.*@/, '').replace(/:\d*$/, ''))
   // Without a host name there is nothing to hold against the constraint, so it has to be refused.
-  if (!/^([a-z0-9_-]+\.)*[a-z0-9_-]*[a-z_-][a-z0-9_-]*$/.test(host)) return isExcluded
+  if (!/^[a-z0-9_.-]+$/.test(host) || /(^|\.)\d*$/.test(host)) return isExcluded
   return matchesHost(host, domain(base))
 }
 

@@ -5,6 +5,8 @@ export interface Name {
   readonly der: Uint8Array
   /** One text for each relative name; equal texts are equal names, however they are encoded. */
   readonly keys: readonly string[]
+  /** All of them in one, for maps. */
+  readonly key: string
   /** RFC 4514: the last part first. */
   readonly text: string
   /** Values of emailAddress attributes, which name constraints for mail also hold (RFC 5280 §4.2.1.10). */
@@ -77,9 +79,11 @@ function readRelativeName(set: Element, what: string): Attribute[] {
 
 function nameOf(der: Uint8Array, parts: readonly (readonly Attribute[])[]): Name {
   const valuesOf = (type: string) => parts.flat().flatMap(one => (one.type === type ? [one.text ?? ''] : []))
+  const keys = parts.map(relativeKey)
   return {
     der,
-    keys: parts.map(relativeKey),
+    keys,
+    key: JSON.stringify(keys),
     text: parts
       .map(part => part.map(textOf).join('+'))
       .toReversed()
@@ -124,7 +128,7 @@ function hexOf(character: string): string {
 }
 
 export function isSameName(a: Name, b: Name): boolean {
-  return a.keys.length === b.keys.length && isNameWithin(a, b)
+  return a.key === b.key
 }
 
 /** Does the name lie in the subtree below `base`, or is it the base? */
@@ -135,7 +139,7 @@ export function isNameWithin(name: Name, base: Name): boolean {
 export const isEmptyName = (name: Name): boolean => name.keys.length === 0
 
 /** For maps: equal where the names are. */
-export const nameKey = (name: Name): string => JSON.stringify(name.keys)
+export const nameKey = (name: Name): string => name.key
 
 /** One part of a name, by itself. */
 export interface RelativeName {
@@ -151,5 +155,6 @@ export function readRelative(element: Element, what: string): RelativeName {
 
 /** The name below another one. Its octets are those of the other: it is for comparing. */
 export function extendName(name: Name, { key, text }: RelativeName): Name {
-  return { ...name, keys: [...name.keys, key], text: name.text === '' ? text : `${text},${name.text}` }
+  const keys = [...name.keys, key]
+  return { ...name, keys, key: JSON.stringify(keys), text: name.text === '' ? text : `${text},${name.text}` }
 }

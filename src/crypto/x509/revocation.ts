@@ -62,6 +62,8 @@ export function revocationJudge(
   return { judge, warnings: () => warnings }
 }
 
+/** CRLReason certificateHold. */
+const ON_HOLD = 6
 const ALL_REASONS: Reasons = new Set([1, 2, 3, 4, 5, 6, 7, 8])
 
 class Lookup {
@@ -72,7 +74,7 @@ class Lookup {
   readonly #effort: Effort
   /** Whose status is being asked for: a list must not clear its own signer by way of others. */
   readonly #asked = new Set<Certificate>()
-  readonly #signers = new Map<RevocationList, Map<Certificate, string | undefined>>()
+  readonly #signers = new Map<RevocationList, Map<Certificate, Signer>>()
 
   constructor(
     lists: readonly RevocationList[],
@@ -128,9 +130,9 @@ class Lookup {
           why ??= scope
           continue
         }
-        const signer = this.#signerFault(list, certificate, issuer, anchor, depth)
-        if (signer !== undefined) {
-          why = `its CRL: ${signer}`
+        const signer = this.#signerOf(list, certificate, issuer, anchor, depth)
+        if (signer.kind === 'refused') {
+          why = `its CRL: ${signer.what}`
           continue
         }
         const entry = list.find(certificate.issuer, certificate.serialNumber)
@@ -139,10 +141,11 @@ class Lookup {
         const changed = delta?.find(certificate.issuer, certificate.serialNumber)
         const isRemoved = changed?.reason === REMOVED
         if (changed !== undefined && !isRemoved) return revoked(changed.reason)
-        if (entry !== undefined && entry.reason !== REMOVED && !isRemoved) return revoked(entry.reason)
+        const isReleased = entry?.reason === ON_HOLD && this.#isSuperseded(list, certificate, issuer, anchor, depth)
+        if (entry !== undefined && entry.reason !== REMOVED && !isRemoved && !isReleased) return revoked(entry.reason)
         // A delta by itself tells only what has changed.
         if (list.base !== undefined) continue
-        const flaw = listFlaw(list, delta, this.#at)
+        const flaw = signer.what ?? listFlaw(list, delta, this.#at)
         if (flaw !== undefined) why = `its CRL: ${flaw}`
         else for (const reason of reasonsOf(point, list)) covered.add(reason)
       }
@@ -156,6 +159,24 @@ class Lookup {
     const issuers = point.issuers.flatMap(name => (name.kind === 'directory' ? [name.name] : []))
     const names = issuers.length > 0 ? issuers : [certificate.issuer]
     return [...new Set(names.map(nameKey))].flatMap(key => this.#lists.get(key) ?? [])
+  }
+
+  /** Of all reasons only a hold can end, and a newer list of the same scope tells. */
+  #isSuperseded(
+    list: RevocationList,
+    certificate: Certificate,
+    issuer: Certificate,
+    anchor: Certificate,
+    depth: number,
+  ): boolean {
+    return (this.#lists.get(nameKey(list.issuer)) ?? []).some(
+      newer =>
+        newer.base === undefined &&
+        (newer.number ?? '') > (list.number ?? '') &&
+        isSameScope(newer, list) &&
+        listFlaw(newer, undefined, this.#at) === undefined &&
+        this.#signerOf(newer, certificate, issuer, anchor, depth).kind === 'trusted',
+    )
   }
 
   /** The newest delta that goes with a complete list (§5.2.4). */
@@ -178,24 +199,25 @@ class Lookup {
           isSameScope(delta, list) &&
           listFlaw(delta, undefined, this.#at) === undefined &&
           scopeFault(certificate, point, delta) === undefined &&
-          this.#signerFault(delta, certificate, issuer, anchor, depth) === undefined,
+          this.#signerOf(delta, certificate, issuer, anchor, depth).kind === 'trusted',
       )
       .toSorted((a, b) => (a.number! < b.number! ? 1 : -1))[0]
   }
 
   /** §6.3.3 (f) and (g): the CA's own key, or another key that a path to the same anchor says may sign CRLs. */
-  #signerFault(
+  #signerOf(
     list: RevocationList,
     certificate: Certificate,
     issuer: Certificate,
     anchor: Certificate,
     depth: number,
-  ): string | undefined {
-    if (depth > 0 && this.#isOwnList(list, certificate)) return undefined
-    const known = this.#signers.get(list) ?? new Map<Certificate, string | undefined>()
+  ): Signer {
+    if (depth > 0 && this.#isOwnList(list, certificate)) return TRUSTED
+    const known = this.#signers.get(list) ?? new Map<Certificate, Signer>()
     this.#signers.set(list, known)
-    if (!known.has(issuer)) known.set(issuer, this.#findSigner(list, issuer, anchor, depth))
-    return known.get(issuer)
+    const signer = known.get(issuer) ?? this.#findSigner(list, issuer, anchor, depth)
+    known.set(issuer, signer)
+    return signer
   }
 
   /** A signer of CRLs may be covered by the list that it signs itself; nobody else could list it there. */
@@ -204,46 +226,60 @@ class Lookup {
     return this.#effort.signatureFault(list.signed, signer.publicKey) === undefined
   }
 
-  #findSigner(list: RevocationList, issuer: Certificate, anchor: Certificate, depth: number): string | undefined {
+  #findSigner(list: RevocationList, issuer: Certificate, anchor: Certificate, depth: number): Signer {
     const named = this.#pool.named(nameKey(list.issuer))
     const isIssuer = isSameName(issuer.subject, list.issuer)
-    let why = `nobody named ${list.issuer.text} is known who could have signed it`
+    let best: Signer = refused(`nobody named ${list.issuer.text} is known who could have signed it`)
     for (const signer of new Set([...(isIssuer ? [issuer] : []), ...named])) {
-      if (signer.keyUsage !== undefined && !signer.keyUsage.has('cRLSign')) {
-        why = `${signer.subject.text} may not sign CRLs`
-        continue
-      }
-      const broken = this.#effort.signatureFault(list.signed, signer.publicKey)
-      if (broken !== undefined) {
-        why = broken
-        continue
-      }
-      const trust = signer === issuer || signer === anchor ? undefined : this.#trustFault(signer, anchor, depth)
-      if (trust === undefined) return undefined
-      why = trust
+      const judged = this.#judgeSigner(list, signer, issuer, anchor, depth)
+      if (judged.kind === 'trusted') return judged
+      if (best.kind === 'refused') best = judged
     }
-    return why
+    return best
   }
 
-  #trustFault(signer: Certificate, anchor: Certificate, depth: number): string | undefined {
+  #judgeSigner(
+    list: RevocationList,
+    signer: Certificate,
+    issuer: Certificate,
+    anchor: Certificate,
+    depth: number,
+  ): Signer {
+    if (signer.keyUsage !== undefined && !signer.keyUsage.has('cRLSign')) {
+      return refused(`${signer.subject.text} may not sign CRLs`)
+    }
+    const broken = this.#effort.signatureFault(list.signed, signer.publicKey)
+    if (broken !== undefined) return refused(broken)
+    if (signer === issuer || signer === anchor) return TRUSTED
+    let doubt: string | undefined
     const found = findPath(signer, {
       pool: this.#pool,
       rules: { at: this.#at, purpose: { kind: 'ignore' }, keyUsage: ['cRLSign'], mostIntermediates: 8, policies: {} },
       effort: this.#effort,
       judge: path => {
+        doubt = undefined
         if (path[0] !== anchor) return fault('no-path', 'the signer of the CRL is under another anchor')
         for (let at = path.length - 1; at > 0; at--) {
           const verdict = this.statusOf(path[at]!, path[at - 1]!, anchor, depth + 1)
-          if (verdict.kind === 'good') continue
-          const kind = verdict.kind === 'revoked' ? 'revoked' : 'revocation-unknown'
-          return fault(kind, `the signer of the CRL, ${path[at]!.subject.text}: ${verdict.what}`)
+          const what = `the signer of the CRL, ${path[at]!.subject.text}: ${verdict.what}`
+          if (verdict.kind === 'revoked') return fault('revoked', what)
+          if (verdict.kind === 'unknown') doubt = what
         }
         return undefined
       },
     })
-    return found.ok ? undefined : found.error.what
+    if (!found.ok) return refused(found.error.what)
+    return doubt === undefined ? TRUSTED : { kind: 'doubtful', what: doubt }
   }
 }
+
+/** Who signed a list: whether it may clear certificates, only condemn them, or neither. */
+type Signer =
+  | { readonly kind: 'trusted'; readonly what?: never }
+  | { readonly kind: 'doubtful' | 'refused'; readonly what: string }
+
+const TRUSTED: Signer = { kind: 'trusted' }
+const refused = (what: string): Signer => ({ kind: 'refused', what })
 
 /** §6.3.3 (b): is the list about this certificate at all? */
 function scopeFault(certificate: Certificate, point: DistributionPoint, list: RevocationList): string | undefined {

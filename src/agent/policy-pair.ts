@@ -7,7 +7,7 @@ import { type CompiledPolicy, compile } from '../policy/compile.ts'
 import type { Decision } from '../policy/decide.ts'
 import { formatFilter } from '../policy/filter.ts'
 import { isOf, type Meeting, meetings, narrowed } from '../policy/meetings.ts'
-import type { AddressSpec, Filter, Policy } from '../policy/model.ts'
+import type { AddressSpec, Filter, Policy, Rule } from '../policy/model.ts'
 import type { Way } from '../policy/prove.ts'
 
 export type { Agreement, Part } from '../keying/agreement.ts'
@@ -57,7 +57,7 @@ export function pairPolicies(first: Policy, second: Policy, hosts: Hosts): Polic
   const traffic = new Map<string, PairTraffic>()
   const add = (way: Way, meeting: Meeting) => {
     const each = trafficOf(a, b, way, meeting, pairs)
-    const key = JSON.stringify([each.a.because, each.b.because, each.outcome, each.sentence])
+    const key = JSON.stringify([each.a.because, each.b.because, each.sentence, each.agreement])
     const known = traffic.get(key)
     traffic.set(key, known === undefined ? each : { ...known, ways: [...new Set([...known.ways, way])] })
   }
@@ -90,9 +90,7 @@ class Agreements {
     this.#b = b
   }
 
-  of(a: Decision, b: Decision): number | undefined {
-    if (a.entry === undefined || b.entry === undefined) return undefined
-    const rules = [a.entry.rule, b.entry.rule] as const
+  of(...rules: readonly [a: Rule, b: Rule]): number {
     const key = JSON.stringify(rules.map(({ name }) => name))
     const known = this.#places.get(key)
     if (known !== undefined) return known
@@ -116,36 +114,40 @@ function trafficOf(a: CompiledPolicy, b: CompiledPolicy, way: Way, meeting: Meet
   const [own, other] = isThere ? [meeting.out, meeting.in] : [meeting.in, meeting.out]
   const common = { ways: [way], a: own, b: other, smallest: meeting.smallest } as const
   const [from, to] = isThere ? (['A', 'B'] as const) : (['B', 'A'] as const)
-  if (meeting.out.action !== 'negotiate' || meeting.in.action !== 'negotiate') {
+  const { out, in: arrived, answer } = meeting
+  const isExempt = arrived.because.kind === 'exemption'
+  if (out.entry === undefined || answer === undefined || (arrived.action !== 'negotiate' && !isExempt)) {
     return { ...common, ...mismatch(meeting, from, to) }
   }
-  const agreement = pairs.of(own, other)!
+  if (answer.action !== 'negotiate' || answer.entry === undefined) {
+    const sentence = isExempt
+      ? `${from} asks for IKE, ${to} exempts it and has no rule that secures it: nothing passes`
+      : `${from} asks for IKE, and ${to} has no rule that secures the way back: nothing passes`
+    return { ...common, outcome: 'broken', sentence }
+  }
+  const rules = isThere
+    ? ([out.entry.rule, answer.entry.rule] as const)
+    : ([answer.entry.rule, out.entry.rule] as const)
+  const agreement = pairs.of(...rules)
   const found = narrowed(sender, receiver, meeting)
   const selectors = found === undefined ? undefined : formatFilter({ ...found, isMirror: false })
-  const ends = tunnelFault(meeting, receiver, from, to)
+  const fault = tunnelFault(out.entry.rule, receiver, from, to) ?? tunnelFault(answer.entry.rule, sender, to, from)
   const { isAgreed } = pairs.all[agreement]!
-  const outcome = isAgreed && ends === undefined ? 'secured' : 'broken'
-  const sentence = isAgreed ? (ends ?? 'both secure it') : 'both want to secure it, and cannot agree: nothing passes'
-  return { ...common, outcome, sentence, ...(selectors === undefined ? {} : { selectors }), agreement }
+  const works = isExempt ? `${from} secures it, and ${to} takes what it exempts sealed as well` : 'both secure it'
+  return {
+    ...common,
+    outcome: isAgreed && fault === undefined ? 'secured' : 'broken',
+    sentence: isAgreed ? (fault ?? works) : 'both want to secure it, and cannot agree: nothing passes',
+    ...(selectors === undefined ? {} : { selectors }),
+    agreement,
+  }
 }
 
-/** The tunnel of the sender has to end where the receiver is, and the receiver's rule has to mean its own end. */
-function tunnelFault(
-  { out, in: arrived }: Meeting,
-  receiver: CompiledPolicy,
-  from: string,
-  to: string,
-): string | undefined {
-  for (const [{ entry }, who] of [
-    [out, from],
-    [arrived, to],
-  ] as const) {
-    const rule = entry!.rule
-    if (rule.mode !== 'tunnel' || isOf(rule.tunnelEndpoint, receiver)) continue
-    const end = rule.tunnelEndpoint === undefined ? 'nowhere' : `at ${formatAddress(rule.tunnelEndpoint)}`
-    return `the tunnel of ${who} towards ${to} ends ${end}, which is no address of ${to}`
-  }
-  return undefined
+/** A tunnel has to end where the other host is. */
+function tunnelFault(rule: Rule, other: CompiledPolicy, from: string, to: string): string | undefined {
+  if (rule.mode !== 'tunnel' || isOf(rule.tunnelEndpoint, other)) return undefined
+  const end = rule.tunnelEndpoint === undefined ? 'nowhere' : `at ${formatAddress(rule.tunnelEndpoint)}`
+  return `the tunnel of ${from} towards ${to} ends ${end}, which is no address of ${to}: nothing passes`
 }
 
 function mismatch({ out, in: arrived }: Meeting, from: string, to: string): Pick<PairTraffic, 'outcome' | 'sentence'> {
@@ -154,8 +156,10 @@ function mismatch({ out, in: arrived }: Meeting, from: string, to: string): Pick
     const sentence = `${from} blocks it${secures ? `, and ${to} waits for it to be secured` : ''}`
     return { outcome: secures ? 'broken' : 'blocked', sentence }
   }
-  if (out.action === 'permit' && arrived.action === 'permit')
-    return { outcome: 'clear', sentence: 'it passes in clear' }
+  if (out.action === 'permit' && arrived.action === 'permit') {
+    const isIke = [out, arrived].every(({ because }) => because.kind === 'exemption' && because.exemption === 'ike')
+    return { outcome: 'clear', sentence: isIke ? 'it passes in clear, for it makes the keys' : 'it passes in clear' }
+  }
   if (out.action === 'permit' && arrived.action === 'block') {
     return { outcome: 'blocked', sentence: `${from} sends it in clear, ${to} blocks it` }
   }

@@ -2,14 +2,14 @@
 // for every flow between the two at once. Both decisions are split along their borders; each pair of reasons is told once.
 
 import { type Address, sameAddress } from '../base/address.ts'
-import type { Flow } from '../base/flow.ts'
-import type { CompiledPolicy } from './compile.ts'
+import { type Flow, ICMP, ICMPV6 } from '../base/flow.ts'
+import type { CompiledPolicy, FilterEntry } from './compile.ts'
 import type { Decision } from './decide.ts'
 import { filterBoxes } from './filter.ts'
 import type { AddressSpec } from './model.ts'
 import { compareFlows } from './prove.ts'
-import { type Box, boxes, flowAt, intersect, layoutOf, NO_PORT } from './region.ts'
-import { regionDecisions } from './region-decisions.ts'
+import { type Box, boxes, contains, flowAt, flowPoint, intersect, type Layout, layoutOf, NO_PORT } from './region.ts'
+import { type RegionDecisions, regionDecisions } from './region-decisions.ts'
 import { DEFAULT_BUDGET, explore, realFlows, smallestBetweenHosts } from './region-search.ts'
 
 export interface Meeting {
@@ -17,6 +17,11 @@ export interface Meeting {
   readonly out: Decision
   /** Of the host that receives. */
   readonly in: Decision
+  /**
+   * Where the sender negotiates: what the filters of the host that receives say of the way back. A rule that secures it is
+   * what that host answers IKE by, exempt or not, for an association is always for both ways.
+   */
+  readonly answer?: Decision
   readonly smallest: Flow
 }
 
@@ -33,42 +38,53 @@ export function meetings(sender: CompiledPolicy, receiver: CompiledPolicy): Meet
   let isComplete = true
   for (const family of [4, 6] as const) {
     const layout = layoutOf(family)
-    const [outgoing, incoming] = [regionDecisions(sender, family, 'out'), regionDecisions(receiver, family, 'in')]
-    const meet = (out: Decision, within: Box): boolean => {
-      const end = explore(
-        [within],
-        incoming.entries,
-        {
-          wants: () => true,
-          found: (label, first) => {
-            const point = smallestBetweenHosts(first, within.last)
-            if (point === undefined) return true
-            const meeting = { out, in: incoming.decision(label), smallest: flowAt(layout, point) }
-            const key = JSON.stringify([out.because, meeting.in.because])
-            const known = found.get(key)
-            if (known === undefined || compareFlows(meeting.smallest, known.smallest) < 0) found.set(key, meeting)
-            return true
-          },
-        },
-        budget,
-      )
-      return end === 'complete'
+    const outgoing = regionDecisions(sender, family, 'out')
+    const incoming = regionDecisions(receiver, family, 'in')
+    const answering = regionDecisions(receiver, family, 'out', [])
+    const add = (decisions: Omit<Meeting, 'smallest'>, first: ArrayLike<number>, last: ArrayLike<number>): void => {
+      const point = smallestBetweenHosts(first, last)
+      if (point === undefined) return
+      const smallest = flowAt(layout, point)
+      const key = JSON.stringify([decisions.out, decisions.in, decisions.answer].map(decision => decision?.because))
+      const known = found.get(key)
+      if (known === undefined || compareFlows(smallest, known.smallest) < 0) found.set(key, { ...decisions, smallest })
     }
+    /** Splits a box where decisions change; false where the budget is used up. */
+    const split = (within: Box, by: RegionDecisions, then: (decision: Decision, part: Box) => boolean): boolean => {
+      const visit = (label: number, first: ArrayLike<number>, last: ArrayLike<number>) =>
+        then(by.decision(label), { first: Array.from(first), last: Array.from(last) })
+      return explore([within], by.entries, { wants: () => true, found: visit }, budget) === 'complete'
+    }
+    const meet = (out: Decision, within: Box): boolean =>
+      split(within, incoming, (arrived, part) => {
+        if (out.action !== 'negotiate') {
+          add({ out, in: arrived }, part.first, part.last)
+          return true
+        }
+        return split(turned(part, layout), answering, (answer, back) => {
+          const there = turned(back, layout)
+          add({ out, in: arrived, answer }, there.first, there.last)
+          return true
+        })
+      })
     for (const region of regionsBetween(sender, receiver, family).flatMap(realFlows)) {
-      const end = explore(
-        [region],
-        outgoing.entries,
-        {
-          wants: () => true,
-          found: (label, first, last) =>
-            meet(outgoing.decision(label), { first: Array.from(first), last: Array.from(last) }),
-        },
-        budget,
-      )
-      if (end !== 'complete') isComplete = false
+      if (!split(region, outgoing, meet)) isComplete = false
     }
   }
   return { found: [...found.values()], isComplete }
+}
+
+/** The way back: ends and their ports exchanged; the type of an ICMP message stays where it is. */
+function turned(box: Box, { words, protocol, sourcePort, destinationPort }: Layout): Box {
+  const isIcmp = [ICMP, ICMPV6].some(number => box.first[protocol] === number && box.last[protocol] === number)
+  const ports = isIcmp ? [sourcePort, destinationPort] : [destinationPort, sourcePort]
+  const turn = (corner: readonly number[]) => [
+    ...corner.slice(words, 2 * words),
+    ...corner.slice(0, words),
+    corner[protocol]!,
+    ...ports.map(d => corner[d]!),
+  ]
+  return { first: turn(box.first), last: turn(box.last) }
 }
 
 /** From the one host to the other, and what tunnels between the two are for. */
@@ -101,6 +117,13 @@ export interface Selectors {
   readonly destinationPort?: { readonly first: number; readonly last: number }
 }
 
+/** A mirrored filter has one text for both its directions, and one decision stands for both. */
+function entryBoxes(policy: CompiledPolicy, { rule, text }: FilterEntry, { family }: Layout): readonly Box[] {
+  return (family === 4 ? policy.ipv4 : policy.ipv6).filters
+    .filter(({ entry }) => entry.rule.name === rule.name && entry.text === text)
+    .flatMap(({ boxes: own }) => own)
+}
+
 /**
  * The responder narrows what the initiator proposes to what it has itself (RFC 7296 §2.9): the traffic in both filters. In
  * transport mode the addresses are those of the hosts (§2.23.1).
@@ -108,22 +131,22 @@ export interface Selectors {
 export function narrowed(
   sender: CompiledPolicy,
   receiver: CompiledPolicy,
-  { out, in: arrived, smallest }: Meeting,
+  { out, answer, smallest }: Meeting,
 ): Selectors | undefined {
-  if (out.entry === undefined || arrived.entry === undefined) return undefined
+  if (out.entry === undefined || answer?.entry === undefined) return undefined
   const layout = layoutOf(smallest.source.family)
   const isTransport = out.entry.rule.mode === 'transport'
   const exact = { first: smallest.source, last: smallest.source }
   const hosts = boxes(layout, exact, { first: smallest.destination, last: smallest.destination })
   const within = isTransport ? hosts : [layout.everything]
-  const [mine, theirs] = [
-    filterBoxes(out.entry.filter, layout, sender.me),
-    filterBoxes(arrived.entry.filter, layout, receiver.me),
-  ]
+  const mine = entryBoxes(sender, out.entry, layout)
+  const theirs = entryBoxes(receiver, answer.entry, layout).map(box => turned(box, layout))
   const common = within.flatMap(box =>
     mine.flatMap(a => theirs.flatMap(b => [intersect(box, a)].flatMap(part => (part && intersect(part, b)) ?? []))),
   )
-  const [box] = common
+  const point = new Uint32Array(layout.dimensions)
+  flowPoint(smallest, point)
+  const box = common.find(each => contains(each, point))
   if (box === undefined) return undefined
   const address = (corner: readonly number[], from: number) => ({
     family: layout.family,

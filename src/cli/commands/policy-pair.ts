@@ -68,6 +68,9 @@ function runPair(input: CommandInput, console: Console): number {
   if (hosts?.a.some(own => hosts.b.some(other => sameAddress(own, other))) === true) {
     faults.add('--b', 'both are the same host', 'write the addresses of two')
   }
+  if (hosts !== undefined && !hosts.a.some(own => hosts.b.some(other => own.family === other.family))) {
+    faults.add('--b', 'no packet goes from one IP version to the other', 'write addresses of one version')
+  }
   if (!faults.areNone || !areRead || hosts === undefined) {
     faults.say(console)
     return WRONG_INPUT

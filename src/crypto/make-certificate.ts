@@ -71,12 +71,23 @@ export function makeRequest(
   return withSignature(signed, key)
 }
 
-/** What a CA of ours says of itself; `pathLength` 0: it signs hosts and no further CA. */
-export function authorityExtensions(publicKey: KeyObject): readonly Uint8Array[] {
+export interface AuthorityPlace {
+  /** CAs that may stand between this one and a host: 0 for a CA that signs hosts alone; absent for no limit. */
+  readonly pathLength?: number
+  /** Of the CA above; absent where it signs itself. */
+  readonly issuerKeyIdentifier?: Uint8Array
+}
+
+/** What a CA says of itself. */
+export function authorityExtensions(
+  publicKey: KeyObject,
+  { issuerKeyIdentifier, ...limit }: AuthorityPlace,
+): readonly Uint8Array[] {
   return [
-    basicConstraints({ isAuthority: true, pathLength: 0 }),
+    basicConstraints({ isAuthority: true, ...limit }),
     keyUsage(['keyCertSign', 'cRLSign']),
     subjectKeyIdentifier(publicKey),
+    ...(issuerKeyIdentifier === undefined ? [] : [authorityKeyIdentifier(issuerKeyIdentifier)]),
   ]
 }
 
@@ -93,7 +104,7 @@ export function hostExtensions(
     extension('2.5.29.37', false, derElement(DER_SEQUENCE, ...purposes.map(oidElement))),
     ...(names === undefined ? [] : [names]),
     subjectKeyIdentifier(publicKey),
-    extension('2.5.29.35', false, derElement(DER_SEQUENCE, derElement(0x80, issuerKeyIdentifier))),
+    authorityKeyIdentifier(issuerKeyIdentifier),
   ]
 }
 
@@ -149,6 +160,10 @@ function addressOctets({ words }: Address): Uint8Array {
 
 function subjectKeyIdentifier(publicKey: KeyObject): Uint8Array {
   return extension('2.5.29.14', false, derElement(DER_OCTET_STRING, keyIdentifier(publicKey)))
+}
+
+function authorityKeyIdentifier(identifier: Uint8Array): Uint8Array {
+  return extension('2.5.29.35', false, derElement(DER_SEQUENCE, derElement(0x80, identifier)))
 }
 
 export function extension(oid: string, isCritical: boolean, value: Uint8Array): Uint8Array {

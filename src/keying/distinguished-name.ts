@@ -44,7 +44,7 @@ function readAttribute(pair: string): Result<Uint8Array, NameFault> {
   const type = pair.slice(0, Math.max(0, equals)).trim()
   const oid = attributeTypes.get(type.toLowerCase()) ?? (/^[0-2](\.\d{1,9})+$/.test(type) ? type : undefined)
   if (equals < 0 || oid === undefined) {
-    const near = nearest(type, attributeTypes.keys())?.toUpperCase()
+    const near = type.length < 2 ? undefined : nearest(type, attributeTypes.keys())?.toUpperCase()
     return failure({
       what: `${JSON.stringify(pair.trim())} is no part of a distinguished name`,
       hint: near === undefined ? 'names are written like CN=dc1.corp.test,O=Corp,C=DE' : `did you mean ${near}=?`,

@@ -113,7 +113,7 @@ export function makeAuthority(name: string, key: KeyObject, days: number, at: nu
     serialNumber: randomSerial(),
     notBefore: at - BACKDATED,
     notAfter: at + days * DAY,
-    extensions: authorityExtensions(publicKey),
+    extensions: authorityExtensions(publicKey, { pathLength: 0 }),
   }
   return success(makeCertificate(spec, key))
 }

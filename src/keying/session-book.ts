@@ -60,7 +60,8 @@ export class SessionBook {
     if (others === undefined) this.#byPeer.set(peer, new Set([session.id]))
     else others.add(session.id)
     for (const name of spisOf(session.state)) this.#byChild.set(name, session.id)
-    if (session.state.kind === 'awaiting-auth') this.halfOpen.add(session.id, session.path.remote.address)
+    const { state } = session
+    if (state.kind === 'awaiting-auth') this.halfOpen.add(session.id, session.path.remote.address, state.agreed.since)
     else this.halfOpen.delete(session.id)
     this.#setWake(session.id, wakeAt)
   }

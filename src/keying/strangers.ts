@@ -34,7 +34,7 @@ export class Strangers {
       const asked = this.#askForCookie(header, octets, path, world)
       if (asked !== undefined) return asked
     }
-    const admission = halfOpen.admit(address, settings)
+    const admission = halfOpen.admit(address, world.now, settings)
     if (admission.kind === 'too-many') return turnedAway(path, admission.what)
     return admission.kind === 'welcome' ? { kind: 'enters' } : { kind: 'enters', insteadOf: admission.id }
   }

@@ -45,6 +45,7 @@ export class TestNet {
   /** Answers what goes on instead: nothing, or other octets. */
   tamper: ((bytes: Uint8Array, path: Path) => readonly Uint8Array[]) | undefined
   readonly #cut = new Set<string>()
+  #isSilent = false
 
   constructor(seed: number, faults: Faults = {}) {
     this.random = seededRandom(seed)
@@ -57,10 +58,16 @@ export class TestNet {
     return host
   }
 
-  /** Takes a host away as a crash does: without a word. */
-  crash(host: TestHost): void {
+  /** Hosts of a test that talk do so as long as this is true. */
+  isTalking = true
+
+  /** As after a crash: the host's address is there again at once, and nothing of what it knew. */
+  restart(host: TestHost): TestHost {
+    const { policy, credentials, settings } = host
     host.isGone = true
-    this.hosts.splice(this.hosts.indexOf(host), 1)
+    const again = new TestHost(this, formatAddress(host.address), { policy, credentials, settings })
+    this.hosts[this.hosts.indexOf(host)] = again
+    return again
   }
 
   cut(...ends: readonly TestHost[]): void {
@@ -71,11 +78,24 @@ export class TestNet {
     this.#cut.clear()
   }
 
+  hostAt(address: Address): TestHost | undefined {
+    return this.hosts.find(one => sameAddress(one.address, address))
+  }
+
+  /** Nothing that is sent meanwhile goes anywhere. */
+  inSilence(work: () => void): void {
+    const before = this.#isSilent
+    this.#isSilent = true
+    work()
+    this.#isSilent = before
+  }
+
   advance(seconds: number): void {
     this.clock.advanceTo(this.clock.now() + seconds)
   }
 
   send(path: Path, bytes: Uint8Array): void {
+    if (this.#isSilent) return
     for (const one of this.tamper?.(bytes, path) ?? [bytes]) this.#send(path, one)
   }
 
@@ -99,8 +119,11 @@ export class TestNet {
     const { delay = 0.01, jitter = 0, reordering = 0 } = this.faults
     const late = this.random.fraction() < reordering ? 3 * delay + this.random.fraction() : 0
     this.clock.at(this.clock.now() + delay + jitter * this.random.fraction() + late, () => {
-      const host = this.hosts.find(one => sameAddress(one.address, path.remote.address))
-      host?.input({ kind: 'datagram', path: { local: path.remote, remote: path.local }, bytes: bytes.slice() })
+      this.hostAt(path.remote.address)?.input({
+        kind: 'datagram',
+        path: { local: path.remote, remote: path.local },
+        bytes: bytes.slice(),
+      })
     })
   }
 
@@ -150,6 +173,7 @@ export class TestHost {
   readonly sending: Spi[] = []
   readonly refused: Flow[] = []
   isGone = false
+  #asks = false
   policy: Policy
   credentials: Credentials
   settings: KeyingSettings
@@ -188,6 +212,13 @@ export class TestHost {
     this.input({ kind: 'needs-keys', rule, flow: this.flowTo(peer, changes) })
   }
 
+  /** Asks for keys as a data plane does: where nothing sends, and once until they come or are refused. */
+  talksTo(peer: TestHost): void {
+    if (this.#asks || this.sendingTo(peer) !== undefined) return
+    this.#asks = true
+    this.needs(peer)
+  }
+
   flowTo({ address }: TestHost, changes: Partial<Flow> = {}): Flow {
     const ports = { sourcePort: 49152, destinationPort: 445 }
     return { source: this.address, destination: address, protocol: TCP, ...ports, ...changes }
@@ -215,6 +246,7 @@ export class TestHost {
         if (held === undefined) throw new RangeError(`SPI ${output.name} sends and is not installed`)
         if (!held.isSending) this.sending.push(output.name)
         held.isSending = true
+        this.#asks = false
         return
       }
       case 'remove':
@@ -227,6 +259,7 @@ export class TestHost {
         return
       case 'refuse':
         this.refused.push(output.flow)
+        this.#asks = false
         return
       case 'report':
         this.events.push(output.event)

@@ -1,0 +1,129 @@
+// Thousands of runs of two hosts over a wire that loses, doubles and reorders: however it goes, both ends have the same keys
+// in the end, or neither has any.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { seededRandom } from '../base/random.ts'
+import { inRun, pskPolicy, sharedSecret, type TestHost, TestNet } from './test-hosts.ts'
+
+const badWire = { loss: 0.2, duplication: 0.1, reordering: 0.2, delay: 0.02, jitter: 0.05 }
+/** Long enough for a host to notice that its peer is gone: liveness, and every repetition. */
+const QUIET = 240
+
+function assertSettled(one: TestHost, other: TestHost): 'established' | 'clean' {
+  const standing = (host: TestHost) => host.endpoint.sessions().filter(({ state }) => state === 'established')
+  assert.equal(standing(one).length, standing(other).length, 'sessions that only one side has')
+  assert.equal(one.pairs.size, other.pairs.size, 'associations that only one side has')
+  for (const { pair } of one.pairs.values()) assert.ok(other.counterpart(pair), 'an association with other keys')
+  const unfinished = [one, other].flatMap(host =>
+    host.endpoint.sessions().filter(({ state }) => state !== 'established'),
+  )
+  assert.deepEqual(unfinished, [])
+  if (one.pairs.size === 0) {
+    assert.equal(standing(one).length, 0, 'a session without associations')
+    return 'clean'
+  }
+  assert.ok(one.reaches(other) && other.reaches(one), 'what one sends, the other cannot open')
+  return 'established'
+}
+
+test('1,000 beginnings at 20 % loss, with duplicates and reordering, end with equal keys on both sides or with none', () => {
+  let established = 0
+  for (let seed = 1; seed <= 1000; seed++) {
+    const net = new TestNet(seed, badWire)
+    const [one, other] = [net.host('10.0.0.1'), net.host('10.0.0.2')] as const
+    inRun(seed, net, () => {
+      one.needs(other)
+      // In every second run both want something at nearly the same moment.
+      if (seed % 2 === 0) net.clock.at(net.random.fraction() * 0.3, () => other.needs(one))
+      net.advance(60)
+      net.faults = {}
+      net.advance(QUIET)
+      if (assertSettled(one, other) === 'established') established++
+      else assert.ok(one.refused.length > 0, 'a packet waits forever')
+    })
+  }
+  assert.ok(established > 950, `${established} of 1,000 came about`)
+})
+
+test('hosts that begin at the same moment have one association in the end, and no packet is lost over it', () => {
+  for (let seed = 1; seed <= 200; seed++) {
+    const net = new TestNet(seed, { delay: 0.02, jitter: 0.03 })
+    const [one, other] = [net.host('10.0.0.1'), net.host('10.0.0.2')] as const
+    inRun(seed, net, () => {
+      one.needs(other)
+      net.clock.at(net.random.fraction() * 0.1, () => other.needs(one))
+      let both = false
+      for (let step = 0; step < 400; step++) {
+        net.advance(0.05)
+        const reach = one.reaches(other) && other.reaches(one)
+        if (both) assert.ok(reach, 'what was reached is reached no more')
+        both ||= reach
+      }
+      net.advance(QUIET)
+      assert.equal(assertSettled(one, other), 'established')
+      assert.equal(one.pairs.size, 1)
+      assert.equal(one.endpoint.sessions().length, 1)
+    })
+  }
+})
+
+/** Both hosts talk all the time; lifetimes are short, so that something is always being renewed. */
+function busyHosts(net: TestNet): readonly [TestHost, TestHost] {
+  const policy = pskPolicy(
+    { lifetime: { seconds: 40 } },
+    { ike: { security: ['aes128gcm16-prfsha256-curve25519'], lifetime: { seconds: 90 } } },
+  )
+  const options = { policy, credentials: sharedSecret(policy) }
+  const hosts = [net.host('10.0.0.1', options), net.host('10.0.0.2', options)] as const
+  const talk = (from: 0 | 1) => {
+    net.hosts[from]!.talksTo(net.hosts[1 - from]!)
+    if (net.isTalking) net.clock.at(net.clock.now() + 0.5 + net.random.fraction(), () => talk(from))
+  }
+  talk(0)
+  net.clock.at(0.4, () => talk(1))
+  return hosts
+}
+
+test('renewals of both kinds on a good wire, for an hour, never interrupt what can be sent', () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const net = new TestNet(seed, { delay: 0.02, jitter: 0.03 })
+    const [one, other] = busyHosts(net)
+    inRun(seed, net, () => {
+      net.advance(5)
+      for (let step = 0; step < 36_000; step++) {
+        net.advance(0.1)
+        assert.ok(one.reaches(other) && other.reaches(one), 'what one sends, the other cannot open')
+        assert.ok(one.pairs.size < 8, `${one.pairs.size} associations`)
+      }
+      const rekeys = one.of('session-rekeyed').length + other.of('session-rekeyed').length
+      assert.ok(rekeys > 30, `${rekeys} sessions were rekeyed`)
+      assert.equal(one.refused.length + other.refused.length, 0)
+    })
+  }
+})
+
+test('renewals on a bad wire, deletes at any moment and restarts end with equal keys on both sides or with none', () => {
+  for (let seed = 1; seed <= 150; seed++) {
+    const net = new TestNet(seed, badWire)
+    let [one, other] = busyHosts(net)
+    const chance = seededRandom(seed)
+    inRun(seed, net, () => {
+      for (let step = 0; step < 20; step++) {
+        net.advance(30 * chance.fraction())
+        const host = chance.fraction() < 0.5 ? one : other
+        const names = [...host.pairs.keys()]
+        const name = names[Math.floor(chance.fraction() * names.length)]
+        const what = chance.fraction()
+        if (what < 0.25 && name !== undefined) host.input({ kind: 'ageing', name, age: 'soft' })
+        else if (what < 0.5 && name !== undefined) host.input({ kind: 'ageing', name, age: 'hard' })
+        else if (what < 0.6) host.input({ kind: 'close' })
+        else if (what < 0.7) other = net.restart(other)
+        else if (what < 0.75) one = net.restart(one)
+      }
+      net.isTalking = false
+      net.faults = {}
+      net.advance(QUIET)
+      assertSettled(one, other)
+    })
+  }
+})

@@ -191,3 +191,24 @@ test('lint of a policy without a fault says so', async () => {
   )
   assert.match((await run(policyLint, [path])).out, /^Nothing found of \d+ kinds\.\n$/)
 })
+
+test('show tells how IKE runs and how long keys are used, and never a secret', async () => {
+  const policy = file(
+    `ike: { security: [aes256gcm16-prfsha384-ecp384], lifetime: { seconds: 600 }, liveness: 0, ppk: { identity: q, secret: hunter2 } }
+rules: [{ name: r, ${FILTERS}, action: negotiate, freshKeys: true, keyExchange: ecp384, lifetime: { seconds: 60, kilobytes: 2048 }, authentication: [{ preSharedKey: { secret: hunter2 } }] }]`,
+  )
+  const { out } = await run(policyShow, [policy])
+  assert.match(
+    out,
+    /^IKE: aes256gcm16-prfsha384-ecp384 · keys for 600 s · a silent peer is never asked · post-quantum key “q”$/m,
+  )
+  assert.match(out, /fresh keys by ecp384 · keys for 60 s or 2048 KiB/)
+  const { value } = await jsonOf(policyShow, [policy])
+  assert.deepEqual(value['ike'], {
+    security: ['aes256gcm16-prfsha384-ecp384'],
+    lifetime: { seconds: 600 },
+    liveness: 0,
+    ppk: { identity: 'q', required: true },
+  })
+  assert.equal((out + JSON.stringify(value)).includes('hunter2'), false)
+})

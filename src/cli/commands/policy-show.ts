@@ -3,7 +3,7 @@
 import { formatAddress, formatPrefix } from '../../base/address.ts'
 import { type CompiledPolicy, compile, orderedFilters } from '../../policy/compile.ts'
 import { formatFilter } from '../../policy/filter.ts'
-import type { Authentication, FilterAction, Rule } from '../../policy/model.ts'
+import type { Authentication, FilterAction, IkeSettings, KeyLifetime, Policy, Rule } from '../../policy/model.ts'
 import { type CommandInput, type CommandSpec, FINE, jsonOption, WRONG_INPUT } from '../command.ts'
 import { type Console, meaning, type Style } from '../console.ts'
 import { settingJson } from '../policy-question.ts'
@@ -49,9 +49,17 @@ function showJson(compiled: CompiledPolicy) {
     role: policy.role ?? null,
     networks: policy.networks.map(formatPrefix),
     keys: policy.keys?.length ?? 0,
+    ike: ikeJson(policy),
     rules: policy.rules.map(ruleJson),
     order: inOrder(compiled).map(({ rule, text }) => ({ filter: text, action: rule.action, rule: rule.name })),
   }
+}
+
+/** Never the secret of a post-quantum key. */
+function ikeJson({ ike }: Policy) {
+  if (ike === undefined) return null
+  const { ppk, ...plain } = ike
+  return { ...plain, ppk: ppk === undefined ? null : { identity: ppk.identity, required: ppk.required } }
 }
 
 function ruleJson(rule: Rule) {
@@ -67,7 +75,8 @@ function ruleJson(rule: Rule) {
   const { mode, security, keying, acceptUnsecuredInbound, fallBackToClear, freshKeys } = rule
   const tunnelEndpoint = rule.tunnelEndpoint === undefined ? null : formatAddress(rule.tunnelEndpoint)
   const authentication = rule.authentication.map(({ kind }) => kind)
-  const options = { acceptUnsecuredInbound, fallBackToClear, freshKeys }
+  const { keyExchange = null, lifetime = null } = rule
+  const options = { acceptUnsecuredInbound, fallBackToClear, freshKeys, keyExchange, lifetime }
   return { ...common, mode, tunnelEndpoint, security, keying, authentication, ...options }
 }
 
@@ -95,6 +104,8 @@ function print(compiled: CompiledPolicy, console: Console): void {
         : 'The default response rule is on, and does nothing in this Windows.',
     )
   }
+  const ike = policy.ike === undefined ? '' : ikeText(policy.ike)
+  if (ike !== '') console.print(`IKE: ${ike}`)
   const keys = policy.keys?.length ?? 0
   if (keys > 0) console.print(`Keys in the file: ${keys}`)
   console.print()
@@ -130,9 +141,33 @@ function protection(rule: Rule): string {
     rule.security.join(', '),
     rule.keying.join(', '),
     rule.authentication.map(method => methods[method.kind]).join(', '),
-    rule.freshKeys ? 'fresh keys' : '',
+    rule.freshKeys ? `fresh keys${rule.keyExchange === undefined ? '' : ` by ${rule.keyExchange}`}` : '',
+    lifetimeText(rule.lifetime),
     rule.acceptUnsecuredInbound ? 'accepts unsecured' : '',
     rule.fallBackToClear ? 'falls back to clear' : '',
+  ]
+  return parts.filter(part => part !== '').join(' · ')
+}
+
+function lifetimeText(lifetime: KeyLifetime | undefined): string {
+  const { seconds, kilobytes } = lifetime ?? {}
+  const parts = [seconds === undefined ? '' : `${seconds} s`, kilobytes === undefined ? '' : `${kilobytes} KiB`]
+  const said = parts.filter(part => part !== '').join(' or ')
+  return said === '' ? '' : `keys for ${said}`
+}
+
+/** What the file says of IKE itself; its defaults are not told. */
+function ikeText({ security, lifetime, liveness, childless, ppk }: IkeSettings): string {
+  const parts = [
+    security?.join(', ') ?? '',
+    lifetime === undefined ? '' : `keys for ${lifetime.seconds} s`,
+    liveness === undefined
+      ? ''
+      : liveness === 0
+        ? 'a silent peer is never asked'
+        : `a silent peer is asked after ${liveness} s`,
+    childless === true ? 'childless' : '',
+    ppk === undefined ? '' : `post-quantum key “${ppk.identity}”${ppk.required ? '' : ', where the peer has it'}`,
   ]
   return parts.filter(part => part !== '').join(' · ')
 }

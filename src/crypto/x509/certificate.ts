@@ -50,7 +50,7 @@ export interface Certificate extends CertificateExtensions {
   readonly publicKeyInfo: Uint8Array
   /** SHA-1 of SubjectPublicKeyInfo, as IKEv2's CERTREQ lists it (RFC 7296 §3.7). */
   readonly publicKeyHash: Uint8Array
-  /** SHA-1 of the key's bits alone, as OCSP has it (RFC 6960 §4.1.1). */
+  /** The key's bits alone, of which OCSP has hashes (RFC 6960 §4.1.1). */
   readonly publicKeyBits: Uint8Array
   readonly signed: SignedPart
   readonly isSelfIssued: boolean

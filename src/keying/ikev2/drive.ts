@@ -176,8 +176,8 @@ export function carryOut(step: Step, request: Asked | undefined, world: World): 
     session = take(sendRequest(session, step.request.exchange, step.request.payloads, world))
   }
   const siblings: Session[] = []
-  if (step.sibling !== undefined) {
-    const next = goOn(step.sibling, world)
+  for (const sibling of step.siblings ?? []) {
+    const next = goOn(sibling, world)
     siblings.push(...next.sessions)
     outputs.push(...next.outputs)
   }

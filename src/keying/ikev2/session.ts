@@ -8,10 +8,12 @@ import type { BegunKeyExchange, SharedSecret } from '../../crypto/run-key-exchan
 import type { Spi } from '../../ipsec/association.ts'
 import type { RuleId } from '../../policy/model.ts'
 import type { TrafficSelector } from '../../wire/ike/traffic-selectors.ts'
-import type { IkeChoice } from '../choose-proposal.ts'
+import type { CertificateData } from '../certificate-payloads.ts'
+import type { ChildChoice, ChildOffers, IkeChoice } from '../choose-proposal.ts'
 import type { Credential, Identity } from '../credentials.ts'
 import type { ExchangeWindow } from '../exchange-window.ts'
 import type { Instant, Path, Role, SessionId } from '../machine.ts'
+import type { RangeSelector } from './selectors.ts'
 
 export interface Session<S extends State = State> {
   readonly id: SessionId
@@ -112,8 +114,8 @@ export interface Agreed {
   readonly chains: { readonly initiator?: Uint8Array; readonly responder?: Uint8Array }
   /** Seconds since when: half-open sessions end. */
   readonly since: Instant
-  /** The peer's CERTREQ of IKE_SA_INIT: key hashes, 20 octets each. */
-  readonly requestedAuthorities: readonly Uint8Array[]
+  /** The peer's CERTREQs of IKE_SA_INIT. */
+  readonly certificateRequests: readonly CertificateData[]
 }
 
 /** Where a NAT stands, as the hashes of RFC 7296 §2.23 tell. */
@@ -164,6 +166,8 @@ export interface ChildBegun {
   readonly ownSelectors: readonly TrafficSelector[]
   readonly peerSelectors: readonly TrafficSelector[]
   readonly mode: 'transport' | 'tunnel'
+  /** What was proposed; nothing else is accepted. */
+  readonly offers: ChildOffers
   /** The peer asked for another group, or for patience. */
   readonly detours: number
 }
@@ -201,10 +205,17 @@ export interface Established {
   readonly heardAt: Instant
   /** A datagram last left for the peer: NAT keepalives count from here. */
   readonly saidAt: Instant
-  /** The peer rekeys this IKE SA while we do: the new one by its id, and the nonces of its exchange (RFC 7296 §2.8.1). */
-  readonly peerRekey?: { readonly by: SessionId; readonly nonces: Nonces }
+  /**
+   * The peer rekeyed this IKE SA while we do: what it made, still without children, and the nonces of its exchange. Which
+   * of the two stays is known when ours is answered (RFC 7296 §2.8.1); until then nobody else has this session.
+   */
+  readonly peerRekey?: { readonly session: Session<Established>; readonly nonces: Nonces }
   /** Additional key exchanges of a CREATE_CHILD_SA that the peer began (RFC 9370 §2.2.4). */
   readonly followUp?: FollowUp
+  /** Seconds of silence until the peer is asked, 0 for never; and between NAT keepalives. */
+  readonly rhythm: { readonly liveness: number; readonly keepalive: number }
+  /** Since when there has been no child. */
+  readonly childlessSince?: Instant
 }
 
 /** Delete of the IKE SA is sent; nothing else matters any more. */
@@ -224,6 +235,8 @@ export interface Replaced {
   readonly peer: Peer
   /** We rekeyed and so we delete; the other side's turn otherwise, until then. */
   readonly closesAt: Instant
+  /** Our delete is on its way. */
+  readonly isDeleting?: true
 }
 
 /** Nothing is left but the last answer, for a peer that did not get it. */
@@ -260,8 +273,17 @@ export type Task =
       readonly spi: Uint8Array
       readonly detours: number
     }
-  | { readonly kind: 'follow-up'; readonly followUp: FollowUp; readonly exchange: BegunKeyExchange }
-  | { readonly kind: 'delete-children'; readonly names: readonly Spi[] }
+  | {
+      readonly kind: 'follow-up'
+      readonly followUp: FollowUp
+      /** For the first of what remains. */
+      readonly exchange: BegunKeyExchange
+      readonly detours: number
+      /** As in `rekey-child`. */
+      readonly peerRekey?: { readonly by: Spi; readonly nonces: Nonces }
+      readonly isGone?: true
+    }
+  | { readonly kind: 'delete-children'; readonly names: readonly Spi[]; readonly why: string }
   | { readonly kind: 'ask-whether-alive' }
 
 /**
@@ -271,12 +293,40 @@ export type Task =
 export interface FollowUp {
   /** Data of ADDITIONAL_KEY_EXCHANGE, which ties the exchanges together. */
   readonly link: Uint8Array
+  /** The next one first. */
   readonly remaining: readonly KeyExchangeMethod[]
   readonly shared: readonly SharedSecret[]
   readonly nonces: Nonces
-  readonly makes:
-    | { readonly kind: 'child'; readonly half: unknown }
-    | { readonly kind: 'session'; readonly half: unknown }
+  readonly makes: MadeChild | MadeSession
+  readonly since: Instant
+}
+
+/** A child whose keys are not complete yet. */
+export interface MadeChild {
+  readonly kind: 'child'
+  readonly terms: ChildTerms
+  readonly wish: ChildWish
+}
+
+/** An IKE SA whose keys are not complete yet. */
+export interface MadeSession {
+  readonly kind: 'session'
+  readonly choice: IkeChoice
+  readonly spis: IkeSpis
+}
+
+/** What two hosts agreed on for a child, before there are keys. */
+export interface ChildTerms {
+  readonly choice: ChildChoice
+  readonly mode: 'transport' | 'tunnel'
+  /** That our policy picks for what leaves, and for what arrives: tunnels have one of each. */
+  readonly rule: RuleId
+  readonly inboundRule: RuleId
+  readonly spi: Spi
+  readonly peerSpi: Spi
+  readonly ownSelectors: readonly RangeSelector[]
+  readonly peerSelectors: readonly RangeSelector[]
+  readonly replaces?: Spi
 }
 
 /** A pair of associations under this IKE SA. The data plane has the keys. */
@@ -289,19 +339,20 @@ export interface Child {
   readonly rule: RuleId
   readonly security: string
   readonly mode: 'transport' | 'tunnel'
-  readonly ownSelectors: readonly TrafficSelector[]
-  readonly peerSelectors: readonly TrafficSelector[]
+  readonly ownSelectors: readonly RangeSelector[]
+  readonly peerSelectors: readonly RangeSelector[]
   readonly standing:
     | 'used'
     /** A newer one sends; this one still receives until it is deleted. */
     | 'replaced'
     /** Our delete is on its way. */
     | 'deleting'
+    /** Deleted on both sides; it still receives until `removeAt`, for packets on their way. */
+    | 'gone'
   /** Which child it took the place of. */
   readonly replaces?: Spi
   readonly since: Instant
-  /** When we delete a replaced one. */
-  readonly deleteAt?: Instant
+  readonly removeAt?: Instant
 }
 
 /** What every state after IKE_SA_INIT is protected with. */

@@ -26,8 +26,8 @@ export interface Step {
   readonly reply?: readonly Payload[]
   /** To send next, sealed with the keys of the new state. Only where no request is outstanding. */
   readonly request?: { readonly exchange: ExchangeName; readonly payloads: readonly Payload[] }
-  /** The IKE SA that this exchange made beside this one. */
-  readonly sibling?: Session
+  /** The IKE SAs that this exchange made beside this one: two where both hosts rekeyed at once. */
+  readonly siblings?: readonly Session[]
   readonly outputs: readonly KeyingOutput[]
 }
 

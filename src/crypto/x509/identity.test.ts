@@ -1,3 +1,4 @@
+// Which of the identities that a peer may state a certificate speaks for.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {

@@ -1,3 +1,4 @@
+// One chain of rules at a time: what makes a path hold and what bars it, with CAs made for the purpose.
 import assert from 'node:assert/strict'
 import { constants, generateKeyPairSync, sign } from 'node:crypto'
 import { test } from 'node:test'

@@ -1,3 +1,4 @@
+// What CRLs and OCSP responses do to a path in each mode, fresh and stale, whole and in part, honest and forged.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {

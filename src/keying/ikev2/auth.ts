@@ -10,7 +10,7 @@ import { certificateRequests, chooseOwnCredential } from '../certificate-payload
 import type { IkeChoice } from '../choose-proposal.ts'
 import type { Credential } from '../credentials.ts'
 import { formatIdentity, identityOfAddress } from '../identity.ts'
-import { type KeyingOutput, type Refusal, refusal, report, type Role, type World } from '../machine.ts'
+import { type KeyingOutput, type Refusal, type Role, refusal, report, type World } from '../machine.ts'
 import { allowsOld, ownHashes } from './announcements.ts'
 import { type IdentityPayload, octetsOfSigner } from './auth-octets.ts'
 import { credentialsFor, rulesForPeer } from './candidates.ts'
@@ -94,7 +94,10 @@ function childInside(session: Session, agreed: Agreed, wish: ChildWish, world: W
   const begun = beginChild(wish, contextOf(session, agreed), NO_FRESH_KEYS, world)
   if (!begun.ok) return begun
   // Its nonces are those of IKE_SA_INIT (RFC 7296 §2.17).
-  return { ok: true, value: { ...begun.value, begun: { ...begun.value.begun, nonce: agreed.nonces.initiator } } } as const
+  return {
+    ok: true,
+    value: { ...begun.value, begun: { ...begun.value.begun, nonce: agreed.nonces.initiator } },
+  } as const
 }
 
 /** Whom we want to speak with, where the rule leaves no choice: a responder of several identities shows the right one. */
@@ -127,7 +130,13 @@ export function answerAuth(before: Session<AwaitingAuth>, message: Opened, world
   const keys = ppk.kind === 'used' ? responderKeys(prf, secured.keys, world) : secured.keys
   const allowed = credentialsFor(rulesForPeer(world.policy, path), world.credentials)
   const shown: AuthData = ppk.kind === 'done-without' ? { method: auth.method, data: ppk.auth } : auth
-  const proved = peerOf('initiator', session, { keys, agreed, identity, auth: shown, credentials: allowed }, message, world)
+  const proved = peerOf(
+    'initiator',
+    session,
+    { keys, agreed, identity, auth: shown, credentials: allowed },
+    message,
+    world,
+  )
   if (!proved.ok) return notProved(proved.error)
   const { judged } = proved.value
   const requests = findAll(payloads, 'certificate-request')
@@ -224,7 +233,7 @@ export function authAnswered(session: Session<AuthSent>, message: Opened, world:
   const outputs = [...told, ...step.outputs, ...concluded.outputs]
   if (concluded.unwanted === undefined || begun === undefined) return { ...step, outputs }
   // The peer believes in a child that we cannot have.
-  const task = { kind: 'delete-children', names: [begun.spi] } as const
+  const task = { kind: 'delete-children', names: [begun.spi], why: 'it is not what was asked for' } as const
   const request = { exchange: 'INFORMATIONAL', payloads: [concluded.unwanted] } as const
   return { ...step, session: inState(step.session, { ...step.session.state, task }), request, outputs }
 }
@@ -235,7 +244,11 @@ function errorsOf(payloads: readonly Payload[]): string {
 }
 
 /** Undefined where the peer left a key out that it must not leave out, or claims to have used one that nobody offered. */
-function keysInForce({ secured, keysWithoutPpk, agreed }: AuthSent, isUsed: boolean, world: World): IkeKeys | undefined {
+function keysInForce(
+  { secured, keysWithoutPpk, agreed }: AuthSent,
+  isUsed: boolean,
+  world: World,
+): IkeKeys | undefined {
   const wasOffered = world.policy.policy.ike?.ppk !== undefined && agreed.support.ppk
   if (!wasOffered) return secured.keys
   return isUsed ? secured.keys : keysWithoutPpk

@@ -78,7 +78,8 @@ export function answerInit(session: Session<AwaitingInit>, message: Opened, worl
   }
   const support = supportOf(payloads)
   const ppk = world.policy.policy.ike?.ppk
-  if (ppk?.required === true && !support.ppk) return notChosen(`${peer} does not use the key that policy asks for (PPK)`)
+  if (ppk?.required === true && !support.ppk)
+    return notChosen(`${peer} does not use the key that policy asks for (PPK)`)
   const offers = ikeOffersOf(world.policy.policy)
   const asked = need(payloads, 'key-exchange')
   // Who does not know IKE_INTERMEDIATE cannot do what an offer with further key exchanges asks for (RFC 9370 §2.2.1).
@@ -169,9 +170,16 @@ function askedAgain(session: Session<InitSent>, payloads: readonly Payload[], wo
   if (wanted !== undefined) {
     const method = keyExchangeOfTransform(wanted)
     // Only what was offered, and not what was just sent: nobody talks us into a weaker group, or into a circle.
-    if (method === undefined || method === state.exchange.method || !offers.some(({ group }) => group === method.name)) {
+    if (
+      method === undefined ||
+      method === state.exchange.method ||
+      !offers.some(({ group }) => group === method.name)
+    ) {
       const sent = `${state.exchange.method.name} was sent`
-      return refusal('silent', `the peer wants the key exchange ${method?.name ?? wanted}, which is not offered; ${sent}`)
+      return refusal(
+        'silent',
+        `the peer wants the key exchange ${method?.name ?? wanted}, which is not offered; ${sent}`,
+      )
     }
     state.exchange.close()
     return asking({ ...session, state: { ...state, exchange: beginKeyExchange(method, world.random), detours } }, world)

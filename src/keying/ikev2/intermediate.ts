@@ -48,7 +48,9 @@ export function answerIntermediate(session: Session<AwaitingAuth>, message: Open
   if (method === undefined) return wrong('goes on with IKE_INTERMEDIATE, which was not agreed on')
   const asked = find(message.payloads, 'key-exchange')
   if (asked?.method !== method.transform) {
-    return wrong(`does ${asked === undefined ? 'no key exchange' : 'another key exchange'} where ${method.name} is next`)
+    return wrong(
+      `does ${asked === undefined ? 'no key exchange' : 'another key exchange'} where ${method.name} is next`,
+    )
   }
   const exchange = respondToKeyExchange(method, asked.publicValue, world.random)
   if (!exchange.ok) return wrong(`does its key exchange wrongly: ${exchange.error.what}`)
@@ -60,12 +62,19 @@ export function answerIntermediate(session: Session<AwaitingAuth>, message: Open
   return { session: moved, reply, outputs: keysTold(moved, next, world) }
 }
 
-export function intermediateAnswered(session: Session<IntermediateSent>, message: Opened, world: World): Step | Refusal {
+export function intermediateAnswered(
+  session: Session<IntermediateSent>,
+  message: Opened,
+  world: World,
+): Step | Refusal {
   const { secured, agreed, wish, exchange } = session.state
   const answer = find(message.payloads, 'key-exchange')
   const errors = findAll(message.payloads, 'notify').filter(({ type }) => isErrorNotify(type))
   if (errors.length > 0) {
-    return refusal('silent', `the peer refuses a further key exchange: ${errors.map(one => notifyName(one.type)).join(', ')}`)
+    return refusal(
+      'silent',
+      `the peer refuses a further key exchange: ${errors.map(one => notifyName(one.type)).join(', ')}`,
+    )
   }
   if (answer?.method !== exchange.method.transform) {
     return refusal('silent', `the peer does not answer a key exchange of ${exchange.method.name} with one`)

@@ -1,7 +1,7 @@
 // Whether a NAT stands between two hosts: each says by hashes which addresses and ports it believes in (RFC 7296 §2.23).
 import { createHash } from 'node:crypto'
-import { octetsOf } from '../../crypto/whole-mac.ts'
 import type { IkeSpis } from '../../crypto/ike-keys.ts'
+import { octetsOf } from '../../crypto/whole-mac.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import type { Payload } from '../../wire/ike/v2-payloads.ts'
 import { identityOfAddress } from '../identity.ts'

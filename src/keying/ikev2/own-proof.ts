@@ -47,7 +47,9 @@ export function prove(
   const choice = chooseSignature(key, rules)
   if (choice === undefined) {
     const kind = key.asymmetricKeyType ?? 'unknown'
-    return failure(`${formatIdentity(identity)} has a key of type ${kind}, with which nothing can be signed that the peer takes`)
+    return failure(
+      `${formatIdentity(identity)} has a key of type ${kind}, with which nothing can be signed that the peer takes`,
+    )
   }
   return success({ method: choice.method, data: signAuth(choice, key, octets) })
 }

@@ -67,7 +67,9 @@ function checkAuth(
 ): Result<readonly string[], string> {
   if (credential.kind === 'preSharedKey') {
     const isRight = method === SHARED_KEY_METHOD && isSharedKeyAuth(prf, credential.secret, octets, data)
-    return isRight ? success([]) : failure('its pre-shared key is another one than ours, or its first message was changed')
+    return isRight
+      ? success([])
+      : failure('its pre-shared key is another one than ours, or its first message was changed')
   }
   const verified = verifyAuth(method, data, key, octets, rules)
   if (!verified.ok) return failure(verified.error.what)

@@ -1,7 +1,7 @@
 // A key agreed on beforehand that is mixed into those of IKE, so that they hold when the key exchange no longer does (RFC
 // 8784). The three ways in which each side can have it, not at all, if the other has it too, and always, make nine.
 import { Secret } from '../../base/secret.ts'
-import { type IkeKeys, type SecretOctets, withPpk, wipeSecrets } from '../../crypto/ike-keys.ts'
+import { type IkeKeys, type SecretOctets, wipeSecrets, withPpk } from '../../crypto/ike-keys.ts'
 import type { PrfAlgorithm } from '../../crypto/prf.ts'
 import type { PostQuantumKey } from '../../policy/model.ts'
 import { notification, notifyTypeOf } from '../../wire/ike/notify.ts'
@@ -62,7 +62,9 @@ export type ResponderPpk =
 export function responderPpk(payloads: readonly Payload[], peerUses: boolean, world: World): ResponderPpk {
   const ppk = ownPpk(world)
   if (ppk === undefined || !peerUses) {
-    return ppk?.required === true ? { kind: 'refused', what: 'the peer uses no PPK, and policy asks for one' } : NOT_USED
+    return ppk?.required === true
+      ? { kind: 'refused', what: 'the peer uses no PPK, and policy asks for one' }
+      : NOT_USED
   }
   const named = findNotify(payloads, 'PPK_IDENTITY')
   const wanted = new TextEncoder().encode(ppk.identity)

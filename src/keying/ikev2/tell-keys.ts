@@ -1,6 +1,7 @@
 // Keys of an IKE SA as an event, for those who decrypt captures: only where a test or a demonstration asks for it.
-import { type IkeKeys, type IkeSideKeys, type SecretOctets } from '../../crypto/ike-keys.ts'
+
 import { Secret } from '../../base/secret.ts'
+import type { IkeKeys, IkeSideKeys, SecretOctets } from '../../crypto/ike-keys.ts'
 import { type KeyingOutput, report, type World } from '../machine.ts'
 import type { Secured, Session } from './session.ts'
 
@@ -9,7 +10,9 @@ export function keysTold({ id, spis, path }: Session, { suite, keys }: Secured, 
   if (!world.settings.tellKeys) return []
   const { initiator: initiatorSpi, responder: responderSpi } = spis
   const told = new Secret(copyOf(keys))
-  return [report({ kind: 'keys', session: id, peer: path.remote.address, initiatorSpi, responderSpi, suite, keys: told })]
+  return [
+    report({ kind: 'keys', session: id, peer: path.remote.address, initiatorSpi, responderSpi, suite, keys: told }),
+  ]
 }
 
 function copyOf({ derivation, initiator, responder }: IkeKeys): IkeKeys {

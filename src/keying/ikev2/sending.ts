@@ -1,6 +1,7 @@
 // From a handler's payloads to datagrams: message IDs, flags, the envelope with the right keys, and what is remembered to
 // say it again. The counterpart of receiving in drive.ts.
 import { intermediateStep } from '../../crypto/ike-auth.ts'
+import { wipeIkeKeys } from '../../crypto/ike-keys.ts'
 import { FROM_INITIATOR, RESPONSE } from '../../wire/ike/header.ts'
 import { IKE_VERSION_2, type MessageHeader, writeMessage } from '../../wire/ike/message.ts'
 import { exchangeTypes } from '../../wire/ike/numbers.ts'
@@ -63,7 +64,11 @@ export function sendResponse(
     const { agreed } = state
     state = { ...state, agreed: { ...agreed, init: { ...agreed.init, response: written.datagrams[0]! } } }
   }
-  if (header.exchange === exchangeTypes.of.IKE_INTERMEDIATE) state = withChain(state, session.role, secured!, written)
+  if (header.exchange === exchangeTypes.of.IKE_INTERMEDIATE) {
+    state = withChain(state, session.role, secured!, written)
+    // The answer was the last message under them (RFC 9370 §2.2.2).
+    if (securedOf(state)?.keys !== secured!.keys) wipeIkeKeys(secured!.keys)
+  }
   const sent = { ...session, window, state }
   return { session: said(sent, world), outputs: outputsOf(sent, header, payloads, written.datagrams, world) }
 }

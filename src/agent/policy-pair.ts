@@ -10,7 +10,8 @@ import { isOf, type Meeting, meetings, narrowed } from '../policy/meetings.ts'
 import type { AddressSpec, Filter, Policy, Rule } from '../policy/model.ts'
 import type { Way } from '../policy/prove.ts'
 
-export type { Agreement, Part } from '../keying/agreement.ts'
+export type { Agreement } from '../keying/agreement.ts'
+export type { Part } from '../keying/agreement-part.ts'
 
 /** `unclear`: B's default response rule answers, and a policy says nothing about how. */
 export type PairOutcome = 'secured' | 'clear' | 'blocked' | 'broken' | 'unclear'

@@ -2,7 +2,7 @@
 // compared; certificates and public keys stand in files that are not opened here. No secret is ever told.
 import { parseAddress, sameAddress } from '../base/address.ts'
 import type { Authentication, KeyingVersion, Policy, Rule } from '../policy/model.ts'
-import type { Part } from './agreement.ts'
+import type { Part } from './agreement-part.ts'
 
 type Kind = Authentication['kind']
 type Of<K extends Kind> = Extract<Authentication, { readonly kind: K }>

@@ -7,25 +7,8 @@ import type { KeyingVersion, Policy, Rule } from '../policy/model.ts'
 import { isBundle } from '../policy/negotiable.ts'
 import { offerOf } from '../policy/offers.ts'
 import { agreeOnAuthentication, agreeOnPostQuantumKey } from './agreement-authentication.ts'
+import type { Part } from './agreement-part.ts'
 import { type ChildOffers, childProposals, chooseChild, chooseIke, ikeProposals } from './choose-proposal.ts'
-
-export type Subject =
-  | 'mode'
-  | 'keying'
-  | 'ike'
-  | 'security'
-  | 'fresh keys'
-  | 'authentication'
-  | 'post-quantum key'
-  | 'lifetime'
-
-export interface Part {
-  readonly subject: Subject
-  /** `differs`: the hosts cannot agree. `warning`: they can, and a person should know. */
-  readonly state: 'agreed' | 'differs' | 'warning'
-  /** What is agreed on, or why not. A is the first host, B the second. */
-  readonly text: string
-}
 
 export interface RuleOf {
   readonly policy: Policy

@@ -10,7 +10,7 @@ import type { AddressSpec } from './model.ts'
 import { compareFlows } from './prove.ts'
 import { type Box, boxes, contains, flowAt, flowPoint, intersect, type Layout, layoutOf, NO_PORT } from './region.ts'
 import { type RegionDecisions, regionDecisions } from './region-decisions.ts'
-import { DEFAULT_BUDGET, explore, realFlows, smallestBetweenHosts } from './region-search.ts'
+import { explore, realFlows, smallestBetweenHosts } from './region-search.ts'
 
 export interface Meeting {
   /** Of the host that sends. */
@@ -31,23 +31,29 @@ export interface Meetings {
   readonly isComplete: boolean
 }
 
+/** Boxes looked at for one direction, some seconds of work; and meetings, of which nobody reads more. */
+const BUDGET = 10_000_000
+const MOST = 2000
+
 /** Both policies are compiled with the addresses of their hosts. */
 export function meetings(sender: CompiledPolicy, receiver: CompiledPolicy): Meetings {
   const found = new Map<string, Meeting>()
-  const budget = { left: DEFAULT_BUDGET }
+  const budget = { left: BUDGET }
   let isComplete = true
   for (const family of [4, 6] as const) {
     const layout = layoutOf(family)
     const outgoing = regionDecisions(sender, family, 'out')
     const incoming = regionDecisions(receiver, family, 'in')
     const answering = regionDecisions(receiver, family, 'out', [])
-    const add = (decisions: Omit<Meeting, 'smallest'>, first: ArrayLike<number>, last: ArrayLike<number>): void => {
+    /** False where there are too many. */
+    const add = (decisions: Omit<Meeting, 'smallest'>, { first, last }: Box): boolean => {
       const point = smallestBetweenHosts(first, last)
-      if (point === undefined) return
+      if (point === undefined) return true
       const smallest = flowAt(layout, point)
       const key = JSON.stringify([decisions.out, decisions.in, decisions.answer].map(decision => decision?.because))
       const known = found.get(key)
       if (known === undefined || compareFlows(smallest, known.smallest) < 0) found.set(key, { ...decisions, smallest })
+      return found.size < MOST
     }
     /** Splits a box where decisions change; false where the budget is used up. */
     const split = (within: Box, by: RegionDecisions, then: (decision: Decision, part: Box) => boolean): boolean => {
@@ -57,15 +63,10 @@ export function meetings(sender: CompiledPolicy, receiver: CompiledPolicy): Meet
     }
     const meet = (out: Decision, within: Box): boolean =>
       split(within, incoming, (arrived, part) => {
-        if (out.action !== 'negotiate') {
-          add({ out, in: arrived }, part.first, part.last)
-          return true
-        }
-        return split(turned(part, layout), answering, (answer, back) => {
-          const there = turned(back, layout)
-          add({ out, in: arrived, answer }, there.first, there.last)
-          return true
-        })
+        if (out.action !== 'negotiate') return add({ out, in: arrived }, part)
+        return split(turned(part, layout), answering, (answer, back) =>
+          add({ out, in: arrived, answer }, turned(back, layout)),
+        )
       })
     for (const region of regionsBetween(sender, receiver, family).flatMap(realFlows)) {
       if (!split(region, outgoing, meet)) isComplete = false

@@ -91,6 +91,10 @@ function readAddresses(input: CommandInput, key: 'a' | 'b', faults: Faults): rea
   return texts.map(text => faults.read(`--${key}`, text, readHost)).filter(address => address !== undefined)
 }
 
+/** Blocks printed of each kind, and names above one. */
+const SHOWN = 25
+const SHOWN_RULES = 4
+
 type Hosts = { readonly a: readonly Address[]; readonly b: readonly Address[] }
 
 const outcomes: Readonly<Record<PairOutcome, readonly [word: string, style: Style]>> = {
@@ -111,8 +115,13 @@ function printPair(pair: PolicyPair, hosts: Hosts, files: readonly string[], con
     )
   })
   console.print()
-  for (const traffic of pair.traffic) printTraffic(traffic, pair, console)
-  for (const agreement of pair.agreements) printAgreement(agreement, pair.agreements.length > 1, console)
+  for (const traffic of pair.traffic.slice(0, SHOWN)) printTraffic(traffic, pair, console)
+  printRest(pair.traffic.length, console)
+  // Rules that agree in the same words are told together.
+  const alike = [...Map.groupBy(pair.agreements, ({ parts }) => JSON.stringify(parts)).values()]
+  const apart = alike.sort(([x], [y]) => Number(x!.isAgreed) - Number(y!.isAgreed))
+  for (const agreements of apart.slice(0, SHOWN)) printAgreements(agreements, console)
+  printRest(apart.length, console)
   const answer = pair.agrees ? console.style('green', 'They agree.') : console.style('redBright', 'They do not agree.')
   const isAnything = pair.traffic.some(({ a, b }) => a.action === 'negotiate' || b.action === 'negotiate')
   console.print(isAnything ? answer : console.style('redBright', 'Neither secures anything between the two.'))
@@ -137,9 +146,17 @@ const states: Readonly<Record<Part['state'], readonly [mark: string, style: Styl
   differs: ['✗', 'redBright'],
 }
 
-function printAgreement({ a, b, parts }: PairAgreement, isOneOfMany: boolean, console: Console): void {
-  const names = a === b ? `“${a}” of both` : `“${a}” of A with “${b}” of B`
-  console.print(isOneOfMany ? `Rule ${names}:` : `Rule ${names}`)
+function printRest(count: number, console: Console): void {
+  if (count > SHOWN) console.print(`… and ${count - SHOWN} more: --json tells all\n`)
+}
+
+function printAgreements(agreements: readonly PairAgreement[], console: Console): void {
+  const names = agreements
+    .slice(0, SHOWN_RULES)
+    .map(({ a, b }) => (a === b ? `“${a}” of both` : `“${a}” of A with “${b}” of B`))
+  const more = agreements.length > SHOWN_RULES ? ` and ${agreements.length - SHOWN_RULES} more` : ''
+  console.print(`${agreements.length === 1 ? 'Rule' : 'Rules'} ${names.join(', ')}${more}`)
+  const { parts } = agreements[0]!
   console.table(
     parts.map(({ subject, state, text }) => {
       const [mark, style] = states[state]

@@ -9,6 +9,7 @@ import type { Policy } from '../../policy/model.ts'
 import { address, flow, policy, rule } from '../../policy/test-policies.ts'
 import { isResponse } from '../../wire/ike/header.ts'
 import { readMessage } from '../../wire/ike/message.ts'
+import { type NotifyKind, notifyTypeOf } from '../../wire/ike/notify.ts'
 import { notifyName } from '../../wire/ike/notify-numbers.ts'
 import { exchangeTypes } from '../../wire/ike/numbers.ts'
 import type { Payload } from '../../wire/ike/v2-payloads.ts'
@@ -261,4 +262,30 @@ export function areAtOne({ initiator, responder }: Handshake): boolean {
 /** For the message of an assertion. */
 export function whyOf({ initiator, responder, story }: Handshake): string {
   return responder.refused ?? initiator.refused ?? story.join('\n')
+}
+
+/** Quick, and without IKE_INTERMEDIATE. */
+export const plain = testPolicy({ ike: { security: ['aes256gcm16-prfsha384-curve25519'] } })
+
+export function holding(credentials: readonly Credential[], more: HostPlan = {}): HostPlan {
+  return { policy: plain, credentials, ...more }
+}
+
+/** What a host says goes into the list, honestly. */
+export function listening(): { readonly says: Says; readonly heard: Map<ExchangeName, readonly Payload[]> } {
+  const heard = new Map<ExchangeName, readonly Payload[]>()
+  const says: Says = (payloads, exchange) => {
+    heard.set(exchange, payloads)
+    return payloads
+  }
+  return { heard, says }
+}
+
+/** Honest up to IKE_AUTH. */
+export function atAuth(change: (payloads: readonly Payload[]) => readonly Payload[]): Says {
+  return (payloads, exchange) => (exchange === 'IKE_AUTH' ? change(payloads) : payloads)
+}
+
+export function without(payloads: readonly Payload[], kind: NotifyKind): readonly Payload[] {
+  return payloads.filter(one => one.kind !== 'notify' || notifyTypeOf(kind) !== one.type)
 }

@@ -1,3 +1,4 @@
+// Peers that lie, throw back, leave out and change what was said: none of them comes to a session, and a person reads why.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { notifyTypeOf } from '../../wire/ike/notify.ts'

@@ -1,3 +1,4 @@
+// What AUTH covers, piece by piece.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Secret } from '../../base/secret.ts'

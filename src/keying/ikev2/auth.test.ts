@@ -1,3 +1,4 @@
+// IKE_AUTH between two hosts: every way to prove who one is, and what becomes of the child that is asked for with it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { policy, rule } from '../../policy/test-policies.ts'

@@ -1,3 +1,4 @@
+// IKE_SA_INIT between two hosts: suites, groups, cookies, refusals, and answers that nobody honest gives.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemRandom } from '../../base/random.ts'

@@ -1,3 +1,4 @@
+// Further key exchanges between IKE_SA_INIT and IKE_AUTH, done and done wrongly.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemRandom } from '../../base/random.ts'

@@ -1,3 +1,4 @@
+// Where the hashes of two hosts show a NAT, and what they do then.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { address, policy, rule } from '../../policy/test-policies.ts'

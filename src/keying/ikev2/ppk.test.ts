@@ -1,3 +1,4 @@
+// Every combination of RFC 8784 §3: who has a PPK, who can do without, and what comes of it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Secret } from '../../base/secret.ts'

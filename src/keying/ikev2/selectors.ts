@@ -78,7 +78,7 @@ export function offerOfSides(sides: FilterSides, flow?: Flow): SelectorPair<Rang
   if (!isOf) return whole
   const before = (one: RangeSelector, others: readonly RangeSelector[]) => [
     one,
-    ...others.filter(other => !covers(one, other)),
+    ...others.filter(other => !covers(other, one)),
   ]
   return { own: before(packet.own, whole.own), peer: before(packet.peer, whole.peer) }
 }

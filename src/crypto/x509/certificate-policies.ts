@@ -5,7 +5,7 @@ import type { Certificate } from './certificate.ts'
 export const ANY_POLICY = '2.5.29.32.0'
 
 export interface PolicyRules {
-  /** OIDs that the user accepts; absent: any. */
+  /** OIDs that the user accepts, where `requireExplicit` or a CA of the path asks for a policy; absent: any. */
   readonly accepted?: readonly string[]
   readonly requireExplicit?: boolean
   readonly inhibitMapping?: boolean

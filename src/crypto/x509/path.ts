@@ -3,7 +3,7 @@
 import { failure, type Result, success } from '../../base/result.ts'
 import type { Certificate } from './certificate.ts'
 import { demandOf, type PurposeDemand } from './extended-key-usage.ts'
-import { ikeKeyUsages, type PathFault, type PathRules } from './path-rules.ts'
+import { fault, ikeKeyUsages, type PathFault, type PathRules } from './path-rules.ts'
 import { CertificatePool, findPath } from './path-search.ts'
 import { revocationJudge } from './revocation.ts'
 import { Effort, usualEffort } from './signature-check.ts'
@@ -38,5 +38,7 @@ export function validatePath(
   const revocation = revocationJudge(store, options, pool, effort)
   const found = findPath(leaf, { pool, rules, effort, judge: revocation.judge })
   if (!found.ok) return failure(found.error)
+  // Who makes us tire of checking must not gain by what was left unchecked: a CRL that names it, say.
+  if (effort.isSpent) return failure(fault('too-much-work', `judging ${leaf.subject.text} takes too much work`))
   return success({ chain: found.value.toReversed(), warnings: revocation.warnings() })
 }

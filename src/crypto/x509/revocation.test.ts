@@ -121,6 +121,29 @@ test('a delta adds to its base and takes away from it, and stands for nothing al
   assert.equal(judge('required', [stale, delta(5, 6)]), 'good')
 })
 
+test('a delta takes away a hold and no other revocation', () => {
+  const delta = revocationList(root, {
+    number: 6,
+    extensions: [critical('2.5.29.27', derInteger(Uint8Array.of(5)))],
+    revoked: [{ serial, reason: 8 }],
+  })
+  assert.equal(
+    judge('required', [revocationList(root, { number: 5, revoked: [{ serial, reason: 1 }] }), delta]),
+    'revoked',
+  )
+  assert.equal(judge('required', [revocationList(root, { number: 5 }), delta]), 'good')
+})
+
+test('who is revoked gains nothing by making the search tire', () => {
+  const listed = revocationList(root, { revoked: [{ serial }] })
+  const decoys = Array.from({ length: 30 }, () => authority('Root'))
+  for (let signatures = 0; signatures < 40; signatures++) {
+    const effort = { signatures, steps: 1000, comparisons: 1000 }
+    const verdict = judge('if-known', [listed], { effort }, leaf, decoys)
+    assert.ok(verdict === 'too-much-work' || verdict === 'revoked', `${signatures}: ${verdict}`)
+  }
+})
+
 test('a hold ends with a newer list, and no other revocation does', () => {
   const newer = revocationList(root, { number: 9 })
   assert.equal(judge('required', [revocationList(root, { revoked: [{ serial, reason: 6 }] }), newer]), 'good')

@@ -139,8 +139,9 @@ class Lookup {
         const delta =
           list.base === undefined ? this.#deltaOf(list, point, certificate, issuer, anchor, depth) : undefined
         const changed = delta?.find(certificate.issuer, certificate.serialNumber)
-        const isRemoved = changed?.reason === REMOVED
-        if (changed !== undefined && !isRemoved) return revoked(changed.reason)
+        // A delta ends a hold and nothing else.
+        const isRemoved = changed?.reason === REMOVED && entry?.reason === ON_HOLD
+        if (changed !== undefined && changed.reason !== REMOVED) return revoked(changed.reason)
         const isReleased = entry?.reason === ON_HOLD && this.#isSuperseded(list, certificate, issuer, anchor, depth)
         if (entry !== undefined && entry.reason !== REMOVED && !isRemoved && !isReleased) return revoked(entry.reason)
         // A delta by itself tells only what has changed.

@@ -1,38 +1,30 @@
-// Our host as an IKE peer in the lab: LabHost's applications and data plane with a keying endpoint behind UDP ports 500 and
-// 4500, in real time. Inputs go to the endpoint, its outputs to the wire and the data plane; nothing is decided here.
+// Our host as an IKE peer in the lab: LabHost's applications and data plane, the keying endpoint behind UDP ports 500 and
+// 4500, and between them the same Keeper that drives a real host, in real time.
+
+import { loadCredentials } from '../../../src/agent/load-credentials.ts'
+import { Keeper } from '../../../src/agent/perform.ts'
 import { formatAddress } from '../../../src/base/address.ts'
 import { UDP } from '../../../src/base/flow.ts'
 import { systemRandom } from '../../../src/base/random.ts'
-import { monotonicSeconds } from '../../../src/base/time.ts'
-import type { Spi } from '../../../src/ipsec/association.ts'
 import { cutToFit } from '../../../src/ipsec/fragmentation.ts'
 import { type Credentials, noCredentials } from '../../../src/keying/credentials.ts'
+import { KeyingEndpoint } from '../../../src/keying/endpoint.ts'
 import { defaultKeyingSettings, type KeyingSettings } from '../../../src/keying/keying-settings.ts'
-import type { Instant, KeyingEvent, KeyingInput, KeyingOutput, Path, World } from '../../../src/keying/machine.ts'
-import type { CompiledPolicy } from '../../../src/policy/compile.ts'
-import { compile } from '../../../src/policy/compile.ts'
+import type { KeyingEvent, Path } from '../../../src/keying/machine.ts'
+import { type CompiledPolicy, compile } from '../../../src/policy/compile.ts'
+import { readPolicyText } from '../../../src/policy/policy-text.ts'
 import { decodeIp } from '../../../src/wire/decode.ts'
 import { Packet } from '../../../src/wire/packet.ts'
 import { buildPacket } from '../../build-packets.ts'
 import { LabHost, type LabHostOptions, realTime } from '../uml/lab-host.ts'
 
-/** What src/keying's endpoint is to whoever drives it. */
-export interface KeyingEndpoint {
-  handle(input: KeyingInput, world: World): readonly KeyingOutput[]
-  readonly wakeAt: Instant | undefined
-}
-
 const IKE_PORTS: readonly number[] = [500, 4500]
 const UDP_HEADER = 8
-/** Milliseconds between two looks at which associations were heard. */
-const HEARD_EVERY = 500
 /** Seconds for what a peer does, on a machine that has much else to do. */
 const PATIENCE = 15
 
 export interface IkeHostOptions {
   readonly addresses: readonly string[]
-  readonly endpoint: KeyingEndpoint
-  readonly credentials?: Credentials
   readonly settings?: Partial<KeyingSettings>
   readonly wire?: LabHostOptions['wire']
 }
@@ -41,69 +33,60 @@ type EventOf<Kind extends KeyingEvent['kind']> = Extract<KeyingEvent, { readonly
 
 export class IkeHost {
   readonly lab: LabHost
+  readonly endpoint = new KeyingEndpoint()
+  readonly keeper: Keeper
   readonly events: KeyingEvent[] = []
   /** What the data plane refused to do; a test wants none. */
   readonly faults: unknown[] = []
-  credentials: Credentials
-  settings: KeyingSettings
-  readonly #endpoint: KeyingEndpoint
+  readonly #settings: KeyingSettings
   readonly #packet = new Packet()
-  readonly #installed = new Set<Spi>()
-  readonly #heard = new Map<Spi, number>()
   readonly #watchers = new Set<(event: KeyingEvent) => void>()
+  #credentials: Credentials = noCredentials
   #policy: CompiledPolicy | undefined
   #identification = 0
-  #cancelWake: (() => void) | undefined
-  #hearing: ReturnType<typeof setInterval> | undefined
 
-  constructor({ addresses, endpoint, credentials = noCredentials, settings = {}, wire = {} }: IkeHostOptions) {
-    this.#endpoint = endpoint
-    this.credentials = credentials
-    this.settings = { ...defaultKeyingSettings, ...settings }
-    this.lab = new LabHost(addresses, {
-      wire,
-      takes: packet => this.#takes(packet),
-      listener: {
-        needsKeys: (rule, flow) => this.input({ kind: 'needs-keys', rule, flow }),
-        ageing: (name, age) => this.input({ kind: 'ageing', name, age }),
+  constructor({ addresses, settings = {}, wire = {} }: IkeHostOptions) {
+    this.#settings = { ...defaultKeyingSettings, tellMessages: true, ...settings }
+    this.lab = new LabHost(addresses, { wire, takes: packet => this.#takes(packet) })
+    this.keeper = new Keeper({
+      ...{ endpoint: this.endpoint, dataPlane: this.lab.host, clock: realTime },
+      world: () => ({
+        ...{ date: Date.now() / 1000, random: systemRandom, settings: this.#settings },
+        ...{ policy: this.#policy!, credentials: this.#credentials },
+      }),
+      send: (path, bytes) => this.#send(path, bytes),
+      report: event => {
+        this.events.push(event)
+        for (const watch of [...this.#watchers]) watch(event)
       },
+      failed: (output, cause) => this.faults.push(output.kind, cause),
     })
   }
 
-  /** With new credentials too, where they are given; the endpoint is told. */
-  async enforce(policy: Parameters<typeof compile>[0], credentials: Credentials = this.credentials): Promise<void> {
+  /** A policy as a file has it; names of credential files count from the folder. */
+  async follow(text: object, folder = '.'): Promise<void> {
+    const name = 'lab.json'
+    const read = readPolicyText(JSON.stringify(text), name)
+    if (!read.ok) throw new Error(JSON.stringify(read.error))
+    const { policy } = read.value
+    const loaded = loadCredentials(policy, { folder, name, at: Date.now() / 1000 })
+    if (!loaded.ok) throw new Error(JSON.stringify(loaded.error))
     const isFirst = this.#policy === undefined
-    this.credentials = credentials
+    this.#credentials = loaded.value.credentials
     this.#policy = compile(policy, { me: this.lab.host.addresses })
-    if (isFirst) {
-      await this.lab.start(this.#policy)
-      this.#hearing = setInterval(() => void this.#tellHeard(), HEARD_EVERY)
-    } else {
-      await this.lab.host.enforce(this.#policy)
-      this.input({ kind: 'policy-changed' })
-    }
+    if (isFirst) await this.keeper.start(this.#policy)
+    else await this.keeper.enforce(this.#policy)
   }
 
-  async stop(): Promise<void> {
-    clearInterval(this.#hearing)
-    this.#cancelWake?.()
-    await this.lab.host.stop()
+  /** Says farewell, if there is anybody and not `silently`. */
+  async stop(silently = false): Promise<void> {
+    if (this.#policy === undefined) return
+    await this.keeper.stop(silently ? 0 : 1)
   }
 
-  input(input: KeyingInput): void {
-    const world: World = {
-      now: monotonicSeconds(),
-      date: Date.now() / 1000,
-      random: systemRandom,
-      policy: this.#policy!,
-      credentials: this.credentials,
-      settings: this.settings,
-      isSpiTaken: name => this.#installed.has(name),
-    }
-    for (const output of this.#endpoint.handle(input, world)) this.#perform(output)
-    this.#cancelWake?.()
-    const { wakeAt } = this.#endpoint
-    this.#cancelWake = wakeAt === undefined ? undefined : realTime.at(wakeAt, () => this.input({ kind: 'wake' }))
+  /** Established or not, in a word each. */
+  sessions(): readonly string[] {
+    return this.endpoint.sessions().map(({ role, state, children }) => `${role} ${state} ${children.length}`)
   }
 
   /** The next event of that kind; ends with an error that tells what came instead. */
@@ -136,28 +119,6 @@ export class IkeHost {
     return this.events.filter(event => event.kind === kind).length
   }
 
-  #perform(output: KeyingOutput): void {
-    const { host } = this.lab
-    const done = (work: Promise<void>) => void work.catch(fault => this.faults.push(fault))
-    switch (output.kind) {
-      case 'send':
-        return this.#send(output.path, output.bytes)
-      case 'install':
-        this.#installed.add(output.pair.inbound.layers.at(-1)!.spi)
-        return done(host.install(output.pair))
-      case 'begin-sending':
-        return done(host.beginSending(output.name))
-      case 'remove':
-        for (const name of output.names) this.#installed.delete(name)
-        return done(host.remove(output.names))
-      case 'refuse':
-        return done(host.refuse(output.flow, output.rule))
-      case 'report':
-        this.events.push(output.event)
-        for (const watch of [...this.#watchers]) watch(output.event)
-    }
-  }
-
   #send({ local, remote }: Path, payload: Uint8Array): void {
     this.#identification = (this.#identification + 1) & 0xffff
     const packet = buildPacket({
@@ -176,17 +137,8 @@ export class IkeHost {
     const local = { address: packet.destination(), port: packet.destinationPort }
     const remote = { address: packet.source(), port: packet.sourcePort }
     const content = bytes.slice(packet.transport + UDP_HEADER, packet.ipLength)
-    this.input({ kind: 'datagram', path: { local, remote }, bytes: content })
+    this.keeper.datagram({ local, remote }, content)
     return true
-  }
-
-  async #tellHeard(): Promise<void> {
-    const names: Spi[] = []
-    for (const [name, { inbound }] of await this.lab.host.counters()) {
-      if (inbound.packets > (this.#heard.get(name) ?? 0)) names.push(name)
-      this.#heard.set(name, inbound.packets)
-    }
-    if (names.length > 0) this.input({ kind: 'heard', names })
   }
 }
 

@@ -5,7 +5,7 @@ import { AH, ESP, ICMPV6, UDP } from '../../../src/base/flow.ts'
 import type { SimulatedWire, WireHost } from '../../../src/dataplane/simulated/wire.ts'
 import { transportChecksum } from '../../../src/ipsec/headers.ts'
 import { decodeIp } from '../../../src/wire/decode.ts'
-import { ESP_IN_UDP, IS_IP, Packet } from '../../../src/wire/packet.ts'
+import { ESP_IN_UDP, IKE, IS_IP, KEEPALIVE, Packet } from '../../../src/wire/packet.ts'
 import { addressOf } from '../../build-packets.ts'
 import { guestStation } from './guest-machine.ts'
 
@@ -30,7 +30,7 @@ export interface FramePort {
 
 export class LabLink implements WireHost {
   readonly addresses: readonly Address[]
-  readonly counts = { sealed: 0, fragments: 0, housekeeping: 0 }
+  readonly counts = { sealed: 0, keying: 0, fragments: 0, housekeeping: 0 }
   /** Packets that everybody could read, in hex. */
   readonly clear: string[] = []
   readonly #guest: FramePort
@@ -118,6 +118,7 @@ export class LabLink implements WireHost {
     decodeIp(packet, bytes, 0, bytes.length)
     if (packet.fragmentOffset !== 0) this.counts.fragments++
     if (packet.kind === IS_IP && this.#isSealed(packet)) this.counts.sealed++
+    else if (packet.content === IKE || packet.content === KEEPALIVE) this.counts.keying++
     else if (packet.protocol === ICMPV6 && isHousekeeping(packet.icmpType)) {
       this.counts.housekeeping++
       return false

@@ -196,13 +196,24 @@ function readEntries(list: Element | undefined, own: string, isIndirect: boolean
   const flaws = new Set<string>()
   if (list === undefined) return { entries, flaws: [] }
   const reader = inside(list)
+  // Most entries of a list have the same few extensions, octet for octet.
+  const known = new Map<string, EntryExtensions>()
+  const readOnce = (entry: ElementReader): EntryExtensions => {
+    const list = entry.take(TAG.sequence, 'crlEntryExtensions')
+    entry.end('CRL entry')
+    if (list.content.length > 32) return readEntryExtensions(list)
+    const key = list.content.toHex()
+    const value = known.get(key) ?? readEntryExtensions(list)
+    known.set(key, value)
+    return value
+  }
   // The issuer of an entry in an indirect list is that of the entry before it, unless it names another (§5.3.3).
   let issuer = own
   while (!reader.done) {
     const entry = inside(reader.take(TAG.sequence, 'CRL entry'))
     const serialNumber = readInteger(entry.take(TAG.integer, 'userCertificate'), 'userCertificate')
     entry.any('revocationDate')
-    const { reason, named, unknown } = entry.done ? plainEntry : readEntryExtensions(entry)
+    const { reason, named, unknown } = entry.done ? plainEntry : readOnce(entry)
     if (named !== undefined) {
       if (isIndirect) issuer = named
       else flaws.add('it speaks of another CA without being an indirect CRL')
@@ -231,11 +242,9 @@ const [REASON_CODE, HOLD_INSTRUCTION, INVALIDITY_DATE, CERTIFICATE_ISSUER] = [
   '2.5.29.29',
 ]
 
-function readEntryExtensions(entry: ElementReader): EntryExtensions {
-  const list = readExtensionList(entry.take(TAG.sequence, 'crlEntryExtensions'))
-  entry.end('CRL entry')
+function readEntryExtensions(list: Element): EntryExtensions {
   let result = plainEntry
-  for (const { oid, critical, value } of list) {
+  for (const { oid, critical, value } of readExtensionList(list)) {
     if (oid === REASON_CODE) {
       const { content } = onlyElement(value, TAG.enumerated, 'reasonCode')
       if (content.length !== 1) throw new NotDer('reasonCode: not one octet')

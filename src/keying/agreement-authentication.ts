@@ -1,8 +1,8 @@
 // Will two hosts accept each other, as far as their policies can say? Kinds, pre-shared secrets and named identities are
 // compared; certificates and public keys stand in files that are not opened here. No secret is ever told.
-import { parseAddress, sameAddress } from '../base/address.ts'
 import type { Authentication, KeyingVersion, Policy, Rule } from '../policy/model.ts'
 import type { Part } from './agreement-part.ts'
+import { isSameIdentity, readIdentity } from './identity.ts'
 
 type Kind = Authentication['kind']
 type Of<K extends Kind> = Extract<Authentication, { readonly kind: K }>
@@ -105,18 +105,10 @@ function identityFault(
   return isListed ? undefined : named.join(' or ')
 }
 
-/** Names are without letter case; of distinguished names blanks around parts do not count (RFC 4518 §2.6). */
+/** What cannot be read as an identity is nobody's. */
 function isSame(a: string, b: string): boolean {
-  const [first, second] = [parseAddress(a.trim()), parseAddress(b.trim())]
-  if (first !== undefined && second !== undefined) return sameAddress(first, second)
-  return plain(a) === plain(b)
-}
-
-function plain(identity: string): string {
-  return identity
-    .trim()
-    .toLowerCase()
-    .replaceAll(/\s*([=,+])\s*/g, '$1')
+  const [first, second] = [readIdentity(a), readIdentity(b)]
+  return first.ok && second.ok && isSameIdentity(first.value, second.value)
 }
 
 export function agreeOnPostQuantumKey(a: Policy, b: Policy): readonly Part[] {

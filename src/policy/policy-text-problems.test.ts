@@ -206,7 +206,7 @@ const IKE_FAULTS: readonly (readonly [text: string, expected: string])[] = [
   ],
   [
     oneRule(ENDS, 'action: negotiate\n    authentication: [{ certificate: { peer: ["a b"] } }]'),
-    'rules[0].authentication[0].certificate.peer[0]: this is no identity (write an address, a name (dc1.example.com), name@name, or a distinguished name ("CN=dc1, O=Example"))',
+    'rules[0].authentication[0].certificate.peer[0]: this is no identity (write an address, a name (dc1.example.com), name@name, a distinguished name ("CN=dc1, O=Example") or "@#" and hexadecimal digits)',
   ],
   [
     oneRule(ENDS, 'action: negotiate\n    authentication: [{ certificate: { extendedKeyUsage: ipsecIKe } }]'),

@@ -135,6 +135,15 @@ test('the wanted identity goes along where the rule has one peer, and not where 
   assert.equal(find(more.heard.get('IKE_AUTH')!, 'responder-identification'), undefined)
 })
 
+test('a responder of several identities is the one that the peer wants to speak with', () => {
+  const initiator = holding([sharedKey(undefined, { peers: [identityOf('three.corp.test')] })])
+  const own = ['two.corp.test', 'three.corp.test', 'four.corp.test']
+  const responder = holding(own.map(name => sharedKey(undefined, { identity: identityOf(name) })))
+  const done = handshake({ initiator, responder })
+  assert.ok(areAtOne(done), whyOf(done))
+  assert.equal(eventOf(done.responder, 'session-established')?.ownName, 'three.corp.test')
+})
+
 test('a responder that is somebody else than the rule wants is refused', () => {
   const peers = [identityOf('two.corp.test')]
   const responder = holding([sharedKey(undefined, { identity: identityOf('three.corp.test') })])

@@ -9,7 +9,7 @@ import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
 import { certificateRequests, chooseOwnCredential } from '../certificate-payloads.ts'
 import type { IkeChoice } from '../choose-proposal.ts'
 import type { Credential } from '../credentials.ts'
-import { formatIdentity, identityOfAddress } from '../identity.ts'
+import { formatIdentity, identityOfAddress, isSameIdentity } from '../identity.ts'
 import { type KeyingOutput, type Refusal, type Role, refusal, report, type World } from '../machine.ts'
 import { allowsOld, ownHashes } from './announcements.ts'
 import { type IdentityPayload, octetsOfSigner } from './auth-octets.ts'
@@ -128,7 +128,8 @@ export function answerAuth(before: Session<AwaitingAuth>, message: Opened, world
   if (ppk.kind === 'refused') return notProved(`${stranger}: ${ppk.what}`)
   const { prf } = secured.suite
   const keys = ppk.kind === 'used' ? responderKeys(prf, secured.keys, world) : secured.keys
-  const allowed = credentialsFor(rulesForPeer(world.policy, path), world.credentials)
+  const possible = credentialsFor(rulesForPeer(world.policy, path), world.credentials)
+  const allowed = asWanted(possible, find(payloads, 'responder-identification'), session)
   const shown: AuthData = ppk.kind === 'done-without' ? { method: auth.method, data: ppk.auth } : auth
   const proved = peerOf(
     'initiator',
@@ -169,6 +170,17 @@ export function answerAuth(before: Session<AwaitingAuth>, message: Opened, world
   const step = established(session, next, world)
   const told = ppk.kind === 'used' ? keysTold(session, next.secured, world) : []
   return { ...step, reply, outputs: [...told, ...step.outputs, ...child.outputs] }
+}
+
+/** A peer may say whom of us it wants to speak with; those credentials come first, and the others still count. */
+function asWanted(
+  credentials: readonly Credential[],
+  wanted: IdentityPayload | undefined,
+  { path }: Session,
+): readonly Credential[] {
+  if (wanted === undefined) return credentials
+  const isWanted = (credential: Credential) => isSameIdentity(ownProofOf(credential, path).identity, wanted)
+  return [...credentials.filter(isWanted), ...credentials.filter(credential => !isWanted(credential))]
 }
 
 /** To the peer the same word, whatever it was; people hear the reason (RFC 7296 §2.21.2). */

@@ -6,7 +6,7 @@ import { seededRandom } from '../base/random.ts'
 import { CookieJar } from './cookies.ts'
 
 const random = seededRandom(1)
-const claim = { nonce: new Uint8Array(32).fill(7), address: parseAddress('10.0.0.1')!, initiatorSpi: 5n }
+const claim = { content: new Uint8Array(32).fill(7), address: parseAddress('10.0.0.1')!, initiatorSpi: 5n }
 
 test('a cookie is accepted from whoever it was made for, and again', () => {
   const jar = new CookieJar()
@@ -17,12 +17,12 @@ test('a cookie is accepted from whoever it was made for, and again', () => {
   assert.deepEqual(jar.make(claim, 30, random), cookie)
 })
 
-test('a cookie is worth nothing with another nonce, address or SPI, changed, cut or made elsewhere', () => {
+test('a cookie is worth nothing with another content, address or SPI, changed, cut or made elsewhere', () => {
   const jar = new CookieJar()
   const cookie = jar.make(claim, 0, random)
   const others = [
-    { ...claim, nonce: new Uint8Array(32).fill(8) },
-    { ...claim, nonce: new Uint8Array(31).fill(7) },
+    { ...claim, content: new Uint8Array(32).fill(8) },
+    { ...claim, content: new Uint8Array(31).fill(7) },
     { ...claim, address: parseAddress('10.0.0.2')! },
     { ...claim, address: parseAddress('::10.0.0.1')! },
     { ...claim, initiatorSpi: 6n },

@@ -4,13 +4,20 @@ import type { Address } from '../base/address.ts'
 import type { Random } from '../base/random.ts'
 import { isEqual } from '../crypto/octets.ts'
 import { findPrf, prf } from '../crypto/prf.ts'
+import { HEADER_LENGTH } from '../wire/ike/header.ts'
+import { notifyStatuses } from '../wire/ike/notify-numbers.ts'
+import { payloadTypes } from '../wire/ike/numbers.ts'
 import type { Instant } from './machine.ts'
 
-/** What a request repeats in front of its cookie's sender: RFC 7296 §2.6 names nonce, address and SPI. */
+/**
+ * What a request that brings its cookie repeats: everything (RFC 7296 §2.6). RFC 7296 would do with SPI and nonce; with all
+ * octets, who only sees a cookie on its way cannot begin other sessions with it.
+ */
 export interface CookieClaim {
-  readonly nonce: Uint8Array
   readonly address: Address
   readonly initiatorSpi: bigint
+  /** The payloads without the cookie. */
+  readonly content: Uint8Array
 }
 
 /** Seconds that a secret makes cookies; for as long again it is still recognised. */
@@ -19,11 +26,33 @@ const SECRET_BYTES = 32
 /** One octet says which secret, the rest is the hash. */
 const HASH_BYTES = 16
 const hash = findPrf('hmac-sha2-256')
+const COOKIE = notifyStatuses.of.COOKIE
+/** Generic payload header, then protocol, size of the SPI and type (RFC 7296 §3.10). */
+const NOTIFY_HEADER = 8
+const FIRST_PAYLOAD_AT = 16
 
 interface CookieSecret {
   readonly number: number
   readonly octets: Uint8Array
   readonly since: Instant
+}
+
+export interface FirstRequest {
+  readonly cookie?: Uint8Array
+  /** The payloads without it, with the type of the first of them in front. */
+  readonly content: Uint8Array
+}
+
+/** A cookie can only be the first payload, so that nothing else is read here. `octets` from the IKE header on. */
+export function readFirstRequest(octets: Uint8Array): FirstRequest {
+  const payloads = octets.subarray(HEADER_LENGTH)
+  const whole = { content: Uint8Array.of(octets[FIRST_PAYLOAD_AT]!, ...payloads) }
+  if (octets[FIRST_PAYLOAD_AT] !== payloadTypes.of.N || payloads.length < NOTIFY_HEADER) return whole
+  const view = new DataView(payloads.buffer, payloads.byteOffset)
+  const [length, spiBytes, type] = [view.getUint16(2), view.getUint8(5), view.getUint16(6)]
+  if (type !== COOKIE || spiBytes !== 0 || length < NOTIFY_HEADER || length > payloads.length) return whole
+  const content = Uint8Array.of(payloads[0]!, ...payloads.subarray(length))
+  return { cookie: payloads.subarray(NOTIFY_HEADER, length), content }
 }
 
 export class CookieJar {
@@ -65,7 +94,7 @@ function fresh(number: number, now: Instant, random: Random): CookieSecret {
   return { number: number & 0xff, octets, since: now }
 }
 
-function cookieOf({ nonce, address, initiatorSpi }: CookieClaim, secret: CookieSecret): Uint8Array {
+function cookieOf({ content, address, initiatorSpi }: CookieClaim, secret: CookieSecret): Uint8Array {
   // SPI and address have a length that the family tells, so that no two claims are written alike.
   const fixed = new Uint8Array(9 + 4 * address.words.length)
   const view = new DataView(fixed.buffer)
@@ -74,6 +103,6 @@ function cookieOf({ nonce, address, initiatorSpi }: CookieClaim, secret: CookieS
   for (const [index, word] of address.words.entries()) view.setUint32(9 + 4 * index, word)
   const cookie = new Uint8Array(1 + HASH_BYTES)
   cookie[0] = secret.number
-  cookie.set(prf(hash, secret.octets, fixed, nonce).subarray(0, HASH_BYTES), 1)
+  cookie.set(prf(hash, secret.octets, fixed, content).subarray(0, HASH_BYTES), 1)
   return cookie
 }

@@ -14,14 +14,10 @@ function assertSettled(one: TestHost, other: TestHost): 'established' | 'clean' 
   assert.equal(standing(one).length, standing(other).length, 'sessions that only one side has')
   assert.equal(one.pairs.size, other.pairs.size, 'associations that only one side has')
   for (const { pair } of one.pairs.values()) assert.ok(other.counterpart(pair), 'an association with other keys')
-  const unfinished = [one, other].flatMap(host =>
-    host.endpoint.sessions().filter(({ state }) => state !== 'established'),
-  )
-  assert.deepEqual(unfinished, [])
-  if (one.pairs.size === 0) {
-    assert.equal(standing(one).length, 0, 'a session without associations')
-    return 'clean'
+  for (const host of [one, other]) {
+    for (const { state } of host.endpoint.sessions()) assert.ok(state === 'established' || state === 'closed', state)
   }
+  if (one.pairs.size === 0) return 'clean'
   assert.ok(one.reaches(other) && other.reaches(one), 'what one sends, the other cannot open')
   return 'established'
 }
@@ -66,6 +62,14 @@ test('hosts that begin at the same moment have one association in the end, and n
     })
   }
 })
+
+function isMoving(...hosts: readonly TestHost[]): boolean {
+  return hosts.some(({ endpoint }) =>
+    endpoint.sessions().some(({ state, children }) => {
+      return state !== 'closed' && (state !== 'established' || children.some(({ standing }) => standing !== 'used'))
+    }),
+  )
+}
 
 /** Both hosts talk all the time; lifetimes are short, so that something is always being renewed. */
 function busyHosts(net: TestNet): readonly [TestHost, TestHost] {
@@ -123,6 +127,8 @@ test('renewals on a bad wire, deletes at any moment and restarts end with equal 
       net.isTalking = false
       net.faults = {}
       net.advance(QUIET)
+      // Renewals go on: the middle of one is not the time to look.
+      for (let patience = 0; patience < 10 && isMoving(one, other); patience++) net.advance(1)
       assertSettled(one, other)
     })
   }

@@ -26,20 +26,28 @@ export function isSamePeer(a: Standing, b: Standing): boolean {
   return isSameEnd && isSameIdentity(a.state.peer.identity, b.state.peer.identity)
 }
 
-/** Neither stood when the other began. One that began later was meant: its maker knew of the first, or has lost it. */
-function areSimultaneous(a: Established, b: Established): boolean {
-  return a.establishedAt >= b.begunAt && b.establishedAt >= a.begunAt
+/**
+ * Neither stood when the other began, as far as can be told from one end: a first message may have been on its way for
+ * `window` seconds. One that began later was meant: its maker knew of the first, or has lost it.
+ */
+function areSimultaneous(a: Established, b: Established, window: number): boolean {
+  return a.establishedAt + window >= b.begunAt && b.establishedAt + window >= a.begunAt
 }
 
 /** Both carry the same packets, and were made because each host asked before it knew of the other's. */
 export function areRivals(a: ChildOfSession, b: ChildOfSession, window: number): boolean {
   if (a.child.name === b.child.name || !isSameUse(a.child, b.child)) return false
   if (a.session.id === b.session.id) return Math.abs(a.child.since - b.child.since) <= window
-  return isSamePeer(a.session, b.session) && areSimultaneous(a.session.state, b.session.state)
+  return isSamePeer(a.session, b.session) && areSimultaneous(a.session.state, b.session.state, window)
+}
+
+/** What replaces another, or is overtaken by what does, is RFC 7296 §2.8.1's to settle. */
+function isSettledElsewhere({ standing, replaces, removeAt }: Child): boolean {
+  return standing !== 'used' || replaces !== undefined || removeAt !== undefined
 }
 
 function isSameUse(a: Child, b: Child): boolean {
-  if (a.standing !== 'used' || b.standing !== 'used') return false
+  if (isSettledElsewhere(a) || isSettledElsewhere(b)) return false
   const isSame = a.rule === b.rule && a.mode === b.mode && a.protocol === b.protocol && a.security === b.security
   return isSame && textOf(a) === textOf(b)
 }

@@ -1,14 +1,13 @@
 // Who may begin a session with this host, and at what price: nothing as long as few try; a cookie, which proves the address,
 // when many do (RFC 7296 §2.6); and never more than some at once. All of it before a key is exchanged or a word believed.
 import { type IkeHeader, isResponse, RESPONSE } from '../wire/ike/header.ts'
-import { IKE_VERSION_2, readMessage, writeMessage } from '../wire/ike/message.ts'
+import { IKE_VERSION_2, writeMessage } from '../wire/ike/message.ts'
 import { notification } from '../wire/ike/notify.ts'
 import { exchangeTypes } from '../wire/ike/numbers.ts'
 import type { Payload } from '../wire/ike/v2-payloads.ts'
-import { CookieJar } from './cookies.ts'
+import { CookieJar, readFirstRequest } from './cookies.ts'
 import type { HalfOpen } from './half-open.ts'
 import { withMarker } from './ikev2/envelope.ts'
-import { find, findNotify } from './ikev2/step.ts'
 import { type KeyingOutput, type Path, report, type SessionId, type World } from './machine.ts'
 import { RateLimit } from './rate-limit.ts'
 
@@ -41,13 +40,9 @@ export class Strangers {
 
   /** Undefined for who has brought one. */
   #askForCookie(header: IkeHeader, octets: Uint8Array, path: Path, world: World): Entry | undefined {
-    const read = readMessage(octets)
-    const nonce = read.ok ? find(read.value.payloads, 'nonce')?.nonce : undefined
-    if (!read.ok || nonce === undefined) return turnedAway(path, 'malformed, and no cookie')
-    const { initiatorSpi } = header
-    const claim = { nonce, address: path.remote.address, initiatorSpi }
-    const brought = findNotify(read.value.payloads, 'COOKIE')
-    if (brought !== undefined && this.#cookies.accepts(brought.cookie, claim, world.now)) return undefined
+    const { cookie: brought, content } = readFirstRequest(octets)
+    const claim = { content, address: path.remote.address, initiatorSpi: header.initiatorSpi }
+    if (brought !== undefined && this.#cookies.accepts(brought, claim, world.now)) return undefined
     const cookie = this.#cookies.make(claim, world.now, world.random)
     return { kind: 'turned-away', outputs: answer(header, [notification('COOKIE', { cookie })], path, world) }
   }

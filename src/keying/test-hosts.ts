@@ -6,7 +6,7 @@ import { type Random, seededRandom } from '../base/random.ts'
 import { Secret } from '../base/secret.ts'
 import { VirtualClock } from '../base/time.ts'
 import { type AssociationPair, type AssociationSpec, pairName, type Spi } from '../ipsec/association.ts'
-import { compile } from '../policy/compile.ts'
+import { type CompiledPolicy, compile } from '../policy/compile.ts'
 import type { Policy, Rule } from '../policy/model.ts'
 import { policy as policyOf, rule as ruleOf } from '../policy/test-policies.ts'
 import { isResponse } from '../wire/ike/header.ts'
@@ -180,6 +180,7 @@ export class TestHost {
   readonly #net: TestNet
   readonly #random: Random
   #cancelWake: (() => void) | undefined
+  #lastCompiled: CompiledPolicy | undefined
 
   constructor(net: TestNet, address: string, { policy, credentials, settings = {} }: Partial<TestHostOptions>) {
     this.#net = net
@@ -197,7 +198,7 @@ export class TestHost {
       now: clock.now(),
       date: START_DATE + clock.now(),
       random: this.#random,
-      policy: compile(this.policy, { me: [this.address] }),
+      policy: this.#compiled(),
       credentials: this.credentials,
       settings: this.settings,
     }
@@ -205,6 +206,11 @@ export class TestHost {
     this.#cancelWake?.()
     const { wakeAt } = this.endpoint
     this.#cancelWake = wakeAt === undefined ? undefined : clock.at(wakeAt, () => this.input({ kind: 'wake' }))
+  }
+
+  #compiled(): CompiledPolicy {
+    if (this.#lastCompiled?.policy !== this.policy) this.#lastCompiled = compile(this.policy, { me: [this.address] })
+    return this.#lastCompiled
   }
 
   /** A packet to the other host waits for keys. */

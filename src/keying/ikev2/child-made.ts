@@ -153,10 +153,11 @@ export function tryAgain(
   session: Session<Established>,
   intention: Intention,
   when: 'now' | 'later',
-  { now, settings }: World,
+  { now, settings, random }: World,
 ): Step {
   const { state } = session
-  const pause = when === 'later' ? { notBefore: now + settings.tryAgain } : {}
+  // At random, or two hosts that put each other off would meet again for ever.
+  const pause = when === 'later' ? { notBefore: now + settings.tryAgain * (1 + random.fraction()) } : {}
   return { session: { ...session, state: { ...state, ...pause, queue: [intention, ...state.queue] } }, outputs: [] }
 }
 

@@ -4,17 +4,16 @@ import { formatAddress } from '../../base/address.ts'
 import type { IkeKeys } from '../../crypto/ike-keys.ts'
 import { whyIkeSuiteIsOld } from '../../crypto/ike-suites.ts'
 import { notification } from '../../wire/ike/notify.ts'
-import { isErrorNotify, notifyName } from '../../wire/ike/notify-numbers.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
 import { certificateRequests, chooseOwnCredential } from '../certificate-payloads.ts'
 import type { IkeChoice } from '../choose-proposal.ts'
 import type { Credential } from '../credentials.ts'
 import { formatIdentity, identityOfAddress, isSameIdentity } from '../identity.ts'
-import { type KeyingOutput, type Refusal, type Role, refusal, report, type World } from '../machine.ts'
+import { type Refusal, type Role, refusal, report, type World } from '../machine.ts'
 import { allowsOld, ownHashes } from './announcements.ts'
+import { answerChildInside, beginChildInside, concludeChildInside, errorsIn } from './auth-child.ts'
 import { type IdentityPayload, octetsOfSigner } from './auth-octets.ts'
 import { credentialsFor, rulesForPeer } from './candidates.ts'
-import { agreeOnChild, beginChild, type ChildContext, type ChildKeySource, concludeChild } from './child-agreement.ts'
 import { establish } from './established.ts'
 import { type AuthData, identityPayload, ownCertificates, ownProofOf, prove } from './own-proof.ts'
 import { type ProvedPeer, provePeer } from './peer-proof.ts'
@@ -24,7 +23,6 @@ import {
   type AuthSent,
   type AwaitingAuth,
   type Child,
-  type ChildBegun,
   type ChildWish,
   type Established,
   inState,
@@ -35,9 +33,6 @@ import {
 } from './session.ts'
 import { find, findAll, findNotify, type Opened, type Step } from './step.ts'
 import { keysTold } from './tell-keys.ts'
-
-/** A child inside IKE_AUTH has its keys from the session: there is no KE payload for one of its own (RFC 7296 §1.2). */
-const NO_FRESH_KEYS = [undefined] as const
 
 export interface BeforeAuth {
   readonly secured: Secured
@@ -63,7 +58,7 @@ export function beginAuth(session: Session, { secured, agreed, wish }: BeforeAut
   const proof = proofWith(keys)
   const proofWithout = keysWithoutPpk === undefined ? undefined : proofWith(keysWithoutPpk)
   if (!proof.ok) return refusal('silent', proof.error)
-  const child = childInside(session, agreed, wish, world)
+  const child = beginChildInside(session, agreed, wish, world)
   if (child !== undefined && !child.ok) return refusal('silent', child.error)
   const state: AuthSent = {
     kind: 'auth-sent',
@@ -86,18 +81,6 @@ export function beginAuth(session: Session, { secured, agreed, wish }: BeforeAut
     ...(child?.value.payloads ?? []),
   ]
   return { session: inState(session, state), request: { exchange: 'IKE_AUTH', payloads }, outputs: [] }
-}
-
-/** Undefined where the child is asked for when the session stands. */
-function childInside(session: Session, agreed: Agreed, wish: ChildWish, world: World) {
-  if (world.policy.policy.ike?.childless === true && agreed.support.childless) return undefined
-  const begun = beginChild(wish, contextOf(session, agreed), NO_FRESH_KEYS, world)
-  if (!begun.ok) return begun
-  // Its nonces are those of IKE_SA_INIT (RFC 7296 §2.17).
-  return {
-    ok: true,
-    value: { ...begun.value, begun: { ...begun.value.begun, nonce: agreed.nonces.initiator } },
-  } as const
 }
 
 /** Whom we want to speak with, where the rule leaves no choice: a responder of several identities shows the right one. */
@@ -149,7 +132,7 @@ export function answerAuth(before: Session<AwaitingAuth>, message: Opened, world
   const proof = prove(own, octets, prf, { hashes: agreed.support.hashes, allowOld: allowsOld(world.policy) })
   if (!proof.ok) return notProved(proof.error)
   if (keys !== secured.keys) wipeOtherOf(secured.keys)
-  const child = childFor(session, agreed, judged.credential, keys, payloads, world)
+  const child = answerChildInside(session, agreed, judged.credential, keys, payloads, world)
   const next: Parts = {
     secured: { ...secured, keys },
     agreed,
@@ -188,29 +171,6 @@ function notProved(what: string): Refusal {
   return refusal(notification('AUTHENTICATION_FAILED', {}), what)
 }
 
-interface ResponderChild {
-  readonly made: readonly Child[]
-  readonly payloads: readonly Payload[]
-  readonly outputs: readonly KeyingOutput[]
-}
-
-/** A child that cannot be agreed on leaves the session as it is (RFC 7296 §1.2). */
-function childFor(
-  session: Session,
-  agreed: Agreed,
-  peerCredential: Credential,
-  keys: IkeKeys,
-  payloads: readonly Payload[],
-  world: World,
-): ResponderChild {
-  if (find(payloads, 'security-association') === undefined) return { made: [], payloads: [], outputs: [] }
-  const context = contextOf(session, agreed, peerCredential)
-  const done = agreeOnChild(payloads, context, childKeys(agreed, keys), NO_FRESH_KEYS, world)
-  if (!('kind' in done)) return { made: [done.child], payloads: done.payloads, outputs: done.outputs }
-  const answer = done.notify === 'silent' ? notification('NO_PROPOSAL_CHOSEN', {}) : done.notify
-  return { made: [], payloads: [answer], outputs: [childFailed(session, undefined, done.what)] }
-}
-
 export function authAnswered(session: Session<AuthSent>, message: Opened, world: World): Step | Refusal {
   const { payloads } = message
   const { secured, agreed, wish, own, child: begun } = session.state
@@ -218,7 +178,7 @@ export function authAnswered(session: Session<AuthSent>, message: Opened, world:
   const auth = find(payloads, 'authentication')
   const peer = formatAddress(session.path.remote.address)
   if (identity === undefined || auth === undefined) {
-    const errors = errorsOf(payloads)
+    const errors = errorsIn(payloads)
     // Its half of the session is gone already: there is nobody to say farewell to.
     if (errors !== '') return refusal('silent', `${peer} refuses us: ${errors}`)
     return notProved(`${peer} sent no AUTH, and EAP is not spoken here`)
@@ -230,7 +190,7 @@ export function authAnswered(session: Session<AuthSent>, message: Opened, world:
   const proved = peerOf('responder', session, { keys, agreed, identity, auth, credentials }, message, world)
   if (!proved.ok) return notProved(proved.error)
   forgetOther(session.state, keys)
-  const concluded = childOf(session, keys, begun, proved.value.judged.credential, payloads, world)
+  const concluded = concludeChildInside(session, keys, begun, proved.value.judged.credential, payloads, world)
   const next: Parts = {
     secured: { ...secured, keys },
     agreed,
@@ -250,11 +210,6 @@ export function authAnswered(session: Session<AuthSent>, message: Opened, world:
   return { ...step, session: inState(step.session, { ...step.session.state, task }), request, outputs }
 }
 
-function errorsOf(payloads: readonly Payload[]): string {
-  const errors = findAll(payloads, 'notify').filter(({ type }) => isErrorNotify(type))
-  return errors.map(({ type }) => notifyName(type)).join(', ')
-}
-
 /** Undefined where the peer left a key out that it must not leave out, or claims to have used one that nobody offered. */
 function keysInForce(
   { secured, keysWithoutPpk, agreed }: AuthSent,
@@ -269,46 +224,6 @@ function keysInForce(
 function forgetOther({ secured, keysWithoutPpk }: AuthSent, inForce: IkeKeys): void {
   if (keysWithoutPpk === undefined) return
   wipeOtherOf(inForce === secured.keys ? keysWithoutPpk : secured.keys)
-}
-
-interface InitiatorChild {
-  readonly made: readonly Child[]
-  readonly outputs: readonly KeyingOutput[]
-  /** The peer made it, and we cannot use it. */
-  readonly unwanted?: Payload
-}
-
-function childOf(
-  session: Session<AuthSent>,
-  keys: IkeKeys,
-  begun: ChildBegun | undefined,
-  peerCredential: Credential,
-  payloads: readonly Payload[],
-  world: World,
-): InitiatorChild {
-  if (begun === undefined) return { made: [], outputs: [] }
-  const { agreed, wish } = session.state
-  const waiting: readonly KeyingOutput[] =
-    wish.flow === undefined ? [] : [{ kind: 'refuse', rule: wish.rule, flow: wish.flow }]
-  const association = find(payloads, 'security-association')
-  if (association === undefined) {
-    const errors = errorsOf(payloads)
-    const what = `the peer refuses the association: ${errors === '' ? 'without a reason' : errors}`
-    return { made: [], outputs: [childFailed(session, wish, what), ...waiting] }
-  }
-  const context = contextOf(session, agreed, peerCredential)
-  const done = concludeChild(begun, payloads, context, childKeys(agreed, keys), world)
-  if (!('kind' in done)) return { made: [done.child], outputs: done.outputs }
-  const [{ protocol } = { protocol: 0 }] = association.proposals
-  const spi = new Uint8Array(4)
-  new DataView(spi.buffer).setUint32(0, begun.spi)
-  const unwanted = payload('delete', { protocol, spiSize: spi.length, spis: [spi] })
-  return { made: [], outputs: [childFailed(session, wish, done.what), ...waiting], unwanted }
-}
-
-function childFailed({ id, path }: Session, wish: ChildWish | undefined, what: string): KeyingOutput {
-  const about = wish === undefined ? {} : { rule: wish.rule }
-  return report({ kind: 'child-failed', session: id, peer: path.remote.address, ...about, what })
 }
 
 interface Claimed {
@@ -378,12 +293,4 @@ function established(
 
 function whyOld({ suite, method, additional }: IkeChoice): readonly string[] {
   return [...whyIkeSuiteIsOld(suite), ...[method, ...additional].flatMap(({ old }) => old ?? [])]
-}
-
-function contextOf({ id, path }: Session, { nat }: Agreed, peerCredential?: Credential): ChildContext {
-  return { path, nat, session: { id, ...(peerCredential === undefined ? {} : { peerCredential }) } }
-}
-
-function childKeys({ choice, nonces }: Agreed, { derivation }: IkeKeys): ChildKeySource {
-  return { prf: choice.suite.prf, derivation, nonces, shared: [] }
 }

@@ -9,13 +9,13 @@ import { beginKeyExchange, respondToKeyExchange, type SharedSecret } from '../..
 import { ikeOffersOf } from '../../policy/ike-offers.ts'
 import type { MessageHeader } from '../../wire/ike/message.ts'
 import { notification } from '../../wire/ike/notify.ts'
-import { isErrorNotify, notifyName } from '../../wire/ike/notify-numbers.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
 import { certificateRequests } from '../certificate-payloads.ts'
 import { acceptedIke, chooseIke, type IkeChoice, ikeProposals } from '../choose-proposal.ts'
 import { newWindow } from '../exchange-window.ts'
 import { type Path, type Refusal, refusal, type World } from '../machine.ts'
 import { initiatorAnnouncements, responderAnnouncements, supportOf } from './announcements.ts'
+import { errorsIn } from './auth-child.ts'
 import { credentialsFor, rulesForPeer } from './candidates.ts'
 import { goOnAfterExchange } from './intermediate.ts'
 import { natFindings, natNotifies, noNat, pathThroughNat } from './nat-detection.ts'
@@ -188,9 +188,8 @@ function askedAgain(session: Session<InitSent>, payloads: readonly Payload[], wo
 }
 
 function whyRefused(payloads: readonly Payload[], offered: string): string {
-  const errors = findAll(payloads, 'notify').filter(({ type }) => isErrorNotify(type))
-  if (errors.length === 0) return 'the peer answers and agrees on nothing'
-  const names = errors.map(({ type }) => notifyName(type)).join(', ')
+  const names = errorsIn(payloads)
+  if (names === '') return 'the peer answers and agrees on nothing'
   return findNotify(payloads, 'NO_PROPOSAL_CHOSEN') === undefined
     ? `the peer refuses: ${names}`
     : `the peer takes none of what we offer (${names}), or speaks with nobody at our address: ${offered}`

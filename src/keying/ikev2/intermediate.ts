@@ -4,10 +4,10 @@ import { formatAddress } from '../../base/address.ts'
 import { type IkeKeys, keysAfterExchange, wipeIkeKeys, wipeSecrets } from '../../crypto/ike-keys.ts'
 import { beginKeyExchange, respondToKeyExchange, type SharedSecret } from '../../crypto/run-key-exchange.ts'
 import { notification } from '../../wire/ike/notify.ts'
-import { isErrorNotify, notifyName } from '../../wire/ike/notify-numbers.ts'
 import { payload } from '../../wire/ike/v2-payloads.ts'
 import { type Refusal, refusal, type World } from '../machine.ts'
 import { beginAuth } from './auth.ts'
+import { errorsIn } from './auth-child.ts'
 import {
   type Agreed,
   type AwaitingAuth,
@@ -17,7 +17,7 @@ import {
   type Secured,
   type Session,
 } from './session.ts'
-import { find, findAll, type Opened, type Step } from './step.ts'
+import { find, type Opened, type Step } from './step.ts'
 import { keysTold } from './tell-keys.ts'
 
 export interface AfterExchange {
@@ -32,7 +32,9 @@ export function goOnAfterExchange(session: Session, after: AfterExchange, world:
   const [method] = after.agreed.remaining
   if (method === undefined) {
     const step = beginAuth(session, after, world)
-    return 'kind' in step ? step : { ...step, outputs: [...told, ...step.outputs] }
+    if (!('kind' in step)) return { ...step, outputs: [...told, ...step.outputs] }
+    wipeIkeKeys(after.secured.keys)
+    return step
   }
   const exchange = beginKeyExchange(method, world.random)
   const state: IntermediateSent = { kind: 'intermediate-sent', ...after, exchange }
@@ -69,13 +71,8 @@ export function intermediateAnswered(
 ): Step | Refusal {
   const { secured, agreed, wish, exchange } = session.state
   const answer = find(message.payloads, 'key-exchange')
-  const errors = findAll(message.payloads, 'notify').filter(({ type }) => isErrorNotify(type))
-  if (errors.length > 0) {
-    return refusal(
-      'silent',
-      `the peer refuses a further key exchange: ${errors.map(one => notifyName(one.type)).join(', ')}`,
-    )
-  }
+  const errors = errorsIn(message.payloads)
+  if (errors !== '') return refusal('silent', `the peer refuses a further key exchange: ${errors}`)
   if (answer?.method !== exchange.method.transform) {
     return refusal('silent', `the peer does not answer a key exchange of ${exchange.method.name} with one`)
   }

@@ -7,6 +7,7 @@ import type { KeyingVersion, Policy, Rule } from '../policy/model.ts'
 import { isBundle } from '../policy/negotiable.ts'
 import { offerOf } from '../policy/offers.ts'
 import { agreeOnAuthentication, agreeOnPostQuantumKey } from './agreement-authentication.ts'
+import { agreeOnFileKeys } from './agreement-file-keys.ts'
 import type { Part } from './agreement-part.ts'
 import { type ChildOffers, childProposals, chooseChild, chooseIke, ikeProposals } from './choose-proposal.ts'
 
@@ -18,7 +19,7 @@ export interface RuleOf {
 export interface Agreement {
   readonly isAgreed: boolean
   readonly keying?: KeyingVersion
-  /** What A gets where it begins, then B; absent where they do not agree, or by IKEv1. */
+  /** What A gets where it begins, then B; absent where they do not agree, by IKEv1, or where keys stand in the files. */
   readonly ike: readonly (string | undefined)[]
   readonly security: readonly (string | undefined)[]
   readonly parts: readonly Part[]
@@ -29,8 +30,9 @@ const versionNames: Readonly<Record<KeyingVersion, string>> = { ikev2: 'IKEv2', 
 
 /** Both rules negotiate. `identities`: what each host is where its rule does not say, its address. */
 export function agree(a: RuleOf, b: RuleOf, addresses: readonly [readonly string[], readonly string[]]): Agreement {
-  const ends = [a, b] as const
   const mode = agreeOnMode(a.rule, b.rule)
+  const fileKeys = agreeOnFileKeys(a, b)
+  if (fileKeys !== undefined) return agreementOf([mode, ...fileKeys], undefined, [], [])
   const keying = agreeOnKeying(a.rule, b.rule)
   const version = keying.version
   const ike = version === 'ikev2' ? agreeOnIke(a.policy, b.policy) : { names: [], parts: unforeseen(version) }
@@ -40,18 +42,22 @@ export function agree(a: RuleOf, b: RuleOf, addresses: readonly [readonly string
     ...keying.parts,
     ...ike.parts,
     ...security.parts,
-    ...(version === undefined ? [] : agreeOnFreshKeys(ends)),
+    ...(version === undefined ? [] : agreeOnFreshKeys([a, b])),
     ...(version === undefined ? [] : agreeOnAuthentication(a.rule, b.rule, version, addresses)),
     ...(version === 'ikev2' ? agreeOnPostQuantumKey(a.policy, b.policy) : []),
     agreeOnLifetime(a.rule, b.rule),
   ]
-  return {
-    isAgreed: parts.every(({ state }) => state !== 'differs'),
-    ...(version === undefined ? {} : { keying: version }),
-    ike: ike.names,
-    security: security.names,
-    parts,
-  }
+  return agreementOf(parts, version, ike.names, security.names)
+}
+
+function agreementOf(
+  parts: readonly Part[],
+  keying: KeyingVersion | undefined,
+  ike: Agreement['ike'],
+  security: Agreement['security'],
+): Agreement {
+  const isAgreed = parts.every(({ state }) => state !== 'differs')
+  return { isAgreed, ...(keying === undefined ? {} : { keying }), ike, security, parts }
 }
 
 function agreeOnMode(a: Rule, b: Rule): Part {

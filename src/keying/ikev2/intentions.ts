@@ -25,7 +25,7 @@ export function begin(given: Session, intention: Intention, world: World): Step 
     case 'rekey-session':
       return beginRekey(given, intention, world)
     case 'delete-children':
-      return deleteChildren(given, intention)
+      return deleteChildren(given, intention, world)
     case 'delete-session':
       return closeSession(given, intention.why)
     case 'ask-whether-alive':
@@ -113,6 +113,7 @@ function askForChild(
 function deleteChildren(
   session: Session<Established>,
   { names, why }: Extract<Intention, { readonly kind: 'delete-children' }>,
+  world: World,
 ): Step {
   const { state } = session
   const named = names.map(name => childNamed(state, name))
@@ -120,9 +121,11 @@ function deleteChildren(
   if (children.length === 0) return { session, outputs: [] }
   const isLast = ({ name, removeAt }: Child) => successorOf(state, name) === undefined && removeAt === undefined
   const ended = children.filter(isLast).map(({ name }) => name)
-  const marked = state.children.map(child =>
-    children.includes(child) ? ({ ...child, standing: 'deleting' } as const) : child,
-  )
+  const marked = state.children.map((child): Child => {
+    if (!children.includes(child)) return child
+    // The successor may be over when the answer comes; whether this one receives until then is settled now.
+    return { ...child, standing: 'deleting', ...(isLast(child) ? {} : { removeAt: child.removeAt ?? world.now }) }
+  })
   const task = { kind: 'delete-children', names: children.map(({ name }) => name), why } as const
   const outputs: readonly KeyingOutput[] = ended.length === 0 ? [] : [{ kind: 'remove', names: ended }]
   const next = { ...session, state: { ...state, children: marked } }

@@ -15,6 +15,8 @@ function assertSettled(one: TestHost, other: TestHost): 'established' | 'clean' 
   assert.equal(one.pairs.size, other.pairs.size, 'associations that only one side has')
   for (const { pair } of one.pairs.values()) assert.ok(other.counterpart(pair), 'an association with other keys')
   for (const host of [one, other]) {
+    const children = host.endpoint.sessions().flatMap(session => session.children.map(({ name }) => name))
+    assert.deepEqual([...host.pairs.keys()].toSorted(), children.toSorted(), 'an association of no session')
     for (const { state } of host.endpoint.sessions()) assert.ok(state === 'established' || state === 'closed', state)
   }
   if (one.pairs.size === 0) return 'clean'

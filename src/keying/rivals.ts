@@ -76,7 +76,7 @@ export class Rivals {
     }
     const stays = names.filter(name => this.#leaving.delete(name))
     for (const name of stays) this.#lingering.set(name, world.now + world.settings.overlap)
-    const left = names.filter(name => !stays.includes(name))
+    const left = names.filter(name => !this.#lingering.has(name))
     return left.length === 0 ? outputs : [...outputs, { kind: 'remove', names: left }]
   }
 

@@ -20,6 +20,15 @@ const screens: Readonly<Record<string, readonly string[]>> = {
   ],
   lint: ['policy', 'lint', policy],
   show: ['policy', 'show', policy],
+  'cert-show': ['cert', 'show', '--ca', 'corp/ca.pem', 'corp/ca.pem', 'corp/dc1.corp.test.pem'],
+}
+
+/** What a picture needs that is not in the tree, made in an empty folder that its command then runs in. */
+const preparations: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  'cert-show': [
+    ['cert', 'ca', '--name', 'Corp test CA', '--out', 'corp'],
+    ['cert', 'request', '--name', 'dc1.corp.test', '--address', '10.54.0.1', '--ca', 'corp/ca.pem', '--out', 'corp'],
+  ],
 }
 
 /** The sixteen colours of a dark terminal, as SGR numbers them. */
@@ -75,7 +84,10 @@ try {
   for (const [name, command] of Object.entries(screens)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue
     const env = { ...process.env, FORCE_COLOR: '1', NO_COLOR: '' }
-    const ran = spawnSync(join(root, 'sealwire'), command, { cwd: root, env, encoding: 'utf8' })
+    const prepared = preparations[name] ?? []
+    const cwd = prepared.length > 0 ? folder : root
+    for (const words of prepared) spawnSync(join(root, 'sealwire'), words, { cwd, env })
+    const ran = spawnSync(join(root, 'sealwire'), command, { cwd, env, encoding: 'utf8' })
     const text = ran.stderr + ran.stdout
     const lines = [`$ sealwire ${command.join(' ')}`, ...text.split('\n')]
     const columns = Math.max(...lines.map(line => line.replace(/\x1b\[[\d;]*m/g, '').length), 80)

@@ -119,6 +119,13 @@ for (const { title, issuer = ca, wishes = {}, at = TEST_TIME, what } of badCerti
   })
 }
 
+test("a computer's certificate of Windows's templates needs a word in the policy, and the log says which", () => {
+  const host = testHost(ca, { names: ['dc2'], purposes: [extendedKeyUsages.clientAuth, extendedKeyUsages.serverAuth] })
+  const claim = claimOf('dc2', [host])
+  assert.match(refused([certificates()], claim).what, /other purposes .*; extendedKeyUsage: serverAuth accepts it$/)
+  assert.ok(accepted([certificates({ trust: { ...trusting(ca), extendedKeyUsage: 'serverAuth' } })], claim))
+})
+
 test('a certificate below an intermediate is accepted where the peer sends the intermediate too', () => {
   const middle = testAuthority('Middle CA', ca)
   const host = testHost(middle, { names: ['dc2'] })

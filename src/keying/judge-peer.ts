@@ -5,6 +5,7 @@ import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
 import { type Address, formatAddress } from '../base/address.ts'
 import { failure, type Result, success } from '../base/result.ts'
 import { type Certificate, parseCertificate } from '../crypto/x509/certificate.ts'
+import { extendedKeyUsages } from '../crypto/x509/extended-key-usage.ts'
 import { bindsIdentity, principalNamesOf } from '../crypto/x509/identity.ts'
 import { validatePath } from '../crypto/x509/path.ts'
 import type {
@@ -123,14 +124,11 @@ function judgeCertificate(
   })
   const path = validatePath(leaf.value, offered, credential.trust, { at, ocsp: claim.ocsp, crls: claim.crls })
   if (!path.ok) {
-    const issuer = issuerOf(leaf.value)
-    return fault(
-      'untrusted',
-      withNotes(
-        claim,
-        `the certificate of ${who(claim)}, for ${subjectOf(leaf.value)} by ${issuer}: ${path.error.what}`,
-      ),
-    )
+    const whose = `the certificate of ${who(claim)}, for ${subjectOf(leaf.value)} by ${leaf.value.issuer.text}`
+    // Windows's templates for computers state TLS alone; whether that is enough is the policy's to say.
+    const isForTls = leaf.value.extendedKeyUsage?.includes(extendedKeyUsages.serverAuth) === true
+    const hint = path.error.kind === 'extended-key-usage' && isForTls ? '; extendedKeyUsage: serverAuth accepts it' : ''
+    return fault('untrusted', withNotes(claim, `${whose}: ${path.error.what}${hint}`))
   }
   // An address, too, has to stand in the certificate: the one on the wire is anybody's who can send from it.
   if (!bindsIdentity(leaf.value, claim.identity)) {
@@ -146,7 +144,7 @@ function judgeCertificate(
   if (credential.accounts !== undefined && mapped === undefined) {
     return fault(
       'not-mapped',
-      `no account is mapped to the certificate for ${subjectOf(leaf.value)} by ${issuerOf(leaf.value)}`,
+      `no account is mapped to the certificate for ${subjectOf(leaf.value)} by ${leaf.value.issuer.text}`,
     )
   }
   const stated = formatIdentity(claim.identity)
@@ -207,10 +205,6 @@ function accountOf(
 /** An empty subject is usual where alternative names say it all. */
 function subjectOf({ subject }: Certificate): string {
   return subject.text === '' ? 'no subject' : subject.text
-}
-
-function issuerOf({ issuer }: Certificate): string {
-  return issuer.text
 }
 
 function isAccepted(peers: readonly Identity[] | undefined, identity: Identity): boolean {

@@ -127,7 +127,10 @@ export class MessageBatch {
     words[(header + FLAGS) >>> 2] = 0
   }
 
-  /** Sends `count` slots from `first` on. Answers how many went, or minus errno where the first did not go. */
+  /**
+   * Sends `count` slots from `first` on. Answers how many went, or minus errno where the first did not go: why another
+   * did not go is known by sending again from there.
+   */
   send(fd: number, first: number, count: number): number {
     return this.#libC.sendmmsg(fd, this.#arena.address + this.headerAt(first), count, MSG_DONTWAIT)
   }

@@ -27,9 +27,10 @@ test('a worker that stands in poll is woken by another thread', { skip }, async 
   const worker = new Worker(new URL('./test-poll-worker.ts', import.meta.url), { workerData: { fd } })
   assert.deepEqual(await once(worker, 'message'), ['waiting'])
   const answer = once(worker, 'message')
+  const end = once(worker, 'exit')
   wakeUp(fd)
   assert.deepEqual(await answer, [{ ready: 1, happened: READABLE, woken: true, again: false }])
-  await once(worker, 'exit')
+  await end
 })
 
 test('a poll set tells which of its descriptors is ready, and ends in time where none is', { skip }, context => {

@@ -92,12 +92,34 @@ export interface Watch {
 /** What is watched must not be collected: a handle that nobody holds falls silent without a word. */
 const watched = new Set<object>()
 
-/** Calls back on Node's loop each time that `fd` can be read, until it is stopped; `isHolding` keeps the process up. */
+/**
+ * Calls back on Node's loop each time that `fd` can be read or has an error to tell, until it is stopped. What is there
+ * must be taken in the callback, or it is called again at once. `isHolding` keeps the process up.
+ */
 export function watchReadable(fd: number, callback: () => void, isHolding = true): Watch {
   const koffi = foreign()
   if (koffi === undefined) throw new Error(`koffi, which calls C, is not built for ${process.arch} on this system`)
-  // Its declarations say that the callback gets the events; it gets a status first. Neither is used.
-  const handle = koffi.node.poll(fd, { readable: true }, () => callback())
+  let isDue = false
+  let hasFailed = false
+  const run = (): void => {
+    isDue = false
+    if (!watched.has(handle)) return
+    try {
+      callback()
+    } finally {
+      // libuv stops at an error of the socket, which an answer by ICMP is, or netlink's "missed": it is to go on.
+      if (hasFailed && watched.has(handle)) handle.start({ readable: true }, happened)
+      hasFailed = false
+    }
+  }
+  // koffi calls outside of what Node does after a callback: promises that it settles would wait, an Error would be lost.
+  // Its declarations leave out the status, which comes first.
+  const happened = ((status: number): void => {
+    hasFailed ||= status < 0
+    if (!isDue) setImmediate(run)
+    isDue = true
+  }) as unknown as () => void
+  const handle = koffi.node.poll(fd, { readable: true }, happened)
   watched.add(handle)
   if (!isHolding) handle.unref()
   return {

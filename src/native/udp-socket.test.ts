@@ -9,7 +9,7 @@ import { ErrorQueue } from './error-queue.ts'
 import { EAGAIN, errorName } from './libc.ts'
 import { MessageBatch, MSG_TRUNC } from './message-batch.ts'
 import { insideNamespace } from './namespaces.ts'
-import { waitReadable } from './readiness.ts'
+import { waitReadable, watchReadable } from './readiness.ts'
 import { PORT_AT, readAddress, readSocketAddress } from './socket-address.ts'
 import { SOL_SOCKET, setOption } from './socket-options.ts'
 import { address, ip, twoHosts, whyNoHosts } from './test-namespaces.ts'
@@ -200,4 +200,39 @@ test('a peer without that port is reported as one that refuses', { skip: whyNoHo
     ['unreachable', 'ECONNREFUSED', 'icmp', 3, 3, '10.99.0.2', 4500],
   )
   assert.deepEqual([...error.octets], [1, 2, 3])
+})
+
+test('the main loop goes on watching a socket that had an error, and promises go on at once', {
+  skip,
+}, async context => {
+  const own = address('127.0.0.1')
+  const arena = new Arena(1024 * 1024)
+  const [watched, other, gone] = [
+    openUdpSocket(own, 0, { reportErrors: true }),
+    openUdpSocket(own, 0),
+    openUdpSocket(own, 0),
+  ]
+  gone.close()
+  const queue = new ErrorQueue()
+  const { batch } = receiver(arena)
+  let happened: string[] = []
+  let settle = (_: readonly string[]): void => {}
+  const watch = watchReadable(watched.fd, () => {
+    happened = queue.read(watched.fd).map(error => error.name)
+    const count = batch.receive(watched.fd)
+    settle([...happened, count > 0 ? `${batch.lengthOf(0)} octets` : errorName(count)])
+  })
+  context.after(() => {
+    watch.stop()
+    for (const socket of [watched, other]) socket.close()
+  })
+  const at = arena.take(100)
+  for (let round = 1; round <= 3; round++) {
+    const refused = new Promise<readonly string[]>(resolve => (settle = resolve))
+    new UdpSender(arena, watched.fd).send(new Destination(arena, { to: own, port: gone.port }), at, 10)
+    assert.deepEqual(await refused, ['ECONNREFUSED', 'EAGAIN'])
+    const next = new Promise<readonly string[]>(resolve => (settle = resolve))
+    new UdpSender(arena, other.fd).send(new Destination(arena, { to: own, port: watched.port }), at, 10 + round)
+    assert.deepEqual(await next, [`${10 + round} octets`])
+  }
 })

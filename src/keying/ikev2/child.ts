@@ -1,6 +1,6 @@
 // CREATE_CHILD_SA for children, new ones and those that replace another (RFC 7296 §1.3.1, §1.3.3), from both sides. What
 // two hosts agree on is child-agreement.ts, what follows from it child-made.ts.
-import type { Nonces } from '../../crypto/ike-keys.ts'
+import { type Nonces, wipeSecrets } from '../../crypto/ike-keys.ts'
 import { notification, notifyTypeOf } from '../../wire/ike/notify.ts'
 import { protocolIds } from '../../wire/ike/numbers.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
@@ -128,6 +128,10 @@ export const childAnswered: Handler<Established> = (asked, { payloads }, world) 
   if (secret?.ok === false) return unusable(`key exchange of the peer: ${secret.error.what}`)
   begun.exchange?.close()
   const shared = secret === undefined ? [] : [secret.value]
+  if (asked.state.deletedEarly?.includes(terms.peerSpi) === true) {
+    wipeSecrets(shared)
+    return childFailed(session, begun.wish, 'the peer has deleted it already')
+  }
   const nonces: Nonces = { initiator: begun.nonce, responder: theirs.nonce.slice() }
   if (additional.length === 0) return childMadeByUs(session, terms, shared, nonces, news, world)
   const link = findNotify(payloads, 'ADDITIONAL_KEY_EXCHANGE')?.link.slice()

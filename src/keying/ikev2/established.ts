@@ -82,7 +82,7 @@ export function withChild(state: Established, changed: Child): readonly Child[] 
   return state.children.map(child => (child.name === changed.name ? changed : child))
 }
 
-export function withoutTask({ task: _, ...state }: Established): Established {
+export function withoutTask({ task: _, deletedEarly: __, ...state }: Established): Established {
   return state
 }
 

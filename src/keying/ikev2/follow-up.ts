@@ -74,6 +74,10 @@ export const followUpAnswered: Handler<Established> = (asked, { payloads }, worl
     return askFollowUp(session, { ...newsOf(task), followUp: next, detours }, world)
   }
   if (makes.kind === 'session') return sessionMadeByUs(session, makes, shared, nonces, world)
+  if (asked.state.deletedEarly?.includes(makes.terms.peerSpi) === true) {
+    wipeSecrets(shared)
+    return childFailed(session, makes.wish, 'the peer has deleted it already')
+  }
   return childMadeByUs(session, makes.terms, shared, nonces, newsOf(task), world)
 }
 

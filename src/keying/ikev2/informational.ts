@@ -26,7 +26,7 @@ export const answerInformational: Handler<Established> = (session, { payloads },
   }
   const named = deletions.flatMap(({ protocol, spis }) => spis.map(spi => childOf(session.state, protocol, spi)))
   const children = [...new Set(named.filter(child => child !== undefined))]
-  let current = session
+  let current = withDeletedEarly(session, payloads)
   const outputs: KeyingOutput[] = [...newsIn(session, payloads)]
   for (const child of children) {
     const ended = childEnded(current, child.name, 'the peer deletes it', world)
@@ -45,6 +45,20 @@ function childOf({ children }: Established, protocol: number, spi: Uint8Array): 
   return children.find(
     child => isThere(child) && child.peerSpi === number && protocol === (child.protocol === 'esp' ? ESP : AH),
   )
+}
+
+const MOST_EARLY = 16
+
+/** While a child of ours is on its way, a delete of what is not there yet may be about it. */
+function withDeletedEarly(session: Session<Established>, payloads: readonly Payload[]): Session<Established> {
+  const { state } = session
+  const { task, deletedEarly = [] } = state
+  if (task?.kind !== 'make-child' && task?.kind !== 'rekey-child' && task?.kind !== 'follow-up') return session
+  const unknown = findAll(payloads, 'delete').flatMap(({ protocol, spis }) =>
+    spis.filter(spi => spi.length === 4 && childOf(state, protocol, spi) === undefined).map(readSpi),
+  )
+  if (unknown.length === 0) return session
+  return { ...session, state: { ...state, deletedEarly: [...deletedEarly, ...unknown].slice(-MOST_EARLY) } }
 }
 
 /** Our rekey of it goes on and finds nothing to delete any more. */

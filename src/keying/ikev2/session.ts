@@ -214,6 +214,8 @@ export interface Established {
   readonly followUp?: FollowUp
   /** Seconds of silence until the peer is asked, 0 for never; and between NAT keepalives. */
   readonly rhythm: { readonly liveness: number; readonly keepalive: number }
+  /** Children that the peer deleted before its answer, which makes them, has come: by its inbound SPIs. */
+  readonly deletedEarly?: readonly Spi[]
   /** Since when there has been no child. */
   readonly childlessSince?: Instant
 }

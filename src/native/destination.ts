@@ -26,27 +26,35 @@ export interface Route {
   readonly family?: 4 | 6
 }
 
+/** Its room in the arena is for good; what is no longer needed is redirected to the next peer. */
 export class Destination {
   readonly nameAt: number
-  readonly nameLength: number
   readonly controlAt: number
+  /** 0 on a connected socket. */
+  nameLength = 0
   /** Octets of control data without the segment size, which is the last part, and with it. */
-  readonly controlLength: number
-  readonly segmentedLength: number
+  controlLength = 0
+  segmentedLength = 0
   readonly #view: DataView
-  readonly #trafficClassAt: number
-  readonly #segmentAt: number
+  #trafficClassAt = 0
+  #segmentAt = 0
 
   constructor(arena: Arena, route: Route) {
-    const { view } = arena
-    const family = route.to?.family ?? route.family ?? 4
-    this.#view = view
+    this.#view = arena.view
     this.nameAt = arena.take(SOCKET_ADDRESS_BYTES)
+    this.controlAt = arena.take(CONTROL_BYTES)
+    this.redirect(route)
+  }
+
+  /** From now on, with traffic class 0: also for a peer behind a NAT whose address moves (RFC 7296 §2.23). */
+  redirect(route: Route): void {
+    const view = this.#view
+    const family = route.to?.family ?? route.family ?? 4
     this.nameLength =
       route.to === undefined ? 0 : writeSocketAddress(view, this.nameAt, route.to, route.port, route.link)
-    this.controlAt = arena.take(CONTROL_BYTES)
     const [level, trafficClass, own] =
       family === 4 ? [SOL_IP, IP_TOS, IP_PKTINFO] : [SOL_IPV6, IPV6_TCLASS, IPV6_PKTINFO]
+    this.#clear()
     let at = this.controlAt
     const add = (partLevel: number, kind: number, length: number): number => {
       const value = at + CMSG_HEADER
@@ -65,6 +73,10 @@ export class Destination {
     this.controlLength = at - this.controlAt
     this.#segmentAt = add(SOL_UDP, UDP_SEGMENT, 2)
     this.segmentedLength = at - this.controlAt
+  }
+
+  #clear(): void {
+    for (let at = 0; at < CONTROL_BYTES; at += 8) this.#view.setBigUint64(this.controlAt + at, 0n)
   }
 
   /** DSCP and ECN of what is sent from now on; not for sockets that write the IPv4 header themselves. */

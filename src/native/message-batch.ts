@@ -73,6 +73,8 @@ export class MessageBatch {
     this.#used = slots
     for (let slot = 0; slot < slots; slot++) {
       const header = this.headerAt(slot)
+      arena.putPointer(header + NAME, this.nameAt(slot))
+      arena.putPointer(header + CONTROL, this.#controls + CONTROL_BYTES * slot)
       arena.putPointer(header + VECTOR, this.#vectors + VECTOR_BYTES * slot)
       arena.words[(header + VECTOR_COUNT) >>> 2] = 1
     }
@@ -118,13 +120,11 @@ export class MessageBatch {
   }
 
   #makeRoom(slot: number): void {
-    const header = this.headerAt(slot)
+    const header = this.headerAt(slot) >>> 2
     const { words } = this.#arena
-    this.#arena.putPointer(header + NAME, this.nameAt(slot))
-    words[(header + NAME_LENGTH) >>> 2] = SOCKET_ADDRESS_BYTES
-    this.#arena.putPointer(header + CONTROL, this.#controls + CONTROL_BYTES * slot)
-    words[(header + CONTROL_LENGTH) >>> 2] = CONTROL_BYTES
-    words[(header + FLAGS) >>> 2] = 0
+    words[header + (NAME_LENGTH >>> 2)] = SOCKET_ADDRESS_BYTES
+    words[header + (CONTROL_LENGTH >>> 2)] = CONTROL_BYTES
+    words[header + (FLAGS >>> 2)] = 0
   }
 
   /**
@@ -156,6 +156,11 @@ export class MessageBatch {
     return Math.min(this.#arena.words[(this.headerAt(slot) + NAME_LENGTH) >>> 2]!, SOCKET_ADDRESS_BYTES)
   }
 
+  /** Offset of what came with a message. */
+  controlAt(slot: number): number {
+    return this.#controls + CONTROL_BYTES * slot
+  }
+
   /** Reads what came with a message into the fields above. */
   readControl(slot: number): void {
     const { words, view } = this.#arena
@@ -165,7 +170,7 @@ export class MessageBatch {
     this.trafficClass = -1
     this.timeAt = 0
     this.auxiliaryAt = 0
-    let at = this.#controls + CONTROL_BYTES * slot
+    let at = this.controlAt(slot)
     const end = at + Math.min(words[(this.headerAt(slot) + CONTROL_LENGTH) >>> 2]!, CONTROL_BYTES)
     while (at + CMSG_HEADER <= end) {
       const length = words[at >>> 2]!

@@ -8,8 +8,10 @@ import { ErrorQueue } from './error-queue.ts'
 import { errorName } from './libc.ts'
 import { MessageBatch } from './message-batch.ts'
 import { insideNamespace } from './namespaces.ts'
+import { PacketCapture } from './packet-capture.ts'
 import { holdProtocol, openRawSocket, PROTOCOL_AH, PROTOCOL_ESP } from './raw-socket.ts'
 import { waitReadable } from './readiness.ts'
+import { findLink, openRouting } from './routing.ts'
 import { readAddress, readSocketAddress } from './socket-address.ts'
 import { address, twoHosts, whyNoHosts } from './test-namespaces.ts'
 
@@ -23,6 +25,13 @@ function batchOf(arena: Arena, slots: number) {
   const roomAt = (slot: number) => rooms + ROOM * slot
   for (let slot = 0; slot < slots; slot++) batch.aim(slot, roomAt(slot), ROOM)
   return { batch, roomAt }
+}
+
+function findLinkIn(namespace: string, name: string): number {
+  const netlink = insideNamespace(namespace, openRouting)
+  const link = findLink(netlink, name)
+  netlink.close()
+  return link!.index
 }
 
 const cases = [
@@ -94,6 +103,41 @@ test('a header of our own goes out with its identification and no DF', { skip },
   assert.equal(batch.receive(receiving.fd), 1)
   const got = [...arena.bytes.subarray(roomAt(0), roomAt(0) + 10)]
   assert.deepEqual(got, [0x45, 0x88, 0, 100, 0x12, 0x34, 0, 0, 33, PROTOCOL_AH])
+})
+
+test('over IPv6 too a header of our own goes out, with its flow label and hop limit', { skip }, context => {
+  const { left, right } = twoHosts(context)
+  const arena = new Arena(1024 * 1024)
+  const sending = insideNamespace(left, () => openRawSocket(6, PROTOCOL_AH, { writesHeader: true }))
+  const receiving = insideNamespace(right, () => openRawSocket(6, PROTOCOL_AH, { reportOwnAddress: true }))
+  const capture = insideNamespace(
+    right,
+    () => new PacketCapture(arena, { link: findLinkIn(right, 'wire'), keep: 256, from: 'packets' }),
+  )
+  context.after(() => [sending, receiving, capture].map(socket => socket.close()))
+  const out = batchOf(arena, 1)
+  const at = out.roomAt(0)
+  arena.bytes.set([0x6a, 0xb1, 0x23, 0x45, 0, 60, PROTOCOL_AH, 33], at)
+  arena.view.setUint16(at + 8, 0xfd99)
+  arena.bytes[at + 23] = 1
+  arena.view.setUint16(at + 24, 0xfd99)
+  arena.bytes[at + 39] = 2
+  out.batch.aim(0, at, 100)
+  out.batch.toward(0, new Destination(arena, { to: address('fd99::2'), port: 0 }), false)
+  assert.equal(out.batch.send(sending.fd, 0, 1), 1)
+  const { batch } = batchOf(arena, 1)
+  assert.ok(waitReadable(receiving.fd, 1000))
+  assert.equal(batch.receive(receiving.fd), 1)
+  batch.readControl(0)
+  assert.deepEqual([batch.lengthOf(0), batch.trafficClass], [60, 0xab])
+  const seen: number[][] = []
+  for (let count = capture.fetch(); count > 0; count = capture.fetch()) {
+    for (let slot = 0; slot < count; slot++) {
+      const start = capture.frameAt(slot)
+      if (arena.bytes[start + 6] === PROTOCOL_AH) seen.push([...arena.bytes.subarray(start, start + 8)])
+    }
+  }
+  assert.deepEqual(seen, [[0x6a, 0xb1, 0x23, 0x45, 0, 60, PROTOCOL_AH, 33]])
 })
 
 test('the kernel answers "protocol unreachable" until a socket holds the protocol', { skip }, context => {

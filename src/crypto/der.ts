@@ -15,7 +15,7 @@ export const DER_SEQUENCE = 0x30
 
 export function derElement(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0)
-  const head = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >>> 8, length & 0xff]
+  const head = lengthOctets(length)
   const element = new Uint8Array(1 + head.length + length)
   element.set([tag, ...head])
   let at = 1 + head.length
@@ -24,6 +24,15 @@ export function derElement(tag: number, ...parts: readonly Uint8Array[]): Uint8A
     at += part.length
   }
   return element
+}
+
+/** The shortest form; up to 16 megabytes. */
+function lengthOctets(length: number): readonly number[] {
+  if (length < 0x80) return [length]
+  if (length < 0x100) return [0x81, length]
+  if (length < 0x10000) return [0x82, length >>> 8, length & 0xff]
+  if (length >= 0x1000000) throw new RangeError(`${length} octets are more than an element of DER has here`)
+  return [0x83, length >>> 16, (length >>> 8) & 0xff, length & 0xff]
 }
 
 /** Of an unsigned number, the highest octet first, with or without zeros before it. */

@@ -1,8 +1,9 @@
 // PKCS #12 files (.p12, .pfx; RFC 7292): a key and its certificates under one passphrase. Reads what OpenSSL, Windows and
-// Java write today and wrote before, but not RC4, and not files that are protected by public keys; writes AES-256 with
-// SHA-256. Files with lengths left open (BER, old Netscape) are refused with words.
+// Java write today and wrote before, in BER too, but not RC4, and not files that are protected by public keys; writes AES-256
+// with SHA-256.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { failure, type Result, success } from '../base/result.ts'
+import { closeLengths } from './ber.ts'
 import { DER_NULL, DER_OCTET_STRING, DER_SEQUENCE, derElement, derInteger } from './der.ts'
 import { DER_SET } from './make-certificate.ts'
 import { oidElement } from './object-identifiers.ts'
@@ -18,11 +19,12 @@ import {
   type SealingSalt,
   sealWithPassphrase,
 } from './password-encryption.ts'
-import { octetsOf } from './whole-mac.ts'
+import { concatenate, octetsOf } from './whole-mac.ts'
 import {
   constructed,
   context,
   type Element,
+  elementsOf,
   inside,
   NotDer,
   onlyElement,
@@ -48,6 +50,9 @@ const hashes: ReadonlyMap<string, string> = new Map([
   ['2.16.840.1.101.3.4.2.3', 'sha512'],
 ])
 
+/** In octets; a file has some thousand. */
+const LARGEST_FILE = 8 * 1024 * 1024
+
 export interface Pkcs12Content {
   /** PrivateKeyInfo in DER. */
   readonly keys: readonly Uint8Array[]
@@ -59,19 +64,27 @@ export interface Pkcs12Fault {
   readonly what: string
 }
 
-/** Whether the octets begin as a PKCS #12 file does: a SEQUENCE with the version, 3. */
+/** Whether the octets begin as a PKCS #12 file does: a SEQUENCE with the version, 3, and another SEQUENCE. */
 export function looksLikePkcs12(bytes: Uint8Array): boolean {
-  const version = bytes[0] === 0x30 ? 2 + ((bytes[1] ?? 0) >= 0x80 ? bytes[1]! & 0x7f : 0) : -1
-  return version >= 0 && bytes.subarray(version, version + 4).toHex() === '02010330'
+  if (bytes[0] !== 0x30) return false
+  const version = 2 + ((bytes[1] ?? 0) > 0x80 ? bytes[1]! & 0x7f : 0)
+  return bytes.subarray(version, version + 4).toHex() === '02010330'
 }
 
 export function readPkcs12(bytes: Uint8Array, passphrase: string): Result<Pkcs12Content, Pkcs12Fault> {
-  if (bytes[1] === 0x80)
-    return failure({ kind: 'malformed', what: 'it has lengths left open (BER), which are not read' })
+  if (bytes.length > LARGEST_FILE)
+    return failure({ kind: 'malformed', what: 'it is larger than any PKCS #12 file needs' })
   const found: Found = { keys: [], certificates: [] }
-  const read = readStrictly(() => readFile(bytes, passphrase, found))
+  const read = readStrictly(() => readFile(inDer(bytes), passphrase, found))
   if (!read.ok) return failure({ kind: 'malformed', what: `it is no PKCS #12 file: ${read.error}` })
   return read.value === undefined ? success(found) : failure(read.value)
+}
+
+/** Old browsers leave lengths open; the MAC is over the octets as they came. */
+function inDer(bytes: Uint8Array): Uint8Array {
+  const closed = closeLengths(bytes)
+  if (closed === undefined) throw new NotDer('its elements do not fill it')
+  return closed
 }
 
 interface Found {
@@ -90,7 +103,7 @@ function readFile(bytes: Uint8Array, passphrase: string, found: Found): OpeningF
     const fault = checkMac(file.take(TAG.sequence, 'MAC'), safe, passphrase)
     if (fault !== undefined) return fault
   }
-  const parts = inside(onlyElement(safe, TAG.sequence, 'content'))
+  const parts = inside(onlyElement(inDer(safe), TAG.sequence, 'content'))
   while (!parts.done) {
     const opened = openPart(parts.take(TAG.sequence, 'part'), passphrase)
     if (!opened.ok) return opened.error
@@ -117,12 +130,17 @@ function openPart(element: Element, passphrase: string): Result<Uint8Array, Open
   const info = inside(reader.take(TAG.sequence, 'encrypted part'))
   info.take(TAG.oid, 'encrypted part')
   const algorithm = info.take(TAG.sequence, 'encryption')
-  return openWithPassphrase(algorithm, info.take(context(0), 'encrypted part').content, passphrase)
+  const isInPieces = info.tag === constructed(0)
+  const sealed = info.take(isInPieces ? constructed(0) : context(0), 'encrypted part')
+  const whole = isInPieces
+    ? elementsOf(sealed, TAG.octetString, 'encrypted part').map(piece => piece.content)
+    : [sealed.content]
+  return openWithPassphrase(algorithm, concatenate(whole), passphrase)
 }
 
 function readBags(content: Uint8Array, passphrase: string, found: Found, depth: number): OpeningFault | undefined {
   if (depth > 4) throw new NotDer('bags in bags in bags')
-  const bags = inside(onlyElement(content, TAG.sequence, 'bags'))
+  const bags = inside(onlyElement(inDer(content), TAG.sequence, 'bags'))
   while (!bags.done) {
     const { type, content: value } = readContent(bags.take(TAG.sequence, 'bag'))
     if (type === `${BAG}.1`) found.keys.push(value)

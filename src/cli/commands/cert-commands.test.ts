@@ -100,6 +100,19 @@ for (const keyType of keyTypes) {
   })
 }
 
+const skipPki = spawnSync('pki', ['--help']).status === 0 ? false : "skipped, because strongSwan's pki is not installed"
+
+for (const keyType of keyTypes) {
+  test(`strongSwan trusts what a CA with a key of ${keyType} signed`, { skip: skipPki }, async () => {
+    const { out, ca } = await withAuthority({ keyType })
+    await good(certRequest, { ...host, ca, out, keyType })
+    const words = ['--verify', '--in', join(out, 'dc1.corp.test.pem'), '--cacert', ca]
+    const ran = spawnSync('pki', words, { encoding: 'utf8' })
+    assert.equal(ran.status, 0, ran.stderr)
+    assert.match(ran.stdout, /certificate trusted/)
+  })
+}
+
 test('a request goes from the host to the CA and comes back as a certificate with the names that it asked for', async () => {
   const { out, ca } = await withAuthority()
   await good(certRequest, { ...host, upn: ['dc1$@corp.test'], subject: 'CN=dc1,O=Corp', out })

@@ -27,6 +27,8 @@ export interface LibC {
   close(fd: number): number
   eventfd(start: number, flags: number): number
   setns(fd: number, kind: number): number
+  /** Of a descriptor from its start, or of nothing with -1. Answers 0: the address is always given (MAP_FIXED). */
+  mmap(address: number, length: number, protection: number, flags: number, fd: number): number
   /** Of this thread, for set-up calls: what lies in it lasts until the next call. */
   readonly scratch: Memory
 }
@@ -80,6 +82,7 @@ function load(): LibC {
   const close = library.func('int close(int)')
   const eventfd = library.func('int eventfd(uint32, int)')
   const setns = library.func('int setns(int, int)')
+  const mmap = library.func('int64 mmap(uintptr_t, uint64, int, int, int, int64)')
   // errno must be read before anything else runs.
   const or = (result: number): number => (result === -1 ? -errno() : result)
   return {
@@ -101,6 +104,8 @@ function load(): LibC {
     close: fd => or(close(fd)),
     eventfd: (start, flags) => or(eventfd(start, flags)),
     setns: (fd, kind) => or(setns(fd, kind)),
+    mmap: (address, length, protection, flags, fd) =>
+      Number(mmap(address, length, protection, flags, fd, 0)) === -1 ? -errno() : 0,
     scratch: allocateMemory(SCRATCH_BYTES),
   }
 }

@@ -5,6 +5,7 @@ import { Arena } from './arena.ts'
 import { Destination } from './destination.ts'
 import { insideNamespace } from './namespaces.ts'
 import { PacketCapture } from './packet-capture.ts'
+import { PacketRing } from './packet-ring.ts'
 import { waitReadable } from './readiness.ts'
 import { findLink, openRouting } from './routing.ts'
 import { address, ip, twoHosts, whyNoHosts } from './test-namespaces.ts'
@@ -100,4 +101,68 @@ test('frames that found no room are counted, and a link that goes is an Error', 
   assert.throws(() => {
     for (;;) if (capture.fetch() === 0) return
   }, /capturing: recvmmsg answers ENE?T?/)
+})
+
+test("a ring sees the same frames, block after block, and its pages become the arena's again", { skip }, context => {
+  const { left } = twoHosts(context)
+  const arena = new Arena(2 * 1024 * 1024)
+  const netlink = insideNamespace(left, openRouting)
+  const wire = findLink(netlink, 'wire')!.index
+  const ipv4 = [
+    [0x28, 0, 0, 12],
+    [0x15, 0, 1, 0x0800],
+    [0x06, 0, 0, 1000],
+    [0x06, 0, 0, 0],
+  ] as const
+  const options = {
+    link: wire,
+    from: 'frames',
+    filter: ipv4,
+    blockBytes: 65536,
+    blocks: 4,
+    patienceMilliseconds: 5,
+  } as const
+  const ring = insideNamespace(left, () => new PacketRing(arena, options))
+  const sockets = [left, left].map(name => insideNamespace(name, () => openUdpSocket(address('10.99.0.1'), 0)))
+  context.after(() => {
+    for (const one of [...sockets, netlink]) one.close()
+  })
+  const to = new Destination(arena, { to: address('10.99.0.2'), port: 9999 })
+  const sender = new UdpSender(arena, sockets[0]!.fd)
+  const at = arena.take(1400)
+  // More than all blocks hold at once, in portions that they do hold.
+  const count = 400
+  const seen: number[] = []
+  let firstFrame = 0
+  for (let index = 0; index < count; ) {
+    for (let portion = 0; portion < 50; portion++, index++) {
+      arena.view.setUint32(at, index)
+      assert.equal(sender.send(to, at, 1200), 1200)
+    }
+    while (waitReadable(ring.fd, 100)) {
+      const frames = ring.fetch()
+      for (let slot = 0; slot < frames; slot++) {
+        assert.ok(ring.time(slot) > 1_600_000_000_000_000_000n)
+        assert.deepEqual([ring.hardware(slot), ring.link(slot), ring.vlanTag(slot)], [1, wire, -1])
+        assert.equal(ring.protocol(slot), 0x0800)
+        firstFrame ||= ring.frameAt(slot)
+        // Not the ICMP that comes back, which the kernel sends at a rate of its own.
+        if (!ring.isOutgoing(slot)) continue
+        assert.deepEqual([ring.wireBytes(slot), ring.keptBytes(slot)], [14 + 28 + 1200, 1000])
+        assert.equal(arena.view.getUint16(ring.frameAt(slot) + 12), 0x0800)
+        seen.push(arena.view.getUint32(ring.frameAt(slot) + 14 + 28))
+      }
+    }
+  }
+  assert.deepEqual(
+    seen,
+    Array.from({ length: count }, (_, index) => index),
+  )
+  assert.equal(ring.lost(), 0)
+  assert.equal(ring.fetch(), 0)
+  ring.close()
+  assert.equal(arena.view.getUint32(firstFrame), 0)
+  arena.view.setUint32(firstFrame, 7)
+  assert.equal(arena.view.getUint32(firstFrame), 7)
+  assert.throws(() => new PacketRing(arena, { ...options, blockBytes: 1000 }), RangeError)
 })

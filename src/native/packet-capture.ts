@@ -1,30 +1,23 @@
-// What is on the wire, as it is: an AF_PACKET socket sees every frame that a link takes in or gives out (packet(7)).
-// Frames are fetched in batches into an arena. Time stamps are the kernel's; what was sent is told from what came.
+// What is on the wire, as it is, fetched in batches by recvmmsg into an arena: for captures of a few thousand frames a
+// second that want each frame at once. packet-ring.ts does the same for many. Time stamps are the kernel's.
 import type { Arena } from './arena.ts'
-import { check, libC } from './libc.ts'
+import { check, EAGAIN, EINTR, libC } from './libc.ts'
 import { MessageBatch } from './message-batch.ts'
-import { attachFilter, type FilterStep, openSocket, SOL_SOCKET, setOption, trySetOption } from './socket-options.ts'
+import {
+  bindPacketSocket,
+  type CapturedFrames,
+  frameAddress,
+  lostFrames,
+  openPacketSocket,
+  PACKET_OUTGOING,
+  SOL_PACKET,
+  type TapOptions,
+} from './packet-socket.ts'
+import { SOL_SOCKET, setOption, trySetOption } from './socket-options.ts'
 
-const AF_PACKET = 17
-const SOCK_RAW = 3
-const SOCK_DGRAM = 2
-/** ETH_P_ALL in network order, as the call wants it. */
-const EVERY_PROTOCOL = 0x0300
-
-const SOL_PACKET = 263
-const PACKET_STATISTICS = 6
 const PACKET_AUXDATA = 8
 const SO_TIMESTAMPNS = 35
 const SO_RCVBUFFORCE = 33
-
-/** struct sockaddr_ll. */
-const ADDRESS_BYTES = 20
-const PROTOCOL = 2
-const LINK = 4
-const HARDWARE = 8
-const KIND = 10
-/** Values of the kind of a frame. */
-const PACKET_OUTGOING = 4
 
 /** struct tpacket_auxdata. */
 const STATUS = 0
@@ -32,21 +25,16 @@ const WIRE_LENGTH = 4
 const VLAN_TAG = 16
 const HAS_VLAN = 0x10
 
-export interface CaptureOptions {
-  /** 0 for every link of the namespace. */
-  readonly link: number
+export interface CaptureOptions extends TapOptions {
   /** Octets that are kept of each frame. */
   readonly keep: number
   /** Frames in one fetch. */
   readonly batch?: number
-  /** `frames`: from the link header on. `packets`: from the IP header on, on whatever kind of link. */
-  readonly from: 'frames' | 'packets'
-  readonly filter?: readonly FilterStep[]
+  /** Octets of the socket's buffer, past the system's limit where that is allowed. */
   readonly buffer?: number
 }
 
-/** After `fetch`, the fields of frame number `slot` are read by the methods; they hold until the next `fetch`. */
-export class PacketCapture {
+export class PacketCapture implements CapturedFrames {
   readonly fd: number
   readonly #arena: Arena
   readonly #batch: MessageBatch
@@ -62,30 +50,21 @@ export class PacketCapture {
     this.#batch = new MessageBatch(arena, slots)
     this.#frames = arena.take(slots * options.keep)
     for (let slot = 0; slot < slots; slot++) this.#batch.aim(slot, this.frameAt(slot), options.keep)
-    // Protocol 0 until it is bound: otherwise frames of every link come in before the filter stands.
-    this.fd = openSocket(AF_PACKET, options.from === 'frames' ? SOCK_RAW : SOCK_DGRAM, 0, doing)
+    this.fd = openPacketSocket(options, doing)
     try {
       setOption(this.fd, SOL_SOCKET, SO_TIMESTAMPNS, 1, doing)
       setOption(this.fd, SOL_PACKET, PACKET_AUXDATA, 1, doing)
       if (options.buffer !== undefined) trySetOption(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, options.buffer)
-      if (options.filter !== undefined) attachFilter(this.fd, options.filter)
-      const { scratch, bind } = libC()
-      const view = new DataView(scratch.bytes.buffer, scratch.bytes.byteOffset)
-      scratch.bytes.fill(0, 0, ADDRESS_BYTES)
-      view.setUint16(0, AF_PACKET, true)
-      view.setUint16(PROTOCOL, EVERY_PROTOCOL, true)
-      view.setInt32(LINK, options.link, true)
-      check(bind(this.fd, scratch.address, ADDRESS_BYTES), 'bind', doing)
+      bindPacketSocket(this.fd, options.link, doing)
     } catch (error) {
       libC().close(this.fd)
       throw error
     }
   }
 
-  /** Answers how many frames were there, 0 for none; EAGAIN is none. Throws where the link is gone. */
   fetch(): number {
     const count = this.#batch.receive(this.fd)
-    if (count === -11 || count === -4) return 0
+    if (count === -EAGAIN || count === -EINTR) return 0
     return check(count, 'recvmmsg', 'capturing')
   }
 
@@ -93,39 +72,32 @@ export class PacketCapture {
     return this.#frames + this.#keep * slot
   }
 
-  /** Octets that lie at `frameAt`. */
   keptBytes(slot: number): number {
     return this.#batch.lengthOf(slot)
   }
 
-  /** Octets that the frame had; offload makes frames of 64 KiB that no wire carries. */
   wireBytes(slot: number): number {
     this.#batch.readControl(slot)
     const at = this.#batch.auxiliaryAt
     return at === 0 ? this.keptBytes(slot) : this.#arena.view.getUint32(at + WIRE_LENGTH, true)
   }
 
-  /** EtherType, or what stands for it on other links. */
   protocol(slot: number): number {
-    return this.#arena.view.getUint16(this.#batch.nameAt(slot) + PROTOCOL)
+    return this.#arena.view.getUint16(this.#batch.nameAt(slot) + frameAddress.protocol)
   }
 
-  /** Number of the link. */
   link(slot: number): number {
-    return this.#arena.view.getInt32(this.#batch.nameAt(slot) + LINK, true)
+    return this.#arena.view.getInt32(this.#batch.nameAt(slot) + frameAddress.link, true)
   }
 
-  /** ARPHRD_…: 1 Ethernet, 772 loopback, 65534 none (TUN). */
   hardware(slot: number): number {
-    return this.#arena.view.getUint16(this.#batch.nameAt(slot) + HARDWARE, true)
+    return this.#arena.view.getUint16(this.#batch.nameAt(slot) + frameAddress.hardware, true)
   }
 
-  /** True for what this host sent. */
   isOutgoing(slot: number): boolean {
-    return this.#arena.view.getUint8(this.#batch.nameAt(slot) + KIND) === PACKET_OUTGOING
+    return this.#arena.view.getUint8(this.#batch.nameAt(slot) + frameAddress.kind) === PACKET_OUTGOING
   }
 
-  /** The VLAN tag that the kernel took off the frame, with its priority; -1 where there was none. */
   vlanTag(slot: number): number {
     this.#batch.readControl(slot)
     const at = this.#batch.auxiliaryAt
@@ -133,7 +105,6 @@ export class PacketCapture {
     return this.#arena.view.getUint16(at + VLAN_TAG, true)
   }
 
-  /** Nanoseconds since 1970. */
   time(slot: number): bigint {
     this.#batch.readControl(slot)
     const at = this.#batch.timeAt
@@ -142,17 +113,8 @@ export class PacketCapture {
     return view.getBigUint64(at, true) * 1_000_000_000n + view.getBigUint64(at + 8, true)
   }
 
-  /** Frames that were lost for want of room, since the last question. */
   lost(): number {
-    const { scratch, getsockopt } = libC()
-    const view = new DataView(scratch.bytes.buffer, scratch.bytes.byteOffset)
-    view.setUint32(16, 8, true)
-    check(
-      getsockopt(this.fd, SOL_PACKET, PACKET_STATISTICS, scratch.address, scratch.address + 16),
-      'getsockopt',
-      'capture',
-    )
-    return view.getUint32(4, true)
+    return lostFrames(this.fd)
   }
 
   close(): void {

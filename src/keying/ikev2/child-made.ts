@@ -63,6 +63,11 @@ export function rekeyedBy({ task }: Established): Spi | undefined {
     : undefined
 }
 
+/** What the peer knows already of a child of ours, we may not know yet. */
+export function isMakingChild({ task }: Established): boolean {
+  return task?.kind === 'make-child' || task?.kind === 'rekey-child' || task?.kind === 'follow-up'
+}
+
 /** As the initiator. `session` has no task any more. */
 export function childMadeByUs(
   session: Session<Established>,

@@ -11,6 +11,7 @@ import {
   childMadeByPeer,
   childMadeByUs,
   childUnusable,
+  isMakingChild,
   MOST_DETOURS,
   type RekeyNews,
   rekeyedBy,
@@ -94,6 +95,7 @@ function childToReplace(
       one.peerSpi === readSpi(spi) &&
       protocolIds.of[one.protocol === 'esp' ? 'ESP' : 'AH'] === protocol,
   )
+  if (child === undefined && isMakingChild(state)) return temporary('the peer rekeys a child that is not known here yet')
   if (child === undefined) {
     const notify = notification('CHILD_SA_NOT_FOUND', {}, { protocol, spi: spi.slice() })
     return refusal(notify, `the peer rekeys a child that is not there: 0x${spi.toHex()}`)

@@ -7,7 +7,7 @@ import { exchangeTypes, protocolIds } from '../../wire/ike/numbers.ts'
 import type { Payload } from '../../wire/ike/v2-payloads.ts'
 import { type KeyingOutput, report, type World } from '../machine.ts'
 import { readSpi } from './child-agreement.ts'
-import { rekeyedBy } from './child-made.ts'
+import { isMakingChild, rekeyedBy } from './child-made.ts'
 import { childrenGone, lingering, waitingFlows } from './ending.ts'
 import { about, childEnded, deletionsOf, isThere, warning, withoutTask } from './established.ts'
 import type { Child, Closing, Established, Session } from './session.ts'
@@ -52,8 +52,8 @@ const MOST_EARLY = 16
 /** While a child of ours is on its way, a delete of what is not there yet may be about it. */
 function withDeletedEarly(session: Session<Established>, payloads: readonly Payload[]): Session<Established> {
   const { state } = session
-  const { task, deletedEarly = [] } = state
-  if (task?.kind !== 'make-child' && task?.kind !== 'rekey-child' && task?.kind !== 'follow-up') return session
+  const { deletedEarly = [] } = state
+  if (!isMakingChild(state)) return session
   const unknown = findAll(payloads, 'delete').flatMap(({ protocol, spis }) =>
     spis.filter(spi => spi.length === 4 && childOf(state, protocol, spi) === undefined).map(readSpi),
   )

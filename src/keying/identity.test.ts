@@ -120,6 +120,14 @@ test('nothing of a stranger reaches a terminal as it is', () => {
   assert.equal(formatIdentity({ type: 9, data: hex('3000') }), 'dn:#3000')
 })
 
+test('what turns the direction of writing is shown and not obeyed, and a long name is cut', () => {
+  const name = readDistinguishedName('CN=dc1\u202etset')
+  assert.ok(name.ok)
+  assert.equal(formatIdentity({ type: 9, data: name.value }), 'CN=dc1\\e2\\80\\aetset')
+  const long: Identity = { type: 2, data: octets('a'.repeat(60_000)) }
+  assert.equal(formatIdentity(long).length, 401)
+})
+
 test('octets of any content compare without an error, and only with their own type', () => {
   fc.assert(
     fc.property(fc.nat(20), fc.uint8Array(), fc.uint8Array(), (type, a, b) => {

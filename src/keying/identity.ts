@@ -72,12 +72,24 @@ export function formatIdentity(identity: Identity): string {
   if (address !== undefined) return formatAddress(address)
   const name = type === dn ? nameOf(data)?.text : undefined
   // A distinguished name of no parts would print as nothing.
-  if (name !== undefined && name !== '') return name
+  if (name !== undefined && name !== '') return shortened(name.replace(turning, inPairs))
   if (type === fqdn || type === email) {
     const text = new TextDecoder('iso-8859-1').decode(data)
-    if (/^[!-~]+$/.test(text)) return text
+    if (/^[!-~]+$/.test(text)) return shortened(text)
   }
-  return `${type === keyId ? '@' : `${identificationTypes.nameOf(type)}:`}#${data.toHex()}`
+  return shortened(`${type === keyId ? '@' : `${identificationTypes.nameOf(type)}:`}#${data.toHex()}`)
+}
+
+/** Characters that turn the direction of writing: with them a name looks like another. */
+const turning = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+
+function inPairs(character: string): string {
+  return octets(character).toHex().replace(/../g, '\\$&')
+}
+
+/** A stranger's words fill no log. */
+export function shortened(text: string, most = 400): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text
 }
 
 /** Domain names whatever their letter case, distinguished names as RFC 5280 §7.1 compares them, all else octet for octet. */

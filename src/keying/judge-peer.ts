@@ -15,7 +15,7 @@ import type {
   PublicKeyCredential,
   SharedKeyCredential,
 } from './credentials.ts'
-import { formatIdentity, type Identity, isSameDistinguishedName, isSameIdentity } from './identity.ts'
+import { formatIdentity, type Identity, isSameDistinguishedName, isSameIdentity, shortened } from './identity.ts'
 
 /** What a peer says of itself; certificate-payloads.ts makes it from the payloads, in bounded number and size. */
 export interface PeerClaim {
@@ -124,7 +124,7 @@ function judgeCertificate(
   })
   const path = validatePath(leaf.value, offered, credential.trust, { at, ocsp: claim.ocsp, crls: claim.crls })
   if (!path.ok) {
-    const whose = `the certificate of ${who(claim)}, for ${subjectOf(leaf.value)} by ${leaf.value.issuer.text}`
+    const whose = `the certificate of ${who(claim)}, for ${subjectOf(leaf.value)} by ${shortened(leaf.value.issuer.text)}`
     // Windows's templates for computers state TLS alone; whether that is enough is the policy's to say.
     const isForTls = leaf.value.extendedKeyUsage?.includes(extendedKeyUsages.serverAuth) === true
     const hint = path.error.kind === 'extended-key-usage' && isForTls ? '; extendedKeyUsage: serverAuth accepts it' : ''
@@ -144,7 +144,7 @@ function judgeCertificate(
   if (credential.accounts !== undefined && mapped === undefined) {
     return fault(
       'not-mapped',
-      `no account is mapped to the certificate for ${subjectOf(leaf.value)} by ${leaf.value.issuer.text}`,
+      `no account is mapped to the certificate for ${subjectOf(leaf.value)} by ${shortened(leaf.value.issuer.text)}`,
     )
   }
   const stated = formatIdentity(claim.identity)
@@ -204,7 +204,7 @@ function accountOf(
 
 /** An empty subject is usual where alternative names say it all. */
 function subjectOf({ subject }: Certificate): string {
-  return subject.text === '' ? 'no subject' : subject.text
+  return subject.text === '' ? 'no subject' : shortened(subject.text)
 }
 
 function isAccepted(peers: readonly Identity[] | undefined, identity: Identity): boolean {
@@ -236,5 +236,5 @@ function withNotes({ notes = [] }: PeerClaim, what: string): string {
 }
 
 function fault(kind: AuthenticationFault['kind'], what: string) {
-  return failure({ kind, what } as const)
+  return failure({ kind, what: shortened(what, 2000) } as const)
 }

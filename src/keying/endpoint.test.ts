@@ -8,7 +8,7 @@ import type { Policy, Rule } from '../policy/model.ts'
 import { policy as policyOf, rule as ruleOf } from '../policy/test-policies.ts'
 import { FROM_INITIATOR, RESPONSE } from '../wire/ike/header.ts'
 import { IKE_VERSION_2, readMessage, writeMessage } from '../wire/ike/message.ts'
-import { notifyErrors } from '../wire/ike/notify-numbers.ts'
+import { notifyErrors, notifyStatuses } from '../wire/ike/notify-numbers.ts'
 import { exchangeTypes } from '../wire/ike/numbers.ts'
 import { type Credential, credentialsOf } from './credentials.ts'
 import type { Path } from './machine.ts'
@@ -102,6 +102,29 @@ test('rules whose peers prove themselves in different ways have sessions of thei
   assert.equal(one.pairs.size, 2)
   net.advance(60)
   assert.equal(one.pairs.size, 2)
+})
+
+test('a session that the peer has, and whose answer was lost, is not ended by the first contact of another', () => {
+  const [net, one, other] = pair(twoRules)
+  for (const host of [one, other]) {
+    host.credentials = credentialsOf(
+      new Map([
+        ['web', [secret('a')]],
+        ['files', [secret('b')]],
+      ]),
+    )
+  }
+  one.needs(other, 'files')
+  net.advance(0.035)
+  // The answer to the proof does not come, for a while.
+  net.cut(other)
+  net.advance(0.1)
+  net.mend()
+  assert.equal(other.pairs.size, 1)
+  one.needs(other, 'web', web)
+  net.advance(20)
+  assert.deepEqual([one.pairs.size, other.pairs.size], [2, 2])
+  assert.equal(one.refused.length, 0)
 })
 
 test('what cannot be had is refused at once, and why is told', () => {
@@ -201,6 +224,34 @@ test('with cookies asked of everybody, hosts agree all the same, also where the 
     net.advance(2)
     assert.ok(one.reaches(other) && other.reaches(one), net.picture())
   }
+})
+
+test('first messages that are refused cost only so much a second: then they have to show a cookie, too', () => {
+  const net = new TestNet(1)
+  const policy = pskPolicy({}, { ike: { security: ['aes128gcm16-prfsha256-ecp256'] } })
+  const host = net.host('10.0.0.1')
+  const stranger = net.host('10.0.0.2', { policy, credentials: sharedSecret(policy) })
+  let first = new Uint8Array(0)
+  net.tamper = bytes => {
+    first = bytes.slice()
+    return []
+  }
+  stranger.needs(host)
+  net.tamper = undefined
+  const { length } = net.letters
+  const path = { ...pathTo(host), remote: { address: stranger.address, port: 500 } }
+  for (let index = 0; index < 1000; index++) {
+    new DataView(first.buffer).setUint32(0, index + 1)
+    host.input({ kind: 'datagram', path, bytes: first })
+  }
+  const answers = net.letters.slice(length).map(({ bytes }) => {
+    const read = readMessage(bytes)
+    const notify = read.ok ? read.value.payloads[0] : undefined
+    return notify?.kind === 'notify' ? notify.type : 0
+  })
+  const refused = answers.filter(type => type === notifyErrors.of.NO_PROPOSAL_CHOSEN).length
+  assert.ok(refused > 0 && refused <= host.settings.halfOpen.cookiesFrom, `${refused} were looked at`)
+  assert.equal(answers.filter(type => type === notifyStatuses.of.COOKIE).length, 1000 - refused)
 })
 
 test('who begins and does not prove itself is forgotten', () => {

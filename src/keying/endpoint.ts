@@ -28,7 +28,7 @@ export type OutsideWorld = Omit<World, 'isSpiTaken' | 'isFirstContact'> & Partia
 
 /** Wishes that wait for one session; more are refused. */
 const MOST_WAITING = 256
-/** Events about datagrams that lead nowhere, a second and at once: a flood of those is no flood of log lines. */
+/** Events about what strangers send and leads nowhere, a second and at once: a flood of it is no flood of log lines. */
 const IGNORED = [10, 50] as const
 
 export class KeyingEndpoint {
@@ -40,6 +40,7 @@ export class KeyingEndpoint {
   /** When sessions that are on their way were begun here. */
   readonly #began = new Map<SessionId, Instant>()
   readonly #ignored = new RateLimit(...IGNORED)
+  readonly #refused = new RateLimit(...IGNORED)
   /** By which the sessions were made; compared when it changes. */
   #policy: CompiledPolicy | undefined
 
@@ -58,7 +59,9 @@ export class KeyingEndpoint {
     const world: World = {
       ...outside,
       isSpiTaken: spi => this.#isTaken(spi) || outside.isSpiTaken?.(spi) === true,
-      isFirstContact: peer => !this.#book.toPeer(peer).some(isEstablished),
+      // A session whose proof is on its way may stand at the peer already.
+      isFirstContact: peer =>
+        !this.#book.toPeer(peer).some(({ state: { kind } }) => kind === 'established' || kind === 'auth-sent'),
     }
     const before = this.#policy
     if (before === undefined || input.kind === 'policy-changed') this.#policy = world.policy
@@ -151,7 +154,8 @@ export class KeyingEndpoint {
       outputs.push(...this.#become(other, ended(other, []), world))
     }
     const session = responderFor(header, path, world)
-    outputs.push(...this.#become(session, receive(session, octets, path, world), world))
+    const received = this.#become(session, receive(session, octets, path, world), world)
+    outputs.push(...received.filter(output => !isFailure(output) || this.#refused.allows(world.now)))
     if (this.#book.get(session.id) !== undefined) this.#book.rememberInit(name, session.id)
     return outputs
   }
@@ -337,6 +341,10 @@ export class KeyingEndpoint {
       return [report({ ...event, what: `${event.what}; ${more} more before, of which nothing was said` })]
     })
   }
+}
+
+function isFailure(output: KeyingOutput): boolean {
+  return output.kind === 'report' && output.event.kind === 'session-failed'
 }
 
 function ignored(path: Path, what: string): KeyingOutput {

@@ -89,7 +89,14 @@ test('every message of every exchange, cut at every length and changed at every 
     net.advance(100)
     for (const host of [one, other]) assert.deepEqual([host.endpoint.sessions(), host.pairs.size], [[], 0])
   })
-  for (const name of ['IKE_SA_INIT', 'IKE_INTERMEDIATE', 'IKE_AUTH', 'CREATE_CHILD_SA', 'INFORMATIONAL']) {
+  for (const name of [
+    'IKE_SA_INIT',
+    'IKE_INTERMEDIATE',
+    'IKE_AUTH',
+    'CREATE_CHILD_SA',
+    'IKE_FOLLOWUP_KE',
+    'INFORMATIONAL',
+  ]) {
     assert.ok(seen.get(`${name} request`)! > 0 && seen.get(`${name} answer`)! > 0, name)
   }
 })

@@ -1,5 +1,5 @@
 // Who may begin a session with this host, and at what price: nothing as long as few try; a cookie, which proves the address,
-// when many do (RFC 7296 §2.6); and never more than some at once. All of it before a key is exchanged or a word believed.
+// when many do (RFC 7296 §2.6), whether they stay half open or are refused; and never more than some at once. All of it before a key is exchanged or a word believed.
 import { type IkeHeader, isResponse, RESPONSE } from '../wire/ike/header.ts'
 import { IKE_VERSION_2, writeMessage } from '../wire/ike/message.ts'
 import { notification } from '../wire/ike/notify.ts'
@@ -21,6 +21,7 @@ const OTHER_VERSIONS = [5, 20] as const
 export class Strangers {
   readonly #cookies = new CookieJar()
   readonly #otherVersions = new RateLimit(...OTHER_VERSIONS)
+  #free: { readonly from: number; readonly limit: RateLimit } | undefined
 
   /** For a message whose header has no SPI of ours. */
   judge(header: IkeHeader, octets: Uint8Array, path: Path, halfOpen: HalfOpen, world: World): Entry {
@@ -29,13 +30,22 @@ export class Strangers {
     if (!isFirst || initiatorSpi === 0n) return turnedAway(path, 'a message of no session that begins none')
     const { address } = path.remote
     const { settings } = world
-    if (halfOpen.count >= settings.halfOpen.cookiesFrom) {
+    // Who is refused leaves nothing half open, and has cost a key exchange perhaps.
+    if (halfOpen.count >= settings.halfOpen.cookiesFrom || !this.#mayComeFreely(world)) {
       const asked = this.#askForCookie(header, octets, path, world)
       if (asked !== undefined) return asked
     }
     const admission = halfOpen.admit(address, world.now, settings)
     if (admission.kind === 'too-many') return turnedAway(path, admission.what)
     return admission.kind === 'welcome' ? { kind: 'enters' } : { kind: 'enters', insteadOf: admission.id }
+  }
+
+  /** As many in a second as may be half open at once. */
+  #mayComeFreely({ now, settings }: World): boolean {
+    const { cookiesFrom } = settings.halfOpen
+    if (this.#free?.from !== cookiesFrom)
+      this.#free = { from: cookiesFrom, limit: new RateLimit(cookiesFrom, cookiesFrom) }
+    return this.#free.limit.allows(now)
   }
 
   /** Undefined for who has brought one. */

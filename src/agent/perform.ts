@@ -12,7 +12,7 @@ import type { KeyingEvent, KeyingInput, KeyingOutput, Path } from '../keying/mac
 import type { CompiledPolicy } from '../policy/compile.ts'
 
 export interface KeeperParts {
-  readonly endpoint: KeyingEndpoint
+  readonly endpoint: Pick<KeyingEndpoint, 'handle' | 'wakeAt' | 'sessions'>
   /** As things are now; asked at every input. */
   readonly world: () => Omit<OutsideWorld, 'now'>
   readonly dataPlane: DataPlane

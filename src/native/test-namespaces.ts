@@ -23,6 +23,12 @@ export function whyNoHosts(): string | false {
   return false
 }
 
+/** For tests on ::1. */
+export function whyNoIpv6(): string | false {
+  if (process.platform !== 'linux') return 'because this needs Linux'
+  return existsSync('/proc/net/if_inet6') ? false : 'because IPv6 is switched off here'
+}
+
 /** What `ip` prints; throws where it refuses. */
 export function ip(...words: readonly string[]): string {
   const run = spawnSync('ip', words, { encoding: 'utf8' })

@@ -67,11 +67,18 @@ test('links are listed, found, changed and put back', { skip }, context => {
   assert.deepEqual(findLink(netlink, wire.index), wire)
   const done = changeLink(netlink, wire.index, { mtu: 1400, segmentationBytes: 61000, isUp: true })
   const before = { mtu: 1500, segmentationBytes: wire.segmentationBytes }
-  assert.deepEqual(done, { kind: 'link-changed', index: wire.index, before })
+  const after = { mtu: 1400, segmentationBytes: 61000 }
+  assert.deepEqual(done, { kind: 'link-changed', index: wire.index, before, after })
   assert.match(ip('-n', left, '-d', 'link', 'show', 'wire'), /mtu 1400 .*gso_max_size 61000/s)
   assert.deepEqual(changeLink(netlink, wire.index, { mtu: 1400 }), { kind: 'nothing' })
   undo(netlink, done)
   assert.deepEqual(findLink(netlink, 'wire'), wire)
+  const again = changeLink(netlink, wire.index, after)
+  ip('-n', left, 'link', 'set', 'wire', 'mtu', '1300')
+  undo(netlink, again)
+  const left1300 = { ...wire, mtu: 1300 }
+  assert.deepEqual(findLink(netlink, 'wire'), left1300, 'what somebody else has changed since stays')
+
   changeLink(netlink, wire.index, { isUp: false })
   assert.match(ip('-n', left, 'link', 'show', 'wire'), /state DOWN/)
 })

@@ -51,7 +51,7 @@ export interface GivenAddress {
 /** What a change did. A value that may be kept in a file and undone by the next process. */
 export type Done =
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'link-changed'; readonly index: number; readonly before: LinkChange }
+  | { readonly kind: 'link-changed'; readonly index: number; readonly before: LinkChange; readonly after: LinkChange }
   | { readonly kind: 'address-added'; readonly given: GivenAddress }
   | { readonly kind: 'address-removed'; readonly given: GivenAddress }
   | { readonly kind: 'route-added'; readonly route: Route }
@@ -87,8 +87,9 @@ export function changeLink(netlink: NetlinkSocket, index: number, change: LinkCh
   const different = wanted.filter(([key, value]) => link[key] !== value)
   if (different.length === 0) return nothing
   const before = Object.fromEntries(different.map(([key]) => [key, link[key]])) as LinkChange
-  netlink.change(RTM_SETLINK, 0, linkBody(index, Object.fromEntries(different)), `changing the link ${link.name}`)
-  return { kind: 'link-changed', index, before }
+  const after = Object.fromEntries(different) as LinkChange
+  netlink.change(RTM_SETLINK, 0, linkBody(index, after), `changing the link ${link.name}`)
+  return { kind: 'link-changed', index, before, after }
 }
 
 export function listAddresses(netlink: NetlinkSocket): readonly LinkAddress[] {
@@ -174,7 +175,7 @@ export function undo(netlink: NetlinkSocket, done: Done): Done {
     case 'nothing':
       return nothing
     case 'link-changed':
-      return findLink(netlink, done.index) === undefined ? nothing : changeLink(netlink, done.index, done.before)
+      return changeLinkBack(netlink, done.index, done.before, done.after)
     case 'address-added':
       return removeAddress(netlink, done.given)
     case 'address-removed':
@@ -188,6 +189,16 @@ export function undo(netlink: NetlinkSocket, done: Done): Done {
     case 'rule-removed':
       return addRule(netlink, done.rule)
   }
+}
+
+/** What somebody else has changed since is left alone. */
+function changeLinkBack(netlink: NetlinkSocket, index: number, before: LinkChange, after: LinkChange): Done {
+  const link = findLink(netlink, index)
+  if (link === undefined) return nothing
+  const ours = Object.entries(before).filter(
+    ([key]) => link[key as keyof LinkChange] === after[key as keyof LinkChange],
+  )
+  return changeLink(netlink, index, Object.fromEntries(ours))
 }
 
 /** The link that has an address of ours. */

@@ -78,13 +78,15 @@ function unescaped(text: string): string {
     if (match[1] !== undefined) octets.push(...Uint8Array.fromHex(match[1].replaceAll('\\', '')))
     else octets.push(...new TextEncoder().encode(match[2] ?? match[3]!))
   }
-  return new TextDecoder().decode(Uint8Array.from(octets))
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(octets))
 }
 
 /** Spaces around a value do not belong to it, unless a backslash says so. */
 function trimUnescaped(text: string): string {
-  const trimmed = text.trim()
-  return /(?<!\\)(\\\\)*\\$/.test(trimmed) && text.trimStart().length > trimmed.length ? `${trimmed} ` : trimmed
+  // Spaces of other kinds are part of the value: what we print is read back as it was.
+  const begun = text.replace(/^[ \t]+/, '')
+  const trimmed = begun.replace(/[ \t]+$/, '')
+  return /(?<!\\)(\\\\)*\\$/.test(trimmed) && begun.length > trimmed.length ? `${trimmed} ` : trimmed
 }
 
 function splitUnescaped(text: string, separator: RegExp): readonly string[] {

@@ -83,7 +83,16 @@ test('how a name is encoded does not count: PrintableString and UTF8String are o
 })
 
 test('commas, spaces and hexadecimal pairs in values are kept by a backslash', () => {
-  for (const text of ['CN=Corp\\, Inc.,C=DE', 'CN=\\ dc1\\ ', 'CN=a\\+b', 'CN=\\#1', 'CN=\\22x\\22']) {
+  for (const text of [
+    'CN=Corp\\, Inc.,C=DE',
+    'CN=\\ dc1\\ ',
+    'CN=a\\+b',
+    'CN=\\#1',
+    'CN=\\22x\\22',
+    'CN=\\ ',
+    'CN=\\5c\\20',
+    'CN=\\c2\\a0x\\e2\\80\\a8',
+  ]) {
     const der = readDistinguishedName(text)
     assert.ok(der.ok)
     const again = readDistinguishedName(formatIdentity({ type: 9, data: der.value }))

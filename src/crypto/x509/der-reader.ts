@@ -228,7 +228,7 @@ export function readAscii(content: Uint8Array, what: string): string {
   return Buffer.from(content.buffer, content.byteOffset, content.length).toString('latin1')
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const utf16 = new TextDecoder('utf-16be', { fatal: true })
 
 /** Text of any of ASN.1's string types that names use; undefined for another type. */

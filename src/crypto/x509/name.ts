@@ -118,8 +118,9 @@ function textOf({ type, value, text }: Attribute): string {
   const escaped = text
     .replace(/[\\",+;<>]/g, '\\$&')
     .replace(/[\u0000-\u001f\u007f-\u009f]/g, hexOf)
-    .replace(/^[ #]/, '\\$&')
+    // The end first: a value of one space is escaped once.
     .replace(/ $/, '\\ ')
+    .replace(/^[ #]/, '\\$&')
   return `${short}=${escaped}`
 }
 

@@ -170,6 +170,26 @@ test('both hosts send at the same moment: nothing is lost and one association is
   }
 })
 
+test('on a wire that loses, doubles and reorders, nothing goes in clear and nothing arrives twice', async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const stage = new Stage(seed, { loss: 0.2, duplication: 0.1, reordering: 0.2, jitter: 0.02 })
+    const [here, there] = [stage.side('10.54.0.1'), stage.side('10.54.0.2')]
+    const words = sharedKey({ lifetime: { seconds: 40 } }, { ike: { lifetime: { seconds: 100 } } })
+    for (const { peer } of stage.sides) await peer.enforce(...words)
+    for (const number of numbers(600)) {
+      here.say('10.54.0.2', number)
+      there.say('10.54.0.1', number)
+      await stage.advance(0.5)
+    }
+    assert.equal(stage.shown, 0)
+    for (const { got, faults } of stage.sides) {
+      assert.equal(new Set(got).size, got.length, `seed ${seed}: something arrived twice`)
+      assert.ok(got.length > 400, `seed ${seed}: ${got.length} of 600 arrived`)
+      assert.deepEqual(faults, [])
+    }
+  }
+})
+
 test('a host that stops says farewell: its peer has nothing left of it', async () => {
   const stage = new Stage(3)
   const [here, there] = [stage.side('10.54.0.1'), stage.side('10.54.0.2')]

@@ -43,6 +43,29 @@ test('1,000 beginnings at 20 % loss, with duplicates and reordering, end with eq
   assert.ok(established > 950, `${established} of 1,000 came about`)
 })
 
+test('with further key exchanges and messages in fragments it ends in the same way', () => {
+  const policy = pskPolicy(
+    { freshKeys: true, lifetime: { seconds: 50 } },
+    { ike: { security: ['aes256gcm16-prfsha384-curve25519+mlkem768'], lifetime: { seconds: 120 } } },
+  )
+  const options = { policy, credentials: sharedSecret(policy) }
+  let established = 0
+  for (let seed = 1; seed <= 60; seed++) {
+    const net = new TestNet(seed, { ...badWire, loss: 0.05 })
+    const [one, other] = [net.host('10.0.0.1', options), net.host('10.0.0.2', options)] as const
+    inRun(seed, net, () => {
+      one.needs(other)
+      if (seed % 2 === 0) net.clock.at(net.random.fraction() * 0.3, () => other.needs(one))
+      net.advance(200)
+      net.faults = {}
+      net.advance(QUIET)
+      for (let patience = 0; patience < 10 && isMoving(one, other); patience++) net.advance(1)
+      if (assertSettled(one, other) === 'established') established++
+    })
+  }
+  assert.ok(established > 50, `${established} of 60 came about`)
+})
+
 test('hosts that begin at the same moment have one association in the end, and no packet is lost over it', () => {
   for (let seed = 1; seed <= 200; seed++) {
     const net = new TestNet(seed, { delay: 0.02, jitter: 0.03 })

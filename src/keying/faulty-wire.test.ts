@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '../base/random.ts'
-import { inRun, pskPolicy, sharedSecret, type TestHost, TestNet } from './test-hosts.ts'
+import { credentialsOf } from './credentials.ts'
+import { Authority } from './ikev2/test-certificates.ts'
+import { inRun, pskPolicy, START_DATE, sharedSecret, type TestHost, TestNet } from './test-hosts.ts'
 
 const badWire = { loss: 0.2, duplication: 0.1, reordering: 0.2, delay: 0.02, jitter: 0.05 }
 /** Long enough for a host to notice that its peer is gone: liveness, and every repetition. */
@@ -63,6 +65,34 @@ test('with further key exchanges and messages in fragments it ends in the same w
     })
   }
   assert.ok(established > 50, `${established} of 60 came about`)
+})
+
+test('hosts with certificates, over a bad wire, end in the same way; one that starts again is known', () => {
+  const policy = pskPolicy({ authentication: [{ kind: 'certificate' }] })
+  const authority = new Authority('Root', START_DATE)
+  const options = (name: string) => {
+    const credentials = credentialsOf(new Map([['all', [authority.host(name, 'p256')]]]))
+    return { policy, credentials }
+  }
+  const [left, right] = [options('one.corp.test'), options('other.corp.test')]
+  let established = 0
+  for (let seed = 1; seed <= 40; seed++) {
+    const net = new TestNet(seed, { ...badWire, loss: 0.1 })
+    const [one, first] = [net.host('10.0.0.1', left), net.host('10.0.0.2', right)] as const
+    inRun(seed, net, () => {
+      one.needs(first)
+      if (seed % 2 === 0) net.clock.at(net.random.fraction() * 0.3, () => first.needs(one))
+      net.advance(30)
+      const other = net.restart(first)
+      other.needs(one)
+      net.advance(30)
+      net.faults = {}
+      net.advance(QUIET)
+      if (assertSettled(one, other) === 'established') established++
+      assert.ok(one.of('session-established').every(({ peerName }) => peerName.includes('other.corp.test')))
+    })
+  }
+  assert.ok(established > 35, `${established} of 40 came about`)
 })
 
 test('hosts that begin at the same moment have one association in the end, and no packet is lost over it', () => {

@@ -27,7 +27,7 @@ export interface Faults {
 }
 
 /** Seconds since 1970 at the start of every run. */
-const START_DATE = 1_800_000_000
+export const START_DATE = 1_800_000_000
 
 interface Letter {
   readonly time: number

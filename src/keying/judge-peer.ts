@@ -5,7 +5,6 @@ import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
 import { type Address, formatAddress } from '../base/address.ts'
 import { failure, type Result, success } from '../base/result.ts'
 import { type Certificate, parseCertificate } from '../crypto/x509/certificate.ts'
-import { extendedKeyUsages } from '../crypto/x509/extended-key-usage.ts'
 import { bindsIdentity, principalNamesOf } from '../crypto/x509/identity.ts'
 import { validatePath } from '../crypto/x509/path.ts'
 import type {
@@ -125,10 +124,7 @@ function judgeCertificate(
   const path = validatePath(leaf.value, offered, credential.trust, { at, ocsp: claim.ocsp, crls: claim.crls })
   if (!path.ok) {
     const whose = `the certificate of ${who(claim)}, for ${subjectOf(leaf.value)} by ${shortened(leaf.value.issuer.text)}`
-    // Windows's templates for computers state TLS alone; whether that is enough is the policy's to say.
-    const isForTls = leaf.value.extendedKeyUsage?.includes(extendedKeyUsages.serverAuth) === true
-    const hint = path.error.kind === 'extended-key-usage' && isForTls ? '; extendedKeyUsage: serverAuth accepts it' : ''
-    return fault('untrusted', withNotes(claim, `${whose}: ${path.error.what}${hint}`))
+    return fault('untrusted', withNotes(claim, `${whose}: ${path.error.what}`))
   }
   // An address, too, has to stand in the certificate: the one on the wire is anybody's who can send from it.
   if (!bindsIdentity(leaf.value, claim.identity)) {

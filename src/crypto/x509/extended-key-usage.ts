@@ -17,7 +17,13 @@ export const extendedKeyUsages = {
   ikeIntermediate: '1.3.6.1.5.5.8.2.2',
 } as const
 
-const { any, ipsecIKE, ikeIntermediate } = extendedKeyUsages
+const { any, ipsecIKE, ikeIntermediate, serverAuth } = extendedKeyUsages
+
+/**
+ * RFC 4945 §5.1.3.12 has the first two and leaves more to policy. Windows's templates for computers and domain controllers
+ * state `serverAuth`, and no certificate of a person does: it is a machine's.
+ */
+const HOSTS = [ipsecIKE, any, ikeIntermediate, serverAuth]
 
 /** The OID of a name or of an OID itself; undefined for anything else. */
 export function readExtendedKeyUsage(text: string): string | undefined {
@@ -34,7 +40,7 @@ export type PurposeDemand =
   | { readonly kind: 'demanded'; readonly oids: readonly string[] }
 
 export function demandOf(extendedKeyUsage: string | undefined): PurposeDemand {
-  if (extendedKeyUsage === undefined) return { kind: 'if-stated', oids: [ipsecIKE, ikeIntermediate, any] }
+  if (extendedKeyUsage === undefined) return { kind: 'if-stated', oids: HOSTS }
   if (extendedKeyUsage === 'ignore') return { kind: 'ignore' }
   // A word that is no purpose demands what nobody has: a mistake must not open the door.
   return { kind: 'demanded', oids: [readExtendedKeyUsage(extendedKeyUsage) ?? extendedKeyUsage] }

@@ -202,20 +202,21 @@ test('thousands of names against thousands of constraints are refused, and soon'
   assert.equal(judge(leaf, [middle]), 'too-much-work')
 })
 
-test("IKE's purposes: none stated, IKE, any; a policy may demand one or look away", () => {
+test("a host's purposes: none stated, IKE, any, a server's; a policy may demand one or look away", () => {
   const [ike, any, intermediate, web] = ['1.3.6.1.5.5.7.3.17', '2.5.29.37.0', '1.3.6.1.5.5.8.2.2', '1.3.6.1.5.5.7.3.1']
+  const [client, mail] = ['1.3.6.1.5.5.7.3.2', '1.3.6.1.5.5.7.3.4']
   const fine = 'CN=Host < CN=Root'
-  for (const stated of [[ike], [any], [intermediate], [web, ike]])
+  for (const stated of [[ike], [any], [intermediate], [client, web]])
     assert.equal(judge(host([purposes(...stated)])), fine)
   assert.equal(judge(host()), fine)
-  assert.equal(judge(host([purposes(web)])), 'extended-key-usage')
+  assert.equal(judge(host([purposes(client, mail)])), 'extended-key-usage')
   assert.equal(judge(host([purposes(web)]), [], { extendedKeyUsage: 'serverAuth' }), fine)
   assert.equal(judge(host([purposes(web)]), [], { extendedKeyUsage: web }), fine)
   assert.equal(judge(host([purposes(web)]), [], { extendedKeyUsage: 'ignore' }), fine)
   assert.equal(judge(host(), [], { extendedKeyUsage: 'serverAuth' }), 'extended-key-usage')
   assert.equal(judge(host([purposes(any)]), [], { extendedKeyUsage: 'serverAuth' }), 'extended-key-usage')
   assert.equal(judge(host([purposes(web)]), [], { extendedKeyUsage: 'misspelt' }), 'extended-key-usage')
-  const middle = authority('Web CA', { issuer: root, extensions: [...caExtensions, purposes(web)] })
+  const middle = authority('Mail CA', { issuer: root, extensions: [...caExtensions, purposes(mail)] })
   assert.equal(judge(certify('Host', { issuer: middle }), [middle]), 'extended-key-usage')
 })
 

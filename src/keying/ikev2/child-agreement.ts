@@ -359,7 +359,9 @@ function lifetimeOf({ rule, choice }: ChildTerms, world: World): Lifetime {
     ...(choice.extendedSequence ? {} : { packets: SEQUENCE_NUMBERS - 1 }),
   }
   const share = softShare(world)
-  const soft = Object.fromEntries(Object.entries(hard).map(([name, limit]) => [name, Math.floor(limit * share)]))
+  // Whole packets and octets; of seconds also parts, else short lifetimes end on both hosts at one moment.
+  const part = (name: string, limit: number) => (name === 'seconds' ? limit * share : Math.floor(limit * share))
+  const soft = Object.fromEntries(Object.entries(hard).map(([name, limit]) => [name, part(name, limit)]))
   return { soft, hard }
 }
 

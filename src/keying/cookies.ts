@@ -46,13 +46,20 @@ export interface FirstRequest {
 /** A cookie can only be the first payload, so that nothing else is read here. `octets` from the IKE header on. */
 export function readFirstRequest(octets: Uint8Array): FirstRequest {
   const payloads = octets.subarray(HEADER_LENGTH)
-  const whole = { content: Uint8Array.of(octets[FIRST_PAYLOAD_AT]!, ...payloads) }
+  const whole = { content: withType(octets[FIRST_PAYLOAD_AT]!, payloads) }
   if (octets[FIRST_PAYLOAD_AT] !== payloadTypes.of.N || payloads.length < NOTIFY_HEADER) return whole
   const view = new DataView(payloads.buffer, payloads.byteOffset)
   const [length, spiBytes, type] = [view.getUint16(2), view.getUint8(5), view.getUint16(6)]
   if (type !== COOKIE || spiBytes !== 0 || length < NOTIFY_HEADER || length > payloads.length) return whole
-  const content = Uint8Array.of(payloads[0]!, ...payloads.subarray(length))
+  const content = withType(payloads[0]!, payloads.subarray(length))
   return { cookie: payloads.subarray(NOTIFY_HEADER, length), content }
+}
+
+function withType(first: number, payloads: Uint8Array): Uint8Array {
+  const content = new Uint8Array(1 + payloads.length)
+  content[0] = first
+  content.set(payloads, 1)
+  return content
 }
 
 export class CookieJar {

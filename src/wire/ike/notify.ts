@@ -137,8 +137,9 @@ export type NotifyContent =
   | { [K in NotifyKind]: { readonly kind: K } & NotifyData<K> }[NotifyKind]
   | { readonly kind: 'other'; readonly data: Uint8Array }
 
+const numbers: Readonly<Record<string, number>> = { ...notifyErrors.of, ...notifyStatuses.of }
+
 export function notifyTypeOf(kind: NotifyKind): number {
-  const numbers: Readonly<Record<string, number>> = { ...notifyErrors.of, ...notifyStatuses.of }
   return numbers[kind]!
 }
 

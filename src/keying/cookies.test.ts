@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseAddress } from '../base/address.ts'
 import { seededRandom } from '../base/random.ts'
-import { CookieJar } from './cookies.ts'
+import { CookieJar, readFirstRequest } from './cookies.ts'
 
 const random = seededRandom(1)
 const claim = { content: new Uint8Array(32).fill(7), address: parseAddress('10.0.0.1')!, initiatorSpi: 5n }
@@ -51,4 +51,26 @@ test('the secret changes; what the previous one made counts for a minute more, a
   assert.ok(jar.accepts(next, claim, 150))
   jar.make(claim, 10_000, random)
   assert.ok(!jar.accepts(next, claim, 10_000))
+})
+
+test('a cookie is read where it stands first, and whatever else stands there is content', () => {
+  const message = (first: number, ...payloads: readonly number[]) =>
+    Uint8Array.of(...new Uint8Array(16), first, ...new Uint8Array(11), ...payloads)
+  const rest = [0, 0, 0, 6, 1, 2]
+  const brought = readFirstRequest(message(41, 33, 0, 0, 10, 0, 0, 0x40, 0x06, 8, 9, ...rest))
+  const asked = readFirstRequest(message(33, ...rest))
+  assert.deepEqual(brought.cookie, Uint8Array.of(8, 9))
+  assert.deepEqual(brought.content, asked.content)
+  assert.equal(asked.cookie, undefined)
+  // Another notification, a length that lies, an SPI, and nothing at all.
+  for (const payloads of [
+    [33, 0, 0, 10, 0, 0, 0x40, 0x07, 8, 9, ...rest],
+    [33, 0, 0, 99, 0, 0, 0x40, 0x06, 8, 9, ...rest],
+    [33, 0, 0, 7, 0, 0, 0x40, 0x06, 8, 9, ...rest],
+    [33, 0, 0, 10, 0, 2, 0x40, 0x06, 8, 9, ...rest],
+    [33, 0, 0],
+    [],
+  ]) {
+    assert.equal(readFirstRequest(message(41, ...payloads)).cookie, undefined)
+  }
 })

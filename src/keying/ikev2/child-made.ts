@@ -8,8 +8,8 @@ import type { Payload } from '../../wire/ike/v2-payloads.ts'
 import { type KeyingOutput, report, type World } from '../machine.ts'
 import { type AgreedChild, makeChild, readSpi } from './child-agreement.ts'
 import { about, childNamed, contextOf, withChild, withChildren } from './established.ts'
-import { isRedundant } from './fresh-exchange.ts'
-import type { Child, ChildBegun, ChildTerms, ChildWish, Established, Intention, Session } from './session.ts'
+import { isRedundant, withoutFollowUp } from './fresh-exchange.ts'
+import type { Child, ChildBegun, ChildTerms, ChildWish, Established, FollowUp, Intention, Session } from './session.ts'
 import { find, type Step } from './step.ts'
 
 /** What happened to the old child while we rekeyed it. */
@@ -78,13 +78,24 @@ export function childMadeByUs(
   world: World,
 ): Step {
   const { child, outputs } = made(session, terms, shared, nonces, 'initiator', world)
-  const { state } = session
-  if (peerRekey !== undefined && isRedundant(nonces, peerRekey.nonces)) {
+  const underWay = peersHalf(session.state, terms.replaces)
+  const theirs = peerRekey?.nonces ?? underWay?.nonces
+  // What the peer has begun for the same child and what is redundant now, it does not have to finish.
+  const isOver = underWay !== undefined && !isRedundant(nonces, underWay.nonces)
+  const state = isOver ? withoutFollowUp(session.state) : session.state
+  if (theirs !== undefined && isRedundant(nonces, theirs)) {
     // It receives, in case the peer sends through it already, and goes: its initiator deletes it (RFC 7296 §2.8.1).
     const { replaces: _, ...alone } = child
     const redundant: Child = { ...alone, standing: 'replaced', removeAt: world.now + world.settings.overlap }
     const why = 'both hosts rekeyed at once'
-    return deleting(session, [...state.children, redundant], redundant.name, why, outputs.filter(isNoSending), world)
+    return deleting(
+      { ...session, state },
+      [...state.children, redundant],
+      redundant.name,
+      why,
+      outputs.filter(isNoSending),
+      world,
+    )
   }
   const loser = peerRekey === undefined ? undefined : childNamed(state, peerRekey.by)
   const children = loser === undefined ? state.children : withChild(state, overtaken(loser, world))
@@ -92,7 +103,13 @@ export function childMadeByUs(
   const all = [...children, child]
   if (old === undefined) return { session: { ...session, state: withChildren(state, all, world.now) }, outputs }
   const marked = all.map(one => (one.name === old.name ? ({ ...one, standing: 'replaced' } as const) : one))
-  return deleting(session, marked, old.name, 'it is replaced', outputs, world)
+  return deleting({ ...session, state }, marked, old.name, 'it is replaced', outputs, world)
+}
+
+/** The peer's rekey of the same child, where its key exchanges are not all done. */
+function peersHalf({ followUp }: Established, replaces: Spi | undefined): FollowUp | undefined {
+  if (followUp?.makes.kind !== 'child' || replaces === undefined) return undefined
+  return followUp.makes.wish.replaces === replaces ? followUp : undefined
 }
 
 /** The peer deletes it, and until then and a while longer it receives. */

@@ -9,6 +9,7 @@ import type { Rule, RuleId } from '../../policy/model.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import type { Credential } from '../credentials.ts'
 import { type Path, type Refusal, refusal, type SessionId, type World } from '../machine.ts'
+import { isSameValue } from '../same-value.ts'
 import {
   anyPacketOf,
   breadthOf,
@@ -75,7 +76,7 @@ function whyNot(rule: Rule, { path, session }: ChildContext, { credentials }: Wo
   const { name, mode, tunnelEndpoint } = rule
   if (!rule.keying.includes('ikev2')) return `the rule ${name} is not for IKEv2`
   const { peerCredential } = session
-  if (peerCredential !== undefined && !credentials.of(name).includes(peerCredential)) {
+  if (peerCredential !== undefined && !credentials.of(name).some(one => isSameValue(one, peerCredential))) {
     return `the peer proved itself in a way that the rule ${name} does not have`
   }
   const peer = path.remote.address
@@ -188,7 +189,7 @@ export function inboundRuleFor(
   const name = action === 'negotiate' && entry!.rule.mode === rule.mode ? entry!.rule.name : rule.name
   const { peerCredential } = session
   const isAccepted = [rule.name, name].every(
-    one => peerCredential === undefined || credentials.of(one).includes(peerCredential),
+    one => peerCredential === undefined || credentials.of(one).some(each => isSameValue(each, peerCredential)),
   )
   return isAccepted ? success(name) : failure(`the peer proved itself in a way that the rule ${name} does not have`)
 }

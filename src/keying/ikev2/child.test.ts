@@ -167,8 +167,14 @@ test('the packet that waits says which of several rules is meant', () => {
   hosts.one.wants({ kind: 'make-child', wish: { rule: 'kerberos', flow: WAITING } })
   hosts.one.wants({ kind: 'make-child', wish: { rule: 'the rest', flow: flow(`udp ${ONE}:1000 ${TWO}:2000`) } })
   hosts.settle()
-  assert.deepEqual(hosts.two.children.map(child => child.rule), ['kerberos', 'the rest'])
-  assert.deepEqual(hosts.two.children.map(child => child.security), ['esp-aes128gcm16', 'esp-aes256gcm16'])
+  assert.deepEqual(
+    hosts.two.children.map(child => child.rule),
+    ['kerberos', 'the rest'],
+  )
+  assert.deepEqual(
+    hosts.two.children.map(child => child.security),
+    ['esp-aes128gcm16', 'esp-aes256gcm16'],
+  )
 })
 
 test('a wish that the peer has fulfilled meanwhile asks for nothing', () => {

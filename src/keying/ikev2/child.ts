@@ -95,7 +95,8 @@ function childToReplace(
       one.peerSpi === readSpi(spi) &&
       protocolIds.of[one.protocol === 'esp' ? 'ESP' : 'AH'] === protocol,
   )
-  if (child === undefined && isMakingChild(state)) return temporary('the peer rekeys a child that is not known here yet')
+  if (child === undefined && isMakingChild(state))
+    return temporary('the peer rekeys a child that is not known here yet')
   if (child === undefined) {
     const notify = notification('CHILD_SA_NOT_FOUND', {}, { protocol, spi: spi.slice() })
     return refusal(notify, `the peer rekeys a child that is not there: 0x${spi.toHex()}`)

@@ -273,7 +273,10 @@ test('both close the IKE SA at once, and both are done with the first word of th
   hosts.deliver(one)
   hosts.deliver(two)
   for (const host of [one, two]) {
-    assert.deepEqual(host.sessions.map(({ state }) => state.kind), ['closed'])
+    assert.deepEqual(
+      host.sessions.map(({ state }) => state.kind),
+      ['closed'],
+    )
     assert.deepEqual([...host.installed.keys()], [])
     assert.equal(host.eventsOf('session-closed').length, 1)
   }

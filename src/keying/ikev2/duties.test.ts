@@ -11,7 +11,9 @@ const sent = (host: Host) =>
   host.eventsOf('message').filter(({ way, header }) => way === 'sent' && (header.flags & 0x20) === 0)
 
 test('a session renews itself before its lifetime is over, again and again, and loses no child', () => {
-  const hosts = new TwoHosts({ policy: { ike: { security: ['aes128gcm16-prfsha256-curve25519'], lifetime: { seconds: 100 } } } })
+  const hosts = new TwoHosts({
+    policy: { ike: { security: ['aes128gcm16-prfsha256-curve25519'], lifetime: { seconds: 100 } } },
+  })
   hosts.withChild()
   hosts.pass(1000)
   hosts.assertOneChild()
@@ -112,7 +114,12 @@ test('a peer that rekeys and never deletes the old session is spared that work',
 
 test('nothing is due where nothing can be', () => {
   const hosts = new TwoHosts()
-  const closing = { kind: 'closing', secured: hosts.one.session.state.secured, why: '', peer: hosts.one.session.state.peer }
+  const closing = {
+    kind: 'closing',
+    secured: hosts.one.session.state.secured,
+    why: '',
+    peer: hosts.one.session.state.peer,
+  }
   assert.equal(dutyAt({ ...hosts.one.session, state: closing as never }), undefined)
 })
 
@@ -120,7 +127,11 @@ test('nothing is due where nothing can be', () => {
 function told(host: Host, payloads: Parameters<typeof answerInformational>[1]['payloads']) {
   const { session } = host
   const header = { ...host.eventsOf('message').at(-1)!.header, exchange: 37 }
-  const step = answerInformational(session, { header, payloads, octets: new Uint8Array(0), path: session.path }, host.world)
+  const step = answerInformational(
+    session,
+    { header, payloads, octets: new Uint8Array(0), path: session.path },
+    host.world,
+  )
   assert.ok(!('kind' in step))
   return step
 }
@@ -161,6 +172,9 @@ test('a farewell refuses what still waits', () => {
   one.wants({ kind: 'make-child', wish: { rule: RULE, flow: WAITING } })
   hosts.two.wants({ kind: 'delete-session', why: 'a test' })
   hosts.deliver(hosts.two)
-  assert.deepEqual(one.outputs.filter(({ kind }) => kind === 'refuse'), [{ kind: 'refuse', rule: RULE, flow: WAITING }])
+  assert.deepEqual(
+    one.outputs.filter(({ kind }) => kind === 'refuse'),
+    [{ kind: 'refuse', rule: RULE, flow: WAITING }],
+  )
   assert.equal(WAITING.source.words[0], 0x0a360001, ONE)
 })

@@ -1,5 +1,5 @@
 // The end of a session: what leaves with it, and what stays for a while to answer a peer that did not hear the last word.
-import { wipeIkeKeys } from '../../crypto/ike-keys.ts'
+import { wipeIkeKeys, wipeSecrets } from '../../crypto/ike-keys.ts'
 import type { KeyingOutput, World } from '../machine.ts'
 import { type Closed, type Session, type State, securedOf } from './session.ts'
 
@@ -48,8 +48,10 @@ export function forget(state: State): void {
   const secured = securedOf(state)
   if (secured !== undefined) wipeIkeKeys(secured.keys)
   if ('exchange' in state) state.exchange.close()
+  if (state.kind === 'established') wipeSecrets(state.followUp?.shared ?? [])
   if (state.kind !== 'established' || state.task === undefined) return
   const { task } = state
   if ('exchange' in task) task.exchange.close()
   if ('begun' in task) task.begun.exchange?.close()
+  if ('followUp' in task) wipeSecrets(task.followUp.shared)
 }

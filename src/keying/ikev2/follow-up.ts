@@ -3,10 +3,10 @@
 import { wipeSecrets } from '../../crypto/ike-keys.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { type Refusal, refusal, type World } from '../machine.ts'
-import { newsOf } from './child.ts'
+import { newsOf, temporary } from './child.ts'
 import { errorIn } from './child-agreement.ts'
 import { childFailed, childMadeByPeer, childMadeByUs, MOST_DETOURS, tryAgain, wishAgain } from './child-made.ts'
-import { closeForSyntax } from './established.ts'
+import { childNamed, closeForSyntax } from './established.ts'
 import { answerExchange, askFollowUp, awaitFollowUp, withoutFollowUp } from './fresh-exchange.ts'
 import { rekeyFailed } from './rekey.ts'
 import type { Established, Session, Task } from './session.ts'
@@ -17,12 +17,15 @@ export const answerFollowUp: Handler<Established> = (session, { payloads }, worl
   const { followUp, ...state } = session.state
   const link = findNotify(payloads, 'ADDITIONAL_KEY_EXCHANGE')?.link
   if (followUp === undefined || link?.toHex() !== followUp.link.toHex()) return notFound
+  const { nonces, makes } = followUp
+  const old = makes.kind === 'child' ? makes.wish.replaces : undefined
+  const isOver = old !== undefined && childNamed(session.state, old)?.standing !== 'used'
+  if (isOver) return given(session, temporary('the child to replace is about to be deleted'))
   const [method, ...remaining] = followUp.remaining
   const exchanged = answerExchange(method, need(payloads, 'key-exchange'), world)
   // The state is gone with the first mistake: what is begun anew begins with CREATE_CHILD_SA.
   if ('kind' in exchanged) return given(session, exchanged)
   const shared = [...followUp.shared, ...exchanged.shared]
-  const { nonces, makes } = followUp
   if (remaining.length > 0) {
     const next = awaitFollowUp({ remaining, shared, nonces, makes }, world)
     return {

@@ -51,9 +51,12 @@ export function exchangesToAsk(rule: Rule, choice: IkeChoice, world: World, meth
   return { methods: first([wanted.method, ...others], method), additional: wanted.additional }
 }
 
-/** What to accept; `came` is the number in the peer's KE payload. A rule without fresh keys lets the peer have them. */
+/**
+ * What to accept; `came` is the number in the peer's KE payload. Where the rule wants fresh keys, our order counts; a rule
+ * without lets the peer have them, and as it began them.
+ */
 export function exchangesToAccept(rule: Rule, choice: IkeChoice, world: World, came?: number): Exchanges {
-  const wanted = exchangesToAsk({ ...rule, freshKeys: true }, choice, world, came)
+  const wanted = exchangesToAsk({ ...rule, freshKeys: true }, choice, world)
   if (rule.freshKeys) return wanted
   return { methods: [undefined, ...first([wanted.methods[0]!, ...knownMethods(world)], came)], additional: [] }
 }

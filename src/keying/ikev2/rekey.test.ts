@@ -29,7 +29,10 @@ test('a rekeyed IKE SA has new SPIs, new keys and the children of the old one, w
   assert.equal(after.window.nextOwn, 0)
   const [mine, theirs] = [after, two.session].map(({ state }) => state.secured.keys.derivation.reveal().toHex())
   assert.equal(mine, theirs)
-  assert.ok(before.state.secured.keys.derivation.reveal().every(octet => octet === 0), 'old keys are wiped')
+  assert.ok(
+    before.state.secured.keys.derivation.reveal().every(octet => octet === 0),
+    'old keys are wiped',
+  )
   assert.deepEqual(after.spis.responder, two.session.spis.responder)
   assert.equal(one.eventsOf('session-rekeyed')[0]!.by, after.id)
 })
@@ -142,7 +145,10 @@ test('an answer that cannot be one ends the session, and the peer is told', () =
   for (const lie of lies) {
     const { session, request, outputs } = answered(lie)
     assert.equal(session?.state.kind, 'closing')
-    assert.deepEqual(request?.payloads.map(({ kind }) => kind), ['notify', 'delete'])
+    assert.deepEqual(
+      request?.payloads.map(({ kind }) => kind),
+      ['notify', 'delete'],
+    )
     assert.ok(outputs.some(({ kind }) => kind === 'remove'))
   }
   assert.equal(answered(all => all).session?.state.kind, 'replaced')

@@ -83,7 +83,7 @@ export const answerRekey: Handler<Established> = (session, { payloads }, world) 
   if (state.peerRekey !== undefined) return temporary('the peer rekeys the IKE SA twice')
   const came = need(payloads, 'key-exchange')
   const { proposals } = need(payloads, 'security-association')
-  const chosen = chooseIke(offersOf(world, came.method), proposals, came.method)
+  const chosen = chooseIke(offersOf(world, undefined), proposals, came.method)
   if (!chosen.ok) return refusal(mismatchNotify(chosen.error), chosen.error.what)
   const { choice, answer, peerSpi } = chosen.value
   if (peerSpi.length !== SPI_BYTES) {

@@ -3,9 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Address } from '../../base/address.ts'
-import { filterMatches } from '../../policy/filter.ts'
+import { directions, filterMatches } from '../../policy/filter.ts'
 import { address, filter, flow } from '../../policy/test-policies.ts'
-import { directions } from '../../policy/filter.ts'
 import type { TrafficSelector } from '../../wire/ike/traffic-selectors.ts'
 import {
   acceptedSelectors,
@@ -55,10 +54,7 @@ test('the packet that waits stands first, then all of the filter', () => {
 
 test('transport mode is between the two hosts of the path, a tunnel for all of the filter', () => {
   const wide = outbound('any me <-> 10.0.0.0/8')
-  assert.deepEqual(
-    offerOfSides(sidesOf(wide, 'transport', path, me)),
-    pair(['any 10.0.0.1'], ['any 10.0.0.2']),
-  )
+  assert.deepEqual(offerOfSides(sidesOf(wide, 'transport', path, me)), pair(['any 10.0.0.1'], ['any 10.0.0.2']))
   assert.deepEqual(
     offerOfSides(sidesOf(wide, 'tunnel', path, me)),
     pair(['any 10.0.0.1'], ['any 10.0.0.0-10.255.255.255']),
@@ -205,8 +201,7 @@ test('filters of the way back are those of the way out, exchanged', () => {
       const agreed = narrow(offered, sides)
       if (agreed === undefined) return
       const back = { ...one, source: one.destination, destination: one.source }
-      const ports =
-        'sourcePort' in one ? { sourcePort: one.destinationPort, destinationPort: one.sourcePort } : {}
+      const ports = 'sourcePort' in one ? { sourcePort: one.destinationPort, destinationPort: one.sourcePort } : {}
       const there = outboundFilters(agreed).some(each => filterMatches(each, one, me))
       const here = outboundFilters(agreed).some(each => filterMatches(reversed(each), { ...back, ...ports }, me))
       assert.equal(there, here)

@@ -40,7 +40,14 @@ export interface TwoPlan {
   readonly policy?: Partial<Policy>
   readonly otherPolicy?: Policy
   readonly settings?: Partial<KeyingSettings>
-  readonly nat?: { readonly one: NatFindings; readonly two: NatFindings; readonly seenOne?: string; readonly seenTwo?: string }
+  /** Rules that have another credential than the one that both proved themselves by. */
+  readonly ofOthers?: readonly string[]
+  readonly nat?: {
+    readonly one: NatFindings
+    readonly two: NatFindings
+    readonly seenOne?: string
+    readonly seenTwo?: string
+  }
 }
 
 /** A policy of both hosts; each is a host of it. */
@@ -133,7 +140,9 @@ export class Host {
   }
 
   eventsOf<K extends KeyingEvent['kind']>(kind: K) {
-    return this.events.flatMap(event => (event.kind === kind ? [event as Extract<KeyingEvent, { readonly kind: K }>] : []))
+    return this.events.flatMap(event =>
+      event.kind === kind ? [event as Extract<KeyingEvent, { readonly kind: K }>] : [],
+    )
   }
 
   /** What was heard last: `→ CREATE_CHILD_SA: …` is a request. */
@@ -166,8 +175,10 @@ export class TwoHosts {
     const key = { kind: 'preSharedKey', secret: new Secret(new Uint8Array(16)) } as const satisfies Credential
     const random = seededRandom(seed)
     const compiled = policyOf(plan)
-    const credentials = (of: Policy) => credentialsOf(new Map(of.rules.map(({ name }) => [name, [key]])))
-    const taken = new Set<Spi>()
+    const others = new Set(plan.ofOthers)
+    const other: Credential = { kind: 'preSharedKey', secret: new Secret(new Uint8Array(16).fill(1)) }
+    const credentials = (of: Policy) =>
+      credentialsOf(new Map(of.rules.map(({ name }) => [name, others.has(name) ? [other] : [key]])))
     const host = (name: string, own: string, its: Policy) =>
       new Host(
         name,
@@ -178,7 +189,7 @@ export class TwoHosts {
           credentials: credentials(its),
           // Fragments are the envelope's own matter, with its own tests.
           settings: { ...defaultKeyingSettings, ...whole, tellMessages: true, ...settings },
-          isSpiTaken: spi => taken.has(spi),
+          isSpiTaken: () => false,
         },
         this.clock,
       )

@@ -39,6 +39,7 @@ interface Appointment {
   readonly time: number
   readonly order: number
   readonly work: () => void
+  isCancelled: boolean
 }
 
 /** Time that stands still until it is told to go on: a simulation of an hour takes as long as its work. */
@@ -47,7 +48,6 @@ export class VirtualClock implements Clock {
   #order = 0
   /** A binary heap: the earliest appointment stands first. */
   readonly #heap: Appointment[] = []
-  readonly #cancelled = new Set<Appointment>()
 
   constructor(start = 0) {
     this.#now = start
@@ -58,10 +58,12 @@ export class VirtualClock implements Clock {
   }
 
   at(time: number, work: () => void): () => void {
-    const appointment = { time: Math.max(time, this.#now), order: this.#order++, work }
+    const appointment = { time: Math.max(time, this.#now), order: this.#order++, work, isCancelled: false }
     this.#heap.push(appointment)
     this.#rise(this.#heap.length - 1)
-    return () => this.#cancelled.add(appointment)
+    return () => {
+      appointment.isCancelled = true
+    }
   }
 
   /** Does everything that is due up to `time`, in order, and stands there. */
@@ -95,7 +97,7 @@ export class VirtualClock implements Clock {
       this.#heap[0] = last
       this.#sink(0)
     }
-    if (this.#cancelled.delete(first)) return
+    if (first.isCancelled) return
     this.#now = Math.max(this.#now, first.time)
     first.work()
   }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Duplex, type Readable, type Writable } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
 import { UDP } from '../../../src/base/flow.ts'
 import { transportChecksum } from '../../../src/ipsec/headers.ts'
 
@@ -16,6 +17,8 @@ const TAP = 'lab0'
 export const guestStation = '02:54:09:00:00:02'
 /** Seconds to the guest's first word; it takes two on an idle machine. */
 const BOOT_PATIENCE = 60
+/** Octets for a serial line at once, and milliseconds between two such. */
+const [PIECE, PAUSE] = [1024, 5]
 /** A network, process and mount namespace; with the first process all others of it end. */
 const NAMESPACES = ['--net', '--pid', '--mount', '--fork', '--kill-child=SIGKILL', '--mount-proc']
 
@@ -146,7 +149,7 @@ export class GuestMachine {
     line.removeAllListeners('data')
     const stream = new Duplex({
       read() {},
-      write: (bytes, _, done) => void line.write(bytes, done),
+      write: (bytes, _, done) => void writePaced(line, bytes).then(() => done()),
     })
     line.on('data', bytes => stream.push(bytes))
     return stream
@@ -169,8 +172,8 @@ export class GuestMachine {
   }
 
   #exchange(request: object): Promise<unknown> {
-    const turn = this.#turn.then(() => {
-      this.#serial.write(`${JSON.stringify(request)}\n`)
+    const turn = this.#turn.then(async () => {
+      await writePaced(this.#serial, Buffer.from(`${JSON.stringify(request)}\n`))
       return this.#answer()
     })
     this.#turn = turn.catch(() => {})
@@ -196,6 +199,14 @@ export class GuestMachine {
       at = end
     }
     this.#held = all.slice(at)
+  }
+}
+
+/** A serial line of user-mode Linux that was given more than its 4,096 octets of room never reads again. */
+async function writePaced(line: Duplex, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    if (at > 0) await wait(PAUSE)
+    line.write(bytes.subarray(at, at + PIECE))
   }
 }
 

@@ -39,6 +39,7 @@ export class LabLink implements WireHost {
   readonly #packet = new Packet()
   /** Of UDP packets that began with ESP: their later fragments show no port. */
   readonly #inUdp = new Set<number>()
+  readonly #keying = new Set<number>()
   /** User-mode Linux 6.1 now and then misses that a frame has come, and sees it when the next one comes. */
   readonly #nudging = setInterval(() => this.#send(NUDGE, new Uint8Array(46)), NUDGE_EVERY)
 
@@ -118,11 +119,17 @@ export class LabLink implements WireHost {
     decodeIp(packet, bytes, 0, bytes.length)
     if (packet.fragmentOffset !== 0) this.counts.fragments++
     if (packet.kind === IS_IP && this.#isSealed(packet)) this.counts.sealed++
-    else if (packet.content === IKE || packet.content === KEEPALIVE) this.counts.keying++
+    else if (this.#isKeying(packet)) this.counts.keying++
     else if (packet.protocol === ICMPV6 && isHousekeeping(packet.icmpType)) {
       this.counts.housekeeping++
       return false
     } else this.clear.push(bytes.toHex())
+    return true
+  }
+
+  #isKeying(packet: Packet): boolean {
+    if (packet.content === IKE || packet.content === KEEPALIVE) this.#keying.add(packet.identification)
+    else return packet.protocol === UDP && packet.fragmentOffset > 0 && this.#keying.has(packet.identification)
     return true
   }
 

@@ -177,6 +177,21 @@ test('the packet that waits says which of several rules is meant', () => {
   )
 })
 
+test('a host that deletes what the peer has replaced sends through what took its place', () => {
+  const hosts = new TwoHosts().withChild()
+  const { one, two } = hosts
+  const [old] = two.children
+  one.wants({ kind: 'rekey-child', name: one.children[0]!.name })
+  hosts.deliver(one)
+  hosts.deliver(two)
+  // The peer's delete never comes; the old one is at its end.
+  one.sessions = [{ ...one.session, window: { ...one.session.window, nextOwn: 2 } }]
+  one.wire.length = 0
+  two.wants({ kind: 'delete-children', names: [old!.name], why: 'its lifetime is over' })
+  assert.equal(two.sending.at(-1), two.children.at(-1)!.name)
+  hosts.check()
+})
+
 test('a wish that the peer has fulfilled meanwhile asks for nothing', () => {
   const hosts = new TwoHosts().withChild()
   hosts.two.wants({ kind: 'make-child', wish: { rule: RULE, flow: flow(`tcp ${TWO}:88 ${ONE}:49152`) } })

@@ -1,5 +1,6 @@
 // A session that stands: how it begins, from IKE_AUTH or from another session, and how its children come and go. When to
 // renew is drawn at random within a share of the lifetime, so that the two ends seldom renew at the same moment.
+import { wipeIkeKeys } from '../../crypto/ike-keys.ts'
 import type { Spi } from '../../ipsec/association.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { protocolIds } from '../../wire/ike/numbers.ts'
@@ -155,7 +156,8 @@ export function sessionDeletion(): Payload {
 
 /** Our farewell: the children end at once, and the peer is told. Only where no request is outstanding. */
 export function closeSession(session: Session<Established>, why: string, first: readonly Payload[] = []): Step {
-  const { secured, peer, children } = withoutFollowUp(session.state)
+  const { secured, peer, children, peerRekey } = withoutFollowUp(session.state)
+  if (peerRekey !== undefined) wipeIkeKeys(peerRekey.session.state.secured.keys)
   const closing: Closing = { kind: 'closing', secured, why, peer }
   const removed: readonly KeyingOutput[] =
     children.length === 0 ? [] : [{ kind: 'remove', names: children.map(({ name }) => name) }]

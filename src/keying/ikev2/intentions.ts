@@ -55,8 +55,10 @@ function makeChild(
   { wish, detours, method }: Extract<Intention, { readonly kind: 'make-child' }>,
   world: World,
 ): Step {
-  // The peer may have made it while the wish stood in the queue.
-  if (session.state.children.some(child => serves(child, wish))) return { session, outputs: [] }
+  // The peer may have made it while the wish stood in the queue. That the wish came says that nothing sends; of two the
+  // older is known to both ends.
+  const made = session.state.children.find(child => serves(child, wish))
+  if (made !== undefined) return { session, outputs: [{ kind: 'begin-sending', name: made.name }] }
   return askForChild(
     session,
     wish,
@@ -66,9 +68,9 @@ function makeChild(
   )
 }
 
-function serves({ standing, rule, ownSelectors, peerSelectors }: Child, wish: ChildWish): boolean {
+function serves({ standing, removeAt, rule, ownSelectors, peerSelectors }: Child, wish: ChildWish): boolean {
   const { flow } = wish
-  if (standing !== 'used' || rule !== wish.rule || flow === undefined) return false
+  if (standing !== 'used' || removeAt !== undefined || rule !== wish.rule || flow === undefined) return false
   return includes({ own: ownSelectors, peer: peerSelectors }, flow)
 }
 
@@ -127,7 +129,13 @@ function deleteChildren(
     return { ...child, standing: 'deleting', ...(isLast(child) ? {} : { removeAt: child.removeAt ?? world.now }) }
   })
   const task = { kind: 'delete-children', names: children.map(({ name }) => name), why } as const
-  const outputs: readonly KeyingOutput[] = ended.length === 0 ? [] : [{ kind: 'remove', names: ended }]
+  // A child that the peer made in the place of this one and that waited for its end.
+  const waiting = children.flatMap(child => {
+    const successor = child.standing === 'used' ? successorOf(state, child.name) : undefined
+    return successor === undefined ? [] : [{ kind: 'begin-sending', name: successor.name } as const]
+  })
+  const removed: readonly KeyingOutput[] = ended.length === 0 ? [] : [{ kind: 'remove', names: ended }]
+  const outputs = [...waiting, ...removed]
   const next = { ...session, state: { ...state, children: marked } }
   return asking(next, task, 'INFORMATIONAL', deletionsOf(children), outputs)
 }

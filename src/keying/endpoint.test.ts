@@ -94,6 +94,19 @@ test('rules whose peers prove themselves in different ways have sessions of thei
   assert.equal(one.pairs.size, 2)
 })
 
+test('one peer has only so many sessions: the oldest is closed for a new one', () => {
+  const names = Array.from({ length: 70 }, (_, index) => `rule ${index}`)
+  const [net, one, other] = pair(policyWith(names.map((name, index) => [`tcp any <-> any:${index + 1}`, { name }])))
+  for (const host of [one, other]) host.credentials = credentialsOf(new Map(names.map(name => [name, [secret(name)]])))
+  for (const [index, name] of names.entries()) {
+    one.needs(other, name, { destinationPort: index + 1 })
+    net.advance(1)
+  }
+  const standing = ({ endpoint }: TestHost) => endpoint.sessions().filter(({ state }) => state === 'established')
+  assert.deepEqual([standing(one).length, standing(other).length], [64, 64])
+  assert.equal(standing(one)[0]!.children[0]!.rule, 'rule 6')
+})
+
 test('a session that the peer has, and whose answer was lost, is not ended by the first contact of another', () => {
   const [net, one, other] = pair(twoRules)
   for (const host of [one, other]) {

@@ -1,16 +1,21 @@
 // The two halves of the product check each other: what the demo's hosts put on the wire is judged by the auditor, and
-// Wireshark opens it with the keys that were written beside it.
+// Wireshark opens it, IKE and ESP, with the keys that were written beside it.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { demoSettings } from '../src/agent/demo/demo-policies.ts'
+import { demoCredential } from '../src/agent/demo/demo-certificates.ts'
+import { DEMO_RULE, demoHosts, demoSettings, policyFileName } from '../src/agent/demo/demo-policies.ts'
 import { playDemo } from '../src/agent/demo/play-demo.ts'
 import type { DemoRun } from '../src/agent/demo/run-demo.ts'
+import { type TraceLine, traceOf } from '../src/agent/demo/trace.ts'
+import { loadCredentials } from '../src/agent/load-credentials.ts'
 import { auditBytes } from '../src/audit/audit-bytes.ts'
 import type { AuditReport } from '../src/audit/report.ts'
+import { readPolicyText } from '../src/policy/policy-text.ts'
+import { payloadType } from '../src/wire/ike/v2-payloads.ts'
 
 const root = join(import.meta.dirname, '..')
 const sealwire = join(root, 'sealwire')
@@ -18,6 +23,9 @@ const runs: { readonly run: DemoRun; readonly audit: AuditReport }[] = []
 for await (const run of playDemo(1)) {
   runs.push({ run, audit: auditBytes('memory', run.capture, { policy: run.policy, capturePoint: 'wire' }) })
 }
+
+/** Unix seconds: when the demo was recorded. */
+const runStart = Math.floor(runs[0]!.run.authority.certificate.notBefore + 86_400)
 
 function runOf(name: string) {
   return runs.find(({ run }) => run.setting.name === name)!
@@ -63,7 +71,7 @@ for (const { run, audit } of runs) {
       [totals.leaked, totals.blocked, totals.malformed, totals['not-ip'], totals['no-policy']],
       [0, 0, 0, 0, 0],
     )
-    assert.equal(totals.keying, 1)
+    assert.equal(totals.keying, run.kinds.find(({ kind }) => kind === 'IKE')!.clear)
     assert.equal(
       totals.exempt,
       run.kinds.reduce((all, kind) => all + (isExempt(kind) ? kind.clear : 0), 0),
@@ -86,6 +94,25 @@ for (const { run, audit } of runs) {
   })
 }
 
+for (const { run } of runs) {
+  test(`${run.setting.name}: the hosts agree by IKEv2 with certificates, renew keys of both kinds, and say farewell`, () => {
+    const lines = traceOf(run)
+    const of = (event: string) => lines.filter(line => line.kind === 'event' && line.event === event)
+    const texts = of('session-established').map(line => (line.kind === 'event' ? line.text : ''))
+    assert.equal(texts.length, 2)
+    for (const text of texts)
+      assert.match(text, /CN=dc\d\.corp\.test with CN=dc\d\.corp\.test, aes256gcm16-prfsha384-curve/)
+    assert.ok(run.keysMade.esp > 1 && run.keysMade.ike > 1, JSON.stringify(run.keysMade))
+    assert.equal(of('session-closed').length, 2)
+    for (const event of ['session-failed', 'child-failed', 'ignored', 'warning']) assert.deepEqual(of(event), [])
+    const clear = lines.filter(line => line.kind === 'message' && !line.isSealed)
+    assert.deepEqual(
+      clear.map(line => line.kind === 'message' && line.exchange),
+      ['IKE_SA_INIT', 'IKE_SA_INIT'],
+    )
+  })
+}
+
 /** IKE is exempt too, but for the auditor it is keying. */
 function isExempt({ kind, because }: DemoRun['kinds'][number]): boolean {
   return because === 'exempt' && kind !== 'IKE'
@@ -101,7 +128,10 @@ test('1: all that one of the two sends to the other is sealed, but for IKE', () 
   const { audit } = runOf('no-default-exempt-1')
   assert.deepEqual(Object.keys(exempt(audit)).toSorted(), ['broadcast', 'multicast'])
   const { unicast, kerberos, rsvp, ike, ah } = audit.classes
-  assert.deepEqual({ unicast, kerberos, rsvp, ike, ah }, { unicast: 0, kerberos: 0, rsvp: 0, ike: 1, ah: 0 })
+  assert.deepEqual(
+    { unicast, kerberos, rsvp, ike, ah },
+    { unicast: 0, kerberos: 0, rsvp: 0, ike: audit.totals.keying, ah: 0 },
+  )
 })
 
 test('2: Kerberos and RSVP are exempt again, groups are not; 3: nothing but IKE is', () => {
@@ -113,39 +143,80 @@ test('2: Kerberos and RSVP are exempt again, groups are not; 3: nothing but IKE 
   }
 })
 
-test('the same seed gives the same captures, another seed other keys', async () => {
+test('the same seed gives the same captures, certificates and keys octet for octet, another seed others', async () => {
   for await (const again of playDemo(1)) {
     const { run } = runOf(again.setting.name)
-    assert.deepEqual([again.capture, again.espTable], [run.capture, run.espTable])
+    assert.deepEqual(again.capture, run.capture)
+    assert.deepEqual([again.espTable, again.ikeTable], [run.espTable, run.ikeTable])
+    assert.deepEqual(again.authority.certificate.der, run.authority.certificate.der)
   }
   const [other] = await Array.fromAsync(playDemo(2))
   assert.notEqual(other!.espTable, runs[0]!.run.espTable)
   assert.notDeepEqual(other!.capture, runs[0]!.run.capture)
+  assert.notDeepEqual(other!.authority.certificate.der, runs[0]!.run.authority.certificate.der)
 })
 
-test('no two runs and no two directions share a key or an SPI', () => {
+test('no two runs, no two directions and no two agreements share a key or an SPI', () => {
   const lines = runs.flatMap(({ run }) => run.espTable.trimEnd().split('\n'))
-  assert.equal(lines.length, 2 * demoSettings.length)
+  assert.equal(
+    lines.length,
+    runs.reduce((sum, { run }) => sum + 2 * run.keysMade.esp, 0),
+  )
   for (const column of [3, 5]) assert.equal(new Set(lines.map(line => line.split(',')[column])).size, lines.length)
+  const sessions = runs.flatMap(({ run }) => run.ikeTable.trimEnd().split('\n'))
+  assert.equal(
+    sessions.length,
+    runs.reduce((sum, { run }) => sum + run.keysMade.ike, 0),
+  )
+  const keys = sessions.flatMap(line => line.split(',').slice(2, 4))
+  assert.equal(new Set(keys).size, 2 * sessions.length)
 })
 
-test('demo --out leaves captures, policies, keys and a page; what it writes it may write again', context => {
+test('demo --out leaves captures, policies, certificates, keys and a page; what it writes it may write again', context => {
   const folder = join(folderFor(context), 'new')
   const demo = () => spawnSync(sealwire, ['demo', '--out', folder], { cwd: root, encoding: 'utf8' })
   const first = demo()
   assert.equal(first.status, 0, first.stderr)
-  const names = demoSettings.flatMap(({ name }) => [`${name}.pcapng`, `${name}.yaml`])
-  assert.deepEqual(readdirSync(folder).toSorted(), [...names, 'README.md', 'esp_sa', 'preferences'].toSorted())
+  const names = demoSettings.flatMap(setting => [
+    `${setting.name}.pcapng`,
+    ...demoHosts.map(host => policyFileName(setting, host)),
+  ])
+  const secret = ['dc1.key', 'dc2.key', 'esp_sa', 'ikev2_decryption_table']
+  const others = ['ca.pem', 'dc1.pem', 'dc2.pem', 'README.md', 'preferences']
+  assert.deepEqual(readdirSync(folder).toSorted(), [...names, ...secret, ...others].toSorted())
   assert.equal(demo().status, 0)
+  for (const name of secret) assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600, name)
   // Every command that is advised works as it stands.
   const lines = first.stdout.split('\n').map(line => line.trim())
   const advised = lines.filter(line => line.startsWith('./sealwire '))
   assert.deepEqual(
     advised.map(line => line.split(' ')[1]),
-    ['audit', 'prove', 'compare'],
+    ['audit', 'prove', 'demo', 'compare'],
   )
   const statuses = advised.map(line => spawnSync('sh', ['-c', line], { cwd: root }).status)
-  assert.deepEqual(statuses, [0, 1, 0])
+  assert.deepEqual(statuses, [0, 1, 0, 0])
+})
+
+test('the written policies load with their certificates, as the run had them, and the two hosts of a run agree', async context => {
+  const folder = join(folderFor(context), 'new')
+  assert.equal(spawnSync(sealwire, ['demo', '--seed', '1', '--out', folder], { cwd: root }).status, 0)
+  for (const { run } of runs) {
+    for (const [index, host] of demoHosts.entries()) {
+      const name = policyFileName(run.setting, host)
+      const read = readPolicyText(readFileSync(join(folder, name), 'utf8'), name)
+      assert.ok(read.ok && read.value.warnings.length === 0, name)
+      const loaded = loadCredentials(read.value.policy, { folder, name, at: runStart })
+      assert.ok(loaded.ok && loaded.value.warnings.length === 0, JSON.stringify(loaded))
+      const [found] = loaded.value.credentials.of(DEMO_RULE)
+      const had = demoCredential(run.authority, index)
+      assert.ok(found?.kind === 'certificate')
+      assert.deepEqual(found.own?.chain, had.own?.chain)
+      assert.deepEqual(found.own?.identity, had.own?.identity)
+      assert.ok(had.own?.key.equals(found.own!.key))
+    }
+  }
+  const pair = ['no-default-exempt-1.yaml', 'no-default-exempt-1.dc2.yaml'].map(name => join(folder, name))
+  assert.equal(spawnSync(sealwire, ['policy', 'pair', ...pair], { cwd: root }).status, 0)
 })
 
 test('demo --out refuses a folder with files that no demo wrote, and changes nothing', context => {
@@ -168,16 +239,44 @@ test('demo --json prints one JSON value with the sums of every run', () => {
   )
 })
 
+test('demo --trace tells each IKE message once, with its arrow and what it holds; --json has the same as values', () => {
+  const run = (...options: readonly string[]) =>
+    spawnSync(sealwire, ['demo', '--seed', '1', ...options], { cwd: root, encoding: 'utf8' })
+  const lines = traceOf(runOf('no-default-exempt-1').run)
+  const messages = lines.filter(line => line.kind === 'message')
+  const told = run('--trace').stdout.split('\n')
+  const shown = told.filter(line => /^ +\d+\.\d{6} {2}dc1 (──►|◄──) dc2 {2}/.test(line))
+  assert.equal(shown.length, messages.length)
+  for (const [index, { exchange, messageId, payloads, isSealed, from }] of messages.entries()) {
+    const line = shown[index]!
+    for (const word of [exchange, ` ${messageId}  `, isSealed ? 'sealed' : 'clear', ...payloads])
+      assert.ok(line.includes(word), `${word} in ${line}`)
+    assert.equal(line.includes('──►'), from === 'dc1')
+  }
+  assert.equal(told.filter(line => line.includes('● ')).length, lines.length - messages.length)
+  const { runs: values } = JSON.parse(run('--trace', '2', '--json').stdout)
+  assert.deepEqual(
+    values.map((value: { trace?: readonly TraceLine[] }) => value.trace?.length),
+    [undefined, undefined, undefined, traceOf(runOf('no-default-exempt-2').run).length, undefined],
+  )
+  const wrong = run('--trace', '4')
+  assert.deepEqual([wrong.status, wrong.stdout], [2, ''])
+})
+
 test('a seed that is no number is refused', () => {
   const demo = spawnSync(sealwire, ['demo', '--seed', 'x'], { cwd: root, encoding: 'utf8' })
   assert.deepEqual([demo.status, demo.stdout], [2, ''])
 })
 
-test('Wireshark opens every ESP packet of every run with the one table, and every ICV is good', context => {
-  if (spawnSync('tshark', ['--version']).error !== undefined) return context.skip('because tshark is not installed')
+/** Runs tshark on the demo's captures with the written folder as its own; undefined where it is not installed. */
+function wireshark(context: TestContext) {
+  if (spawnSync('tshark', ['--version']).error !== undefined) {
+    context.skip('because tshark is not installed')
+    return undefined
+  }
   const folder = join(folderFor(context), 'new')
-  assert.equal(spawnSync(sealwire, ['demo', '--out', folder], { cwd: root }).status, 0)
-  const tshark = (name: string, options: readonly string[]) => {
+  assert.equal(spawnSync(sealwire, ['demo', '--seed', '1', '--out', folder], { cwd: root }).status, 0)
+  const tshark = (name: string, options: readonly string[]): readonly string[] => {
     const env = { ...process.env, WIRESHARK_CONFIG_DIR: folder }
     const ran = spawnSync('tshark', ['-r', join(folder, `${name}.pcapng`), ...options], {
       encoding: 'utf8',
@@ -187,6 +286,12 @@ test('Wireshark opens every ESP packet of every run with the one table, and ever
     assert.equal(ran.status, 0, ran.stderr)
     return ran.stdout.split('\n').filter(line => line !== '')
   }
+  return { folder, tshark }
+}
+
+test('Wireshark opens every ESP packet of every run with the one table, and every ICV is good', context => {
+  const { folder, tshark } = wireshark(context) ?? {}
+  if (folder === undefined || tshark === undefined) return
   for (const { run } of runs) {
     const { name } = run.setting
     const wanted = run.hosts.reduce((all, { sent }) => all + sent.sealed, 0)
@@ -204,6 +309,37 @@ test('Wireshark opens every ESP packet of every run with the one table, and ever
   const alone = spawnSync('sh', ['-c', `${line} && true`], { cwd: folder, encoding: 'utf8' })
   assert.equal(alone.status, 0, alone.stderr)
   assert.equal(alone.stdout.trimEnd().split('\n').length, tshark('no-default-exempt-1', ['-Y', 'kerberos']).length)
+})
+
+test('Wireshark opens every IKE message of every run, and shows the payloads that the hosts say they sent', context => {
+  const { tshark } = wireshark(context) ?? {}
+  if (tshark === undefined) return
+  // Proposals, transforms, and what only carries other payloads.
+  const inner = new Set([2, 3, 46, 53])
+  for (const { run } of runs) {
+    const { name } = run.setting
+    const seen = tshark(name, ['-Y', 'isakmp', '-T', 'fields', '-e', 'frame.number', '-e', 'isakmp.typepayload'])
+    const theirs = seen.flatMap(line =>
+      (line.split('\t')[1] ?? '')
+        .split(',')
+        .filter(word => word !== '')
+        .map(Number),
+    )
+    const ours = run.trace.flatMap(({ event }) =>
+      event.kind === 'message' && event.way === 'sent' ? event.payloads : [],
+    )
+    assert.deepEqual(
+      theirs.filter(type => !inner.has(type)),
+      ours.map(payloadType),
+      name,
+    )
+    const checked = tshark(name, ['-Y', 'isakmp', '-O', 'isakmp']).filter(line =>
+      line.includes('Integrity Checksum Data'),
+    )
+    for (const line of checked) assert.match(line, /\[correct\]/)
+    const sealed = traceOf(run).filter(line => line.kind === 'message' && line.isSealed)
+    assert.ok(checked.length >= sealed.length, `${checked.length} of ${sealed.length} were checked`)
+  }
 })
 
 test('no capture of the demo says on what it was made', () => {

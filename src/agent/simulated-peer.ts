@@ -5,8 +5,10 @@ import { UDP } from '../base/flow.ts'
 import type { Random } from '../base/random.ts'
 import type { VirtualClock } from '../base/time.ts'
 import type { PacketCrypto } from '../crypto/packet-crypto.ts'
+import type { DataPlane } from '../dataplane/data-plane.ts'
 import { SimulatedHost } from '../dataplane/simulated/host.ts'
 import type { SimulatedWire } from '../dataplane/simulated/wire.ts'
+import type { AssociationPair } from '../ipsec/association.ts'
 import { cutToFit } from '../ipsec/fragmentation.ts'
 import { setIpLength, transportChecksum, UDP_HEADER } from '../ipsec/headers.ts'
 import type { Credentials } from '../keying/credentials.ts'
@@ -33,6 +35,8 @@ export interface SimulatedPeerOptions {
   /** Gets every packet that reaches the host's applications; IKE does not. */
   readonly deliver: (packet: Uint8Array, wasSealed: boolean) => void
   readonly report?: (event: KeyingEvent) => void
+  /** A pair of associations is about to be installed. */
+  readonly installed?: (pair: AssociationPair) => void
   readonly failed?: (cause: unknown) => void
 }
 
@@ -54,7 +58,7 @@ export class SimulatedPeer {
     this.host = new SimulatedHost({ name, addresses, wire, clock, crypto, deliver })
     this.keeper = new Keeper({
       endpoint: this.endpoint,
-      dataPlane: this.host,
+      dataPlane: options.installed === undefined ? this.host : told(this.host, options.installed),
       clock,
       world: () => {
         const { policy, credentials } = this.#policy!
@@ -94,6 +98,23 @@ export class SimulatedPeer {
     const content = bytes.slice(packet.transport + UDP_HEADER, packet.ipLength)
     this.keeper.datagram({ local, remote }, content)
     return true
+  }
+}
+
+/** The host, and somebody who hears of each pair before it. */
+function told(host: DataPlane, installed: (pair: AssociationPair) => void): DataPlane {
+  return {
+    start: listener => host.start(listener),
+    enforce: policy => host.enforce(policy),
+    install(pair) {
+      installed(pair)
+      return host.install(pair)
+    },
+    beginSending: name => host.beginSending(name),
+    remove: names => host.remove(names),
+    refuse: (flow, rule) => host.refuse(flow, rule),
+    counters: () => host.counters(),
+    stop: () => host.stop(),
   }
 }
 

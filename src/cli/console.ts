@@ -30,22 +30,31 @@ export interface ConsoleOptions {
   readonly errorOutput: Output
   /** The environment's NO_COLOR and FORCE_COLOR have been asked already. */
   readonly color: boolean
+  /** The environment's COLUMNS, for output that is no terminal. */
+  readonly columns?: number
 }
 
 export class Console {
   readonly #output: Output
   readonly #errors: Output
   readonly color: boolean
+  readonly #columns: number | undefined
 
   constructor(options: ConsoleOptions) {
     this.#output = options.output
     this.#errors = options.errorOutput
     this.color = options.color
+    this.#columns = options.columns
+  }
+
+  /** Of the terminal, or as somebody asked for; undefined where lines may be as long as they are. */
+  get columns(): number | undefined {
+    return this.#output.columns ?? this.#columns
   }
 
   /** Columns of the terminal, 40 to 200; 100 where there is none. */
   get width(): number {
-    return Math.min(200, Math.max(40, this.#output.columns ?? 100))
+    return Math.min(200, Math.max(40, this.columns ?? 100))
   }
 
   /** Whether somebody watches progress. */

@@ -19,11 +19,12 @@ export function printDemo(runs: readonly JudgedRun[], console: Console): void {
   const first = runs[0]!.run
   console.print(bold('Two domain controllers, and the policy “everything between the two”'))
   console.print(
-    `What two Samba controllers said in ${Math.round(first.seconds)} s, and one IKE packet: ${group(first.packets)} packets on a simulated wire,`,
+    `What two Samba controllers said in ${Math.round(first.seconds)} s, ${group(first.packets)} packets on a simulated wire: sealed with ESP (AES-256-GCM) as the`,
   )
   console.print(
-    `sealed with ESP (AES-256-GCM) as the policy decides. ${runs.length} runs, one for each value of NoDefaultExempt.`,
+    `policy decides, with keys that the two agree on by IKEv2 (certificates, Curve25519) and renew. ${runs.length} runs, one for each`,
   )
+  console.print('value of NoDefaultExempt.')
   console.print()
   printKinds(runs, console)
   console.print()
@@ -53,10 +54,20 @@ function printKinds(runs: readonly JudgedRun[], console: Console): void {
       runs.map(({ run }) => cellOf(run, name, console)),
     )
   }
+  for (const [name, keys] of [
+    ['keys for ESP', 'esp'],
+    ['keys for IKE', 'ike'],
+  ] as const) {
+    row(
+      style(name.padEnd(17)),
+      runs.map(({ run }) => style(`${run.keysMade[keys]} ×`.padStart(CELL))),
+    )
+  }
   console.print()
   console.print(
     `  ${console.style(meaning.protected, '█ sealed')}   ${console.style(meaning.exempt, '▒ in clear: exempt by default')}   ` +
-      `${console.style(meaning.permitted, '░ in clear: no filter speaks of it')}   ${console.style(meaning.keying, '▓ IKE')}`,
+      `${console.style(meaning.permitted, '░ in clear: no filter speaks of it')}   ${console.style(meaning.keying, '▓ IKE')}   ` +
+      style('× times agreed on'),
   )
 }
 
@@ -124,11 +135,12 @@ export function printNext(folder: string | undefined, sealwire: string, console:
   const path = (name: string) => quote(`${(folder ?? NEW_FOLDER).replace(/\/+$/, '')}/${name}`)
   const [absent, one] = [path('absent.yaml'), path('no-default-exempt-1.pcapng')]
   const lines: readonly (readonly [why: string, line: string])[] = [
-    ['keep the captures, their policies and the keys', `${sealwire} demo --out ${NEW_FOLDER}`],
+    ['keep the captures, their policies, certificates and keys', `${sealwire} demo --out ${NEW_FOLDER}`],
     ['what was clear, and why', `${sealwire} audit --policy ${absent} ${path('absent.pcapng')}`],
     ['the smallest packet that leaves in clear', `${sealwire} prove --policy ${absent} --between 10.54.0.1 10.54.0.2`],
+    ['how the two agree on their keys, message by message', `${sealwire} demo --trace`],
     ['what the value changes', `${sealwire} compare --policy ${absent} --no-default-exempt 0 1`],
-    ['every packet, opened with the keys', `WIRESHARK_CONFIG_DIR=${path('')} wireshark ${one}`],
+    ['every packet, opened with the keys, IKE too', `WIRESHARK_CONFIG_DIR=${path('')} wireshark ${one}`],
     ['Kerberos inside ESP', `WIRESHARK_CONFIG_DIR=${path('')} tshark -r ${one} -Y 'kerberos && esp'`],
   ]
   console.print()

@@ -9,7 +9,13 @@ const console = new Console({
   output: process.stdout,
   errorOutput: process.stderr,
   color: wantsColor(process.env, process.stdout.isTTY === true),
+  ...columnsOf(process.env),
 })
+
+function columnsOf(environment: NodeJS.ProcessEnv): { readonly columns?: number } {
+  const columns = environment['COLUMNS'] ?? ''
+  return /^[1-9]\d{0,3}$/.test(columns) ? { columns: Number(columns) } : {}
+}
 
 function wantsColor(environment: NodeJS.ProcessEnv, isTerminal: boolean): boolean {
   if ((environment['NO_COLOR'] ?? '') !== '') return false

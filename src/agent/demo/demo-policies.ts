@@ -1,6 +1,5 @@
 // The policies of the demo, as files a person could have written: the two domain controllers of the examples, once for
-// each value of the setting, each with keys of its own, made from the seed.
-import type { Random } from '../../base/random.ts'
+// each value of the setting and each host. They differ between the hosts only in whose certificate they name.
 
 export interface DemoSetting {
   /** What the run and its files are called. */
@@ -20,48 +19,49 @@ export const demoSettings: readonly DemoSetting[] = [
   { name: 'no-default-exempt-3', profile: 'windows-server-2003', noDefaultExempt: 3, title: '3' },
 ]
 
-export const demoHosts = [
-  { name: 'dc1', address: '10.54.0.1' },
-  { name: 'dc2', address: '10.54.0.2' },
-] as const
+export interface DemoHost {
+  readonly name: string
+  readonly fullName: string
+  readonly address: string
+}
+
+export const demoHosts: readonly [DemoHost, DemoHost] = [
+  { name: 'dc1', fullName: 'dc1.corp.test', address: '10.54.0.1' },
+  { name: 'dc2', fullName: 'dc2.corp.test', address: '10.54.0.2' },
+]
 
 export const demoNetwork = '10.54.0.0/24'
-const METHOD = 'esp-aes256gcm16'
-const KEY_BYTES = 36
+export const DEMO_RULE = 'Everything between the two'
 
-/** The text of a policy file. Each call takes fresh keys, so that no two runs share one. */
-export function demoPolicyText(setting: DemoSetting, random: Random): string {
+/** The first host's policy is the one that the commands are shown with. */
+export function policyFileName(setting: DemoSetting, host: DemoHost): string {
+  return host === demoHosts[0] ? `${setting.name}.yaml` : `${setting.name}.${host.name}.yaml`
+}
+
+/** The text of a policy file. No ML-KEM: what encapsulation draws comes from the system and not from a seed. */
+export function demoPolicyText(setting: DemoSetting, { name }: DemoHost): string {
   const [dc1, dc2] = demoHosts
-  const number = demoSettings.indexOf(setting)
   const value = setting.noDefaultExempt === undefined ? [] : [`noDefaultExempt: ${setting.noDefaultExempt}`]
-  const key = (source: string, destination: string, direction: number) => {
-    const material = new Uint8Array(KEY_BYTES)
-    random.fill(material)
-    const spi = `0x54${number}${direction}0001`
-    return [
-      `  - { source: ${source}, destination: ${destination}, spi: "${spi}", security: ${METHOD},`,
-      `      key: "${Buffer.from(material).toString('hex')}" }`,
-    ]
-  }
   return [
-    '# Written by `sealwire demo`: examples/policies/domain-controllers.yaml with keys of its own instead of IKE.',
+    `# Written by \`sealwire demo\` for ${name}: examples/policies/domain-controllers.yaml with throw-away certificates.`,
     `name: Domain controllers, NoDefaultExempt ${setting.title}`,
     `profile: ${setting.profile}`,
     ...value,
     'role: domain-controller',
     `networks: [${demoNetwork}]`,
+    'ike:',
+    '  security: [aes256gcm16-prfsha384-curve25519]',
+    '  # So short that the demo sees keys renewed; without these lines they last eight hours, and an hour below.',
+    '  lifetime: { seconds: 15 }',
     'rules:',
-    '  - name: Everything between the two',
+    `  - name: ${DEMO_RULE}`,
     `    filters: [{ source: ${dc1.address}, destination: ${dc2.address}, mirrored: true }]`,
     '    action: negotiate',
     '    mode: transport',
-    `    security: [${METHOD}]`,
-    '    authentication: [kerberos]',
-    '# Anybody who has this file can read the traffic. A counter mode is not for keys in a file; this is a test.',
-    'test: true',
-    'keys:',
-    ...key(dc1.address, dc2.address, 1),
-    ...key(dc2.address, dc1.address, 2),
+    '    security: [esp-aes256gcm16]',
+    '    keying: [ikev2]',
+    `    authentication: [{ certificate: { ca: ca.pem, own: ${name}.pem, key: ${name}.key } }]`,
+    '    lifetime: { seconds: 11 }',
     '',
   ].join('\n')
 }

@@ -3,13 +3,13 @@
 import { readFileSync } from 'node:fs'
 import { choosePacketCrypto } from '../../crypto/packet-crypto.ts'
 import { demoSettings } from './demo-policies.ts'
-import { type DemoRun, demoTraffic, runDemo } from './run-demo.ts'
+import { type DemoRun, demoScene, runDemo } from './run-demo.ts'
 
 const recording = new URL('../../../examples/captures/two-domain-controllers.pcapng', import.meta.url)
 
 /** The same seed gives the same captures, octet for octet. */
 export async function* playDemo(seed: number): AsyncGenerator<DemoRun, void, undefined> {
   const crypto = choosePacketCrypto()
-  const traffic = demoTraffic(readFileSync(recording), seed)
-  for (const setting of demoSettings) yield await runDemo(setting, traffic, crypto, seed)
+  const scene = demoScene(readFileSync(recording), seed)
+  for (const setting of demoSettings) yield await runDemo(setting, scene, crypto, seed)
 }

@@ -1,42 +1,33 @@
-// One run of the demo: two hosts on a simulated wire, one policy, the recorded traffic in virtual time; and what stood on
-// the wire, as a capture and as sums. Nothing here sleeps or touches a file.
-import { formatAddress, parseAddress, parsePrefix, sameAddress } from '../../base/address.ts'
-import { AH, ESP } from '../../base/flow.ts'
-import { seededRandom } from '../../base/random.ts'
+// One run of the demo: two hosts on a simulated wire, one policy, keys that they agree on by IKEv2, and the recorded traffic
+// in virtual time; what stood on the wire as a capture and as sums, and what keying did. Nothing here sleeps or touches a file.
+import { formatAddress, parseAddress, sameAddress } from '../../base/address.ts'
+import { type Random, seededRandom } from '../../base/random.ts'
 import { formatProblem } from '../../base/result.ts'
 import { VirtualClock } from '../../base/time.ts'
 import type { PacketCrypto } from '../../crypto/packet-crypto.ts'
-import { SimulatedHost } from '../../dataplane/simulated/host.ts'
+import type { SimulatedHost } from '../../dataplane/simulated/host.ts'
 import { SimulatedWire } from '../../dataplane/simulated/wire.ts'
-import type { AssociationSpec } from '../../ipsec/association.ts'
-import { manualPairs } from '../../ipsec/manual-keys.ts'
 import { espTable } from '../../ipsec/wireshark-table.ts'
+import { credentialsOf } from '../../keying/credentials.ts'
+import { defaultKeyingSettings, type KeyingSettings } from '../../keying/keying-settings.ts'
+import type { KeyingEvent } from '../../keying/machine.ts'
+import { ikeTable } from '../../keying/wireshark-table.ts'
 import { type CompiledPolicy, compile } from '../../policy/compile.ts'
-import { decide } from '../../policy/decide.ts'
+import type { Policy } from '../../policy/model.ts'
 import { readPolicyText } from '../../policy/policy-text.ts'
-import { CaptureWriter } from '../../wire/capture-writer.ts'
-import { decodeIp } from '../../wire/decode.ts'
-import { ETHERNET_LINK, ethernetFrame } from '../../wire/ethernet-frame.ts'
-import { Packet } from '../../wire/packet.ts'
-import { type DemoSetting, demoHosts, demoNetwork, demoPolicyText, demoSettings } from './demo-policies.ts'
-import { ikePacket } from './ike-packet.ts'
+import { SimulatedPeer } from '../simulated-peer.ts'
+import { type DemoAuthority, demoAuthority, demoCredential } from './demo-certificates.ts'
 import {
-  type Instant,
-  type RecordedPacket,
-  type Recording,
-  recordedTraffic,
-  type TrafficKind,
-  trafficKinds,
-} from './recorded-traffic.ts'
-
-/** What stood on the wire of one kind of traffic, in packets of the wire: fragments count each. */
-export interface KindOnWire {
-  readonly kind: TrafficKind
-  readonly sealed: number
-  readonly clear: number
-  /** Why it went in clear: an exemption, or that no filter speaks of it; absent where nothing did. */
-  readonly because?: string
-}
+  DEMO_RULE,
+  type DemoHost,
+  type DemoSetting,
+  demoHosts,
+  demoPolicyText,
+  demoSettings,
+  policyFileName,
+} from './demo-policies.ts'
+import { type Recording, recordedTraffic } from './recorded-traffic.ts'
+import { demoNetworks, type KindOnWire, WireRecorder } from './wire-recorder.ts'
 
 /** The hosts' own books, to be compared with what the auditor finds in the capture. */
 export interface HostCounts {
@@ -48,98 +39,144 @@ export interface HostCounts {
   readonly drops: Readonly<Record<string, number>>
 }
 
+/** What a host's keying told, and when: seconds since the first packet. */
+export interface TracedEvent {
+  readonly time: number
+  readonly host: string
+  readonly event: KeyingEvent
+}
+
+export interface PolicyFile {
+  readonly name: string
+  readonly text: string
+}
+
 export interface DemoRun {
   readonly setting: DemoSetting
-  /** The policy as a file, and as compiled from it. */
-  readonly policyText: string
+  /** A file for each host. */
+  readonly policyFiles: readonly PolicyFile[]
+  /** As compiled from the first one, for a capture between the two. */
   readonly policy: CompiledPolicy
+  /** Of all runs of a seed. */
+  readonly authority: DemoAuthority
   /** A pcapng file. */
   readonly capture: Uint8Array
-  /** Lines of Wireshark's table `esp_sa`. */
+  /** Lines of Wireshark's table `esp_sa`, for every association of the run. */
   readonly espTable: string
+  /** Lines of Wireshark's table `ikev2_decryption_table`. */
+  readonly ikeTable: string
   readonly packets: number
   readonly kinds: readonly KindOnWire[]
   readonly hosts: readonly HostCounts[]
+  /** How often keys were agreed on, the first time included: those of ESP, and those of IKE itself. */
+  readonly keysMade: { readonly esp: number; readonly ike: number }
+  /** Of both hosts, in the order in which it happened; no event holds a key. */
+  readonly trace: readonly TracedEvent[]
   /** Packets of the applications: how many were sent to one host, and how many of these arrived there unchanged. */
   readonly applications: { readonly sent: number; readonly arrived: number }
   /** Seconds of virtual time. */
   readonly seconds: number
 }
 
-const networks = [parsePrefix(demoNetwork)!]
 const addresses = demoHosts.map(({ address }) => parseAddress(address)!)
 
-/** What the hosts will say: the recording, and an IKE packet before it. */
-export function demoTraffic(capture: Uint8Array, seed: number): Recording {
-  const { start, packets } = recordedTraffic(capture, networks)
-  const [source, destination] = addresses as [(typeof addresses)[0], (typeof addresses)[0]]
-  const packet = ikePacket(source, destination, seededRandom(seed))
+/** Seconds after the last recorded packet until the hosts say farewell, and that this may take. */
+const QUIET = 0.5
+const FAREWELL = 1
+
+/** Wireshark cannot check an ICV over a number that does not travel whole, so none is agreed on. */
+const settings: KeyingSettings = {
+  ...defaultKeyingSettings,
+  extendedSequence: 'never',
+  tellKeys: true,
+  tellMessages: true,
+}
+
+export interface DemoScene {
+  readonly traffic: Recording
+  readonly authority: DemoAuthority
+}
+
+/** What all runs of a seed have in common: what the hosts will say, and who vouches for them. */
+export function demoScene(capture: Uint8Array, seed: number): DemoScene {
+  const { start, packets } = recordedTraffic(capture, demoNetworks)
   // Only what the two hosts sent: a recording may have others.
   const own = packets.filter(({ source }) => addresses.some(address => sameAddress(address, source)))
-  return { start, packets: [{ time: 0, source, destination, kind: 'IKE', packet }, ...own] }
+  return { traffic: { start, packets: own }, authority: demoAuthority(seededRandom(seed), start.seconds) }
 }
 
 export async function runDemo(
   setting: DemoSetting,
-  traffic: Recording,
+  { traffic, authority }: DemoScene,
   crypto: PacketCrypto,
   seed: number,
 ): Promise<DemoRun> {
-  const random = seededRandom(seed * demoSettings.length + demoSettings.indexOf(setting))
-  const policyText = demoPolicyText(setting, random)
-  const read = readPolicyText(policyText, `${setting.name}.yaml`)
-  if (!read.ok) throw new Error(`the demo's own policy is refused: ${read.error.map(formatProblem).join('; ')}`)
-  const { policy } = read.value
+  const random = seededRandom(seed * demoSettings.length + demoSettings.indexOf(setting) + 1)
+  const policyFiles = demoHosts.map(host => ({
+    name: policyFileName(setting, host),
+    text: demoPolicyText(setting, host),
+  }))
+  const policies = policyFiles.map(read)
+  const policy = compile(policies[0]!)
   const clock = new VirtualClock()
-  const recorder = new WireRecorder(traffic.start)
+  const recorder = new WireRecorder(traffic.start, policy)
   const wire = new SimulatedWire({ clock, random, capture: (packet, time) => recorder.saw(packet, time) })
-  const expected = new Map(addresses.map(address => [formatAddress(address), new Set<string>()]))
-  let arrived = 0
-  const hosts: SimulatedHost[] = []
-  const specs: AssociationSpec[] = []
-  for (const [index, { name, address }] of demoHosts.entries()) {
-    const own = [addresses[index]!]
-    const deliver = (packet: Uint8Array) => {
-      if (expected.get(address)!.delete(textOf(packet))) arrived++
-    }
-    const host = new SimulatedHost({ name, addresses: own, wire, clock, crypto, deliver })
-    await host.start({ needsKeys: () => {}, ageing: () => {}, dropped: () => {} })
-    await host.enforce(compile(policy, { me: own }))
-    const pairs = manualPairs(policy, own)
-    if (!pairs.ok) throw new Error(`the demo's own keys are refused: ${pairs.error.map(formatProblem).join('; ')}`)
-    for (const pair of pairs.value) {
-      await host.install(pair)
-      await host.beginSending(pair.inbound.layers.at(-1)!.spi)
-      specs.push(pair.outbound)
-    }
-    hosts.push(host)
+  const inbox = new Inbox()
+  const trace = new Trace(clock)
+  const peers = demoHosts.map((host, index) => {
+    const deliver = (packet: Uint8Array) => inbox.arrived(host, packet)
+    return new SimulatedPeer({
+      ...{ name: host.name, addresses: [addresses[index]!], wire, clock, crypto, settings, deliver },
+      random: seededRandom(seedFrom(random)),
+      startDate: traffic.start.seconds,
+      installed: ({ outbound }) => trace.espLines.push(espTable([outbound])),
+      report: event => trace.add(host, event),
+      failed: cause => {
+        throw cause
+      },
+    })
+  })
+  for (const [index, peer] of peers.entries()) {
+    await peer.enforce(policies[index]!, credentialsOf(new Map([[DEMO_RULE, [demoCredential(authority, index)]]])))
   }
-  let sent = 0
-  const compiled = compile(policy)
   for (const recorded of traffic.packets) {
-    const sender = hosts[addresses.findIndex(address => sameAddress(address, recorded.source))]!
-    const receiver = expected.get(formatAddress(recorded.destination))
-    if (receiver !== undefined) {
-      sent++
-      receiver.add(textOf(recorded.packet))
-    }
-    clock.at(recorded.time, () => recorder.during(recorded, compiled, () => sender.transmit(recorded.packet)))
+    const { host: sender } = peers[addresses.findIndex(address => sameAddress(address, recorded.source))]!
+    inbox.expect(formatAddress(recorded.destination), recorded.packet)
+    clock.at(recorded.time, () => recorder.during(recorded, () => sender.transmit(recorded.packet)))
   }
-  clock.run()
-  const counts = hosts.map(countsOf)
-  for (const host of hosts) await host.stop()
+  const settle = async () => {
+    for (const { keeper } of peers) await keeper.idle()
+  }
+  await clock.playTo((traffic.packets.at(-1)?.time ?? 0) + QUIET, settle)
+  const seconds = clock.now()
+  const counts = peers.map(({ host }) => host)
+  for (const { keeper } of peers) {
+    const stopped = keeper.stop(FAREWELL)
+    await clock.playTo(clock.now() + FAREWELL, settle)
+    await stopped
+  }
   return {
-    setting,
-    policyText,
-    policy: compiled,
+    ...{ setting, policyFiles, policy, authority, seconds },
     capture: recorder.capture(),
-    espTable: espTable(specs),
+    espTable: trace.espLines.join(''),
+    ikeTable: [...trace.ikeLines].join(''),
     packets: recorder.packets,
     kinds: recorder.kinds(),
-    hosts: counts,
-    applications: { sent, arrived },
-    seconds: clock.now(),
+    hosts: counts.map(countsOf),
+    keysMade: trace.keysMade(demoHosts[0]),
+    trace: trace.events,
+    applications: { sent: inbox.sent, arrived: inbox.received },
   }
+}
+
+function read({ name, text }: PolicyFile): Policy {
+  const found = readPolicyText(text, name)
+  if (!found.ok) throw new Error(`the demo's own policy is refused: ${found.error.map(formatProblem).join('; ')}`)
+  return found.value.policy
+}
+
+function seedFrom(random: Random): number {
+  return Math.floor(random.fraction() * 2 ** 32)
 }
 
 function countsOf(host: SimulatedHost): HostCounts {
@@ -148,70 +185,48 @@ function countsOf(host: SimulatedHost): HostCounts {
   return { name, address, sent: { ...sent }, delivered: { ...delivered }, drops: Object.fromEntries(drops) }
 }
 
+/** Knows what has to arrive where, octet for octet. */
+class Inbox {
+  sent = 0
+  received = 0
+  readonly #expected = new Map(demoHosts.map(({ address }) => [address, new Set<string>()]))
+
+  /** Groups are nobody's: only what goes to one of the hosts is expected. */
+  expect(address: string, packet: Uint8Array): void {
+    const expected = this.#expected.get(address)
+    if (expected === undefined) return
+    this.sent++
+    expected.add(textOf(packet))
+  }
+
+  arrived({ address }: DemoHost, packet: Uint8Array): void {
+    if (this.#expected.get(address)!.delete(textOf(packet))) this.received++
+  }
+}
+
 function textOf(packet: Uint8Array): string {
   return Buffer.from(packet.buffer, packet.byteOffset, packet.length).toString('latin1')
 }
 
-/** Stands at the wire: writes what it sees, and counts it under what the sender was about. */
-class WireRecorder {
-  packets = 0
-  readonly #parts: Uint8Array[] = []
-  readonly #writer = new CaptureWriter(bytes => this.#parts.push(bytes), [ETHERNET_LINK])
-  readonly #start: Instant
-  readonly #packet = new Packet()
-  readonly #sums = new Map<TrafficKind, { sealed: number; clear: number; because?: string }>()
-  #about: { readonly recorded: RecordedPacket; readonly policy: CompiledPolicy } | undefined
+/** What both hosts tell. Keys become lines of tables at once: their owners wipe them. */
+class Trace {
+  readonly events: TracedEvent[] = []
+  readonly espLines: string[] = []
+  readonly ikeLines = new Set<string>()
+  readonly #clock: VirtualClock
 
-  constructor(start: Instant) {
-    this.#start = start
+  constructor(clock: VirtualClock) {
+    this.#clock = clock
   }
 
-  /** The wire shows a packet while it is sent, so all that is seen during `send` belongs to this one. */
-  during(recorded: RecordedPacket, policy: CompiledPolicy, send: () => void): void {
-    this.#about = { recorded, policy }
-    send()
-    this.#about = undefined
+  add({ name: host }: DemoHost, event: KeyingEvent): void {
+    if (event.kind === 'keys') this.ikeLines.add(ikeTable([event]))
+    else this.events.push({ time: this.#clock.now(), host, event })
   }
 
-  saw(bytes: Uint8Array, time: number): void {
-    const packet = this.#packet
-    decodeIp(packet, bytes, 0, bytes.length)
-    const frame = ethernetFrame(bytes, packet.source(), packet.destination(), networks)
-    const nanoseconds = this.#start.nanoseconds + Math.round(time * 1e9)
-    this.#writer.frame(frame, this.#start.seconds + Math.floor(nanoseconds / 1e9), nanoseconds % 1e9)
-    this.packets++
-    if (this.#about === undefined) throw new Error('a host sent what nobody asked it to send')
-    this.#count(this.#about.recorded, this.#about.policy)
+  keysMade({ name }: DemoHost): DemoRun['keysMade'] {
+    const count = (...kinds: readonly KeyingEvent['kind'][]) =>
+      this.events.filter(({ host, event }) => host === name && kinds.includes(event.kind)).length
+    return { esp: count('child-established'), ike: count('session-established', 'session-rekeyed') }
   }
-
-  #count({ kind, packet: whole }: RecordedPacket, policy: CompiledPolicy): void {
-    const { protocol } = this.#packet
-    const isSealed = protocol === ESP || protocol === AH
-    const sum = this.#sums.get(kind) ?? { sealed: 0, clear: 0 }
-    this.#sums.set(kind, sum)
-    if (isSealed) sum.sealed++
-    else {
-      sum.clear++
-      sum.because ??= reason(whole, policy)
-    }
-  }
-
-  kinds(): readonly KindOnWire[] {
-    return trafficKinds.flatMap(kind => {
-      const sum = this.#sums.get(kind)
-      return sum === undefined ? [] : [{ kind, ...sum }]
-    })
-  }
-
-  capture(): Uint8Array {
-    return Uint8Array.from(Buffer.concat(this.#parts))
-  }
-}
-
-function reason(whole: Uint8Array, policy: CompiledPolicy): string {
-  const packet = new Packet()
-  decodeIp(packet, whole, 0, whole.length)
-  const { because } = decide(policy, packet.flow(), 'out')
-  if (because.kind === 'exemption') return 'exempt'
-  return because.kind === 'filter' ? `permitted by ${because.rule}` : 'no filter matches'
 }

@@ -2,7 +2,10 @@
 // finds a leak in what our own hosts sent: then one of the two is wrong.
 import { existsSync } from 'node:fs'
 import { prepareFolder, writeDemo } from '../../agent/demo/demo-files.ts'
+import { type DemoSetting, demoHosts, demoSettings } from '../../agent/demo/demo-policies.ts'
 import { playDemo } from '../../agent/demo/play-demo.ts'
+import type { DemoRun } from '../../agent/demo/run-demo.ts'
+import { traceOf } from '../../agent/demo/trace.ts'
 import { auditBytes } from '../../audit/audit-bytes.ts'
 import {
   ANSWER_IS_NO,
@@ -15,6 +18,7 @@ import {
 } from '../command.ts'
 import type { Console } from '../console.ts'
 import { type JudgedRun, printDemo, printNext } from '../demo-text.ts'
+import { printTrace } from '../trace-text.ts'
 
 const DEFAULT_SEED = 254728
 
@@ -23,14 +27,22 @@ export const demo: CommandSpec = {
   summary: 'the story in one command: two domain controllers, one policy, each value of NoDefaultExempt',
   description:
     'Replays what two domain controllers said on a simulated wire, sealed as the policy decides at NoDefaultExempt absent, 0, 1, 2 and 3, ' +
-    'and audits each capture. It needs no network and no rights. With --out it leaves the captures, their policies and the keys in the ' +
-    "form of Wireshark's table esp_sa. Exit status 0: nothing leaked; 1: something did; 2: the folder cannot be used.",
+    'with keys that the two agree on by IKEv2, and audits each capture. It needs no network and no rights. With --out it leaves the ' +
+    'captures, the policies and certificates of both hosts, and the keys in the form of the tables of Wireshark (esp_sa and ' +
+    'ikev2_decryption_table). Exit status 0: nothing leaked; 1: something did; 2: the folder cannot be used.',
   options: [
     {
       flags: '--out <folder>',
       key: 'out',
-      description: 'write the captures, their policies and the keys there; a new folder, or one of an earlier demo',
+      description:
+        'write the captures, their policies, certificates and keys there; a new folder, or one of an earlier demo',
       values: 'file',
+    },
+    {
+      flags: '--trace [value]',
+      key: 'trace',
+      description: 'every IKE message of the run with that value: absent, 0, 1, 2, 3 or all; left out, 1',
+      values: [...demoSettings.map(({ title }) => title), 'all'],
     },
     {
       flags: '--seed <number>',
@@ -39,14 +51,20 @@ export const demo: CommandSpec = {
     },
     jsonOption,
   ],
-  examples: ['sealwire demo', 'sealwire demo --out demo-captures', 'sealwire demo --json --seed 7'],
+  examples: [
+    'sealwire demo',
+    'sealwire demo --trace',
+    'sealwire demo --out demo-captures',
+    'sealwire demo --json --seed 7',
+  ],
   run: runDemoCommand,
 }
 
 async function runDemoCommand(input: CommandInput, console: Console): Promise<number> {
   const seed = readSeed(textOption(input, 'seed'), console)
   const folder = textOption(input, 'out')
-  if (seed === undefined) return WRONG_INPUT
+  const traced = readTraced(input.options['trace'], console)
+  if (seed === undefined || traced === undefined) return WRONG_INPUT
   const prepared = folder === undefined ? undefined : prepareFolder(folder)
   if (prepared?.ok === false) {
     console.problems([prepared.error])
@@ -68,9 +86,10 @@ async function runDemoCommand(input: CommandInput, console: Console): Promise<nu
           folder,
           runs.map(({ run }) => run),
         )
-  if (input.options['json'] === true) console.json(jsonOf(seed, folder, written, runs))
+  if (input.options['json'] === true) console.json(jsonOf(seed, folder, written, runs, traced))
   else {
     printDemo(runs, console)
+    for (const { run } of runs) if (traced.includes(run.setting)) tellTrace(run, console)
     if (folder !== undefined) tellFiles(folder, written, console)
     printNext(folder, existsSync('sealwire') ? './sealwire' : 'sealwire', console)
   }
@@ -81,8 +100,34 @@ function tellFiles(folder: string, written: readonly string[], console: Console)
   console.print()
   console.print(console.style('bold', `Written to ${folder}`))
   const captures = written.filter(name => name.endsWith('.pcapng')).map(name => name.replace('.pcapng', ''))
-  console.print(`  ${captures.join(', ')}: .pcapng, and the policy .yaml`)
+  const [dc1, dc2] = demoHosts
+  console.print(`  ${captures.join(', ')}:`)
+  console.print(`    .pcapng, and the policies .yaml (of ${dc1.name}) and .${dc2.name}.yaml`)
   console.print(`  ${written.filter(name => !/\.(pcapng|yaml)$/.test(name)).join(', ')}`)
+}
+
+function tellTrace(run: DemoRun, console: Console): void {
+  const [dc1, dc2] = demoHosts
+  console.print()
+  console.print(
+    console.style(
+      'bold',
+      `IKE between ${dc1.name} and ${dc2.name}, NoDefaultExempt ${run.setting.title}: seconds, and each message as it is sent`,
+    ),
+  )
+  printTrace(traceOf(run), [dc1.name, dc2.name], console)
+}
+
+/** The runs whose IKE is told; undefined where the value is none. */
+function readTraced(value: CommandInput['options'][string], console: Console): readonly DemoSetting[] | undefined {
+  if (value === undefined) return []
+  if (value === 'all') return demoSettings
+  const title = value === true ? '1' : value
+  const found = demoSettings.filter(setting => setting.title === title)
+  if (found.length > 0) return found
+  const what = `“${String(value)}” is no value of NoDefaultExempt`
+  console.problems([{ severity: 'error', where: '--trace', what, hint: 'absent, 0, 1, 2, 3 or all' }])
+  return undefined
 }
 
 function readSeed(text: string | undefined, console: Console): number | undefined {
@@ -93,7 +138,13 @@ function readSeed(text: string | undefined, console: Console): number | undefine
   return undefined
 }
 
-function jsonOf(seed: number, folder: string | undefined, written: readonly string[], runs: readonly JudgedRun[]) {
+function jsonOf(
+  seed: number,
+  folder: string | undefined,
+  written: readonly string[],
+  runs: readonly JudgedRun[],
+  traced: readonly DemoSetting[],
+) {
   return {
     seed,
     folder: folder ?? null,
@@ -106,8 +157,10 @@ function jsonOf(seed: number, folder: string | undefined, written: readonly stri
       seconds: run.seconds,
       kinds: run.kinds,
       hosts: run.hosts,
+      keysMade: run.keysMade,
       applications: run.applications,
       audit: { totals: audit.totals, classes: audit.classes, findings: audit.findings },
+      ...(traced.includes(run.setting) ? { trace: traceOf(run) } : {}),
     })),
   }
 }

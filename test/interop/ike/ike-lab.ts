@@ -112,7 +112,11 @@ export class RoomLab {
         await room.must('peer', `ip address add ${address}/${isIpv6 ? '64' : '24'} dev lab0${isIpv6 ? ' nodad' : ''}`)
       }
       await room.must('peer', `ip link set lab0 up mtu ${mtu ?? 1500}`)
-      if (gateway !== undefined) await room.must('peer', `ip route add default via ${gateway}`)
+      if (gateway !== undefined) {
+        await room.must('peer', `ip route add default via ${gateway}`)
+        // What our policy's tunnel leads to.
+        await room.must('peer', `ip address add ${theirs[4]}/32 dev lo`)
+      }
       const { port, box } = await cable(room, peer, nat, mtu)
       const strongSwan = await startStrongSwan({ room, name: 'peer', namespace: 'peer', ...settings })
       return new RoomLab(new HostEnd(port, own, peers), box, strongSwan, room)

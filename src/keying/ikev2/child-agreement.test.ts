@@ -265,3 +265,22 @@ test('SPIs are drawn anew where they are reserved or taken', () => {
   assert.ok(!('kind' in step))
   assert.equal((step.session!.state as Established).children[0]!.name, 0x1001)
 })
+
+test('a packet between other hosts than those of the session asks for nothing in transport mode', () => {
+  const rules = [rule('negotiate', ['any me <-> any'], { name: RULE })]
+  const hosts = new TwoHosts({ rules })
+  hosts.one.wants({ kind: 'make-child', wish: { rule: RULE, flow: flow(`tcp ${ONE}:1 10.54.0.3:88`) } })
+  assert.equal(hosts.one.wire.length, 0)
+  assert.match(hosts.one.eventsOf('child-failed')[0]!.what, /no filter for tcp 10\.54\.0\.1:1 → 10\.54\.0\.3:88 with/)
+})
+
+test('a packet without ports is asked for with all of them, and only where the filter asks for none', () => {
+  const hosts = new TwoHosts({ rules: [rule('negotiate', ['icmp me <-> any', 'tcp me <-> any:88'], { name: RULE })] })
+  const { source, destination } = WAITING
+  hosts.one.wants({ kind: 'make-child', wish: { rule: RULE, flow: { source, destination, protocol: 1, icmpType: 8 } } })
+  hosts.settle()
+  hosts.assertOneChild()
+  hosts.one.wants({ kind: 'make-child', wish: { rule: RULE, flow: { source, destination, protocol: 6 } } })
+  hosts.settle()
+  assert.equal(hosts.one.children.length, 1)
+})

@@ -13,6 +13,7 @@ import { isSameValue } from '../same-value.ts'
 import {
   anyPacketOf,
   breadthOf,
+  includes,
   narrow,
   offerOfSides,
   packetOf,
@@ -56,10 +57,12 @@ export function ruleToAsk(
   }
   for (const filter of filtersOut(rule, flow, world)) {
     const selectors = offerOfSides(sidesOf(filter, rule.mode, context.path, world.policy.me), flow)
-    if (selectors !== undefined) return success({ rule, selectors })
+    if (selectors !== undefined && (flow === undefined || includes(selectors, flow)))
+      return success({ rule, selectors })
   }
   const peer = formatAddress(context.path.remote.address)
-  return failure(`the rule ${name} has no filter for traffic with ${peer}`)
+  const what = flow === undefined ? 'traffic' : formatFlow(flow)
+  return failure(`the rule ${name} has no filter for ${what} with ${peer}`)
 }
 
 /** Those that may be meant, the right one first. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { commands } from '../src/cli/commands.ts'
 import type { Exemption } from '../src/policy/exemptions.ts'
 import { type Profile, profiles } from '../src/policy/profiles.ts'
+import { ikev2StatesPage } from './keying-pages.ts'
 import { ikeMethodsPage, lintPage, schemaText, securityMethodsPage } from './policy-pages.ts'
 
 const HEAD = '<!-- Made by `npm run docs` from the tables of the code: do not edit. -->\n\n'
@@ -12,6 +13,7 @@ export const pages: Readonly<Record<string, () => string>> = {
   'exemptions.md': exemptionsPage,
   'commands.md': commandsPage,
   'lint.md': () => HEAD + lintPage(),
+  'ikev2-states.md': () => HEAD + ikev2StatesPage(),
   'ike-methods.md': () => HEAD + ikeMethodsPage(),
   'security-methods.md': () => HEAD + securityMethodsPage(),
   'policy.schema.json': schemaText,

@@ -268,8 +268,14 @@ test('a seed that is no number is refused', () => {
   assert.deepEqual([demo.status, demo.stdout], [2, ''])
 })
 
+interface Wireshark {
+  readonly folder: string
+  /** Lines that are not empty. */
+  readonly tshark: (name: string, options: readonly string[]) => readonly string[]
+}
+
 /** Runs tshark on the demo's captures with the written folder as its own; undefined where it is not installed. */
-function wireshark(context: TestContext) {
+function wireshark(context: TestContext): Wireshark | undefined {
   if (spawnSync('tshark', ['--version']).error !== undefined) {
     context.skip('because tshark is not installed')
     return undefined
@@ -290,8 +296,9 @@ function wireshark(context: TestContext) {
 }
 
 test('Wireshark opens every ESP packet of every run with the one table, and every ICV is good', context => {
-  const { folder, tshark } = wireshark(context) ?? {}
-  if (folder === undefined || tshark === undefined) return
+  const found = wireshark(context)
+  if (found === undefined) return
+  const { folder, tshark } = found
   for (const { run } of runs) {
     const { name } = run.setting
     const wanted = run.hosts.reduce((all, { sent }) => all + sent.sealed, 0)
@@ -312,8 +319,9 @@ test('Wireshark opens every ESP packet of every run with the one table, and ever
 })
 
 test('Wireshark opens every IKE message of every run, and shows the payloads that the hosts say they sent', context => {
-  const { tshark } = wireshark(context) ?? {}
-  if (tshark === undefined) return
+  const found = wireshark(context)
+  if (found === undefined) return
+  const { tshark } = found
   // Proposals, transforms, and what only carries other payloads.
   const inner = new Set([2, 3, 46, 53])
   for (const { run } of runs) {

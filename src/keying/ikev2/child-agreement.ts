@@ -10,15 +10,14 @@ import type { PrfAlgorithm } from '../../crypto/prf.ts'
 import { beginKeyExchange, type SharedSecret } from '../../crypto/run-key-exchange.ts'
 import type { SuiteKeys } from '../../crypto/suites.ts'
 import type { AssociationPair, AssociationSpec, Encapsulation, LayerSpec, Spi } from '../../ipsec/association.ts'
-import type { Lifetime } from '../../ipsec/lifetime.ts'
 import type { Rule } from '../../policy/model.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { isErrorNotify, notifyName } from '../../wire/ike/notify-numbers.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
 import { acceptedChild, type ChildOffers, childProposals, chooseChild, type Mismatch } from '../choose-proposal.ts'
 import { type KeyingOutput, type Path, type Refusal, refusal, report, type World } from '../machine.ts'
+import { lifetimeOf } from './child-lifetime.ts'
 import { type ChildContext, inboundRuleFor, ruleNamed, ruleToAnswer, ruleToAsk } from './child-rule.ts'
-import { softShare } from './established.ts'
 import {
   acceptedSelectors,
   includes,
@@ -47,6 +46,7 @@ export interface AgreedChild {
 }
 
 type Methods = ChildOffers['methods']
+type Exchanges = Pick<ChildOffers, 'methods' | 'additional'>
 
 const NONCE_BYTES = 32
 const LOWEST_SPI = 256
@@ -100,7 +100,7 @@ export function beginChild(
 function childOffers(
   rule: Rule,
   { nat }: ChildContext,
-  exchanges: Pick<ChildOffers, 'methods' | 'additional'>,
+  exchanges: Exchanges,
   { settings }: World,
 ): Result<ChildOffers, string> {
   const isTranslated = nat.beforeUs || nat.beforePeer
@@ -113,7 +113,7 @@ function childOffers(
 export function agreeOnTerms(
   payloads: readonly Payload[],
   context: ChildContext,
-  exchangesOf: (rule: Rule) => Pick<ChildOffers, 'methods' | 'additional'>,
+  exchangesOf: (rule: Rule) => readonly Exchanges[],
   world: World,
   { prefers, old }: { readonly prefers?: number; readonly old?: Child } = {},
 ): { readonly terms: ChildTerms; readonly payloads: readonly Payload[] } | Refusal {
@@ -127,11 +127,9 @@ export function agreeOnTerms(
   const found = ruleToAnswer(seen(named, mode, context), mode, context, world, old)
   if ('kind' in found) return found
   const { rule, selectors } = found
-  const offers = childOffers(rule, context, exchangesOf(rule), world)
-  if (!offers.ok) return refusal(notification('NO_PROPOSAL_CHOSEN', {}), offers.error)
-  const chosen = chooseChild(offers.value, proposals.proposals, prefers)
-  if (!chosen.ok) return refusal(mismatchNotify(chosen.error), `${rule.name}: ${chosen.error.what}`)
-  const { choice, answer, peerSpi } = chosen.value
+  const chosen = chooseAmong(rule, context, exchangesOf(rule), proposals.proposals, world, prefers)
+  if ('notify' in chosen) return chosen
+  const { choice, answer, peerSpi } = chosen
   const spi = freeSpi(world)
   const terms: ChildTerms = {
     choice,
@@ -152,6 +150,26 @@ export function agreeOnTerms(
     ...(mode === 'transport' ? [notification('USE_TRANSPORT_MODE', {})] : []),
   ]
   return { terms, payloads: reply }
+}
+
+/** The first that fits; where none does, the reason of the preferred one. */
+function chooseAmong(
+  rule: Rule,
+  context: ChildContext,
+  exchanges: readonly Exchanges[],
+  proposals: Parameters<typeof chooseChild>[1],
+  world: World,
+  prefers: number | undefined,
+) {
+  let refused: Refusal | undefined
+  for (const one of exchanges) {
+    const offers = childOffers(rule, context, one, world)
+    if (!offers.ok) return refusal(notification('NO_PROPOSAL_CHOSEN', {}), offers.error)
+    const chosen = chooseChild(offers.value, proposals, prefers)
+    if (chosen.ok) return chosen.value
+    refused ??= refusal(mismatchNotify(chosen.error), `${rule.name}: ${chosen.error.what}`)
+  }
+  return refused!
 }
 
 export function mismatchNotify({ kind, group }: Mismatch): Payload {
@@ -187,7 +205,7 @@ export function agreeOnChild(
   methods: Methods,
   world: World,
 ): (AgreedChild & { readonly payloads: readonly Payload[] }) | Refusal {
-  const agreed = agreeOnTerms(payloads, context, () => ({ methods, additional: [] }), world)
+  const agreed = agreeOnTerms(payloads, context, () => [{ methods, additional: [] }], world)
   if ('kind' in agreed) return agreed
   return { ...makeChild(agreed.terms, context, keys, 'responder', world), payloads: agreed.payloads }
 }
@@ -337,32 +355,6 @@ function isFloated({ local, remote }: Path): boolean {
 
 function layerOf(suite: ChildTerms['choice']['suite'], spi: Spi, keys: SuiteKeys): LayerSpec {
   return suite.protocol === 'esp' ? { protocol: 'esp', spi, suite, keys } : { protocol: 'ah', spi, suite, keys }
-}
-
-const SECONDS = 3600
-const KILOBYTE = 1024
-/** Blocks of 64 bits meet again after 2^32 of them, and well before that attacks begin (Sweet32). */
-const MOST_OF_SMALL_BLOCKS = 2 ** 30
-const SEQUENCE_NUMBERS = 2 ** 32
-
-function lifetimeOf({ rule, choice }: ChildTerms, world: World): Lifetime {
-  const { seconds = SECONDS, kilobytes } = ruleNamed(rule, world)?.lifetime ?? {}
-  const hasSmallBlocks = choice.suite.protocol === 'esp' && choice.suite.cipher.blockBytes === 8
-  const limits = [
-    ...(kilobytes === undefined ? [] : [kilobytes * KILOBYTE]),
-    ...(hasSmallBlocks ? [MOST_OF_SMALL_BLOCKS] : []),
-  ]
-  const hard = {
-    seconds,
-    ...(limits.length === 0 ? {} : { bytes: Math.min(...limits) }),
-    // Extended numbers outlast everything else.
-    ...(choice.extendedSequence ? {} : { packets: SEQUENCE_NUMBERS - 1 }),
-  }
-  const share = softShare(world)
-  // Whole packets and octets; of seconds also parts, else short lifetimes end on both hosts at one moment.
-  const part = (name: string, limit: number) => (name === 'seconds' ? limit * share : Math.floor(limit * share))
-  const soft = Object.fromEntries(Object.entries(hard).map(([name, limit]) => [name, part(name, limit)]))
-  return { soft, hard }
 }
 
 /** An SPI at random, so that nobody can guess it, and of no other association (RFC 4303 §2.1 reserves the lowest). */

@@ -70,16 +70,36 @@ test('fresh keys mean a key exchange of the child, and both ends know the same s
   hosts.assertOneChild()
 })
 
-test('who wants fresh keys refuses a child without, and who does not want them lets the other have them', () => {
+test('who wants fresh keys refuses a child without, and who does not ask for them has them all the same, both ways', () => {
   const fresh = policy([negotiating({ freshKeys: true })], { ike: IKE })
   const refusing = new TwoHosts({ otherPolicy: fresh })
   refusing.one.wants({ kind: 'make-child', wish: { rule: RULE, flow: WAITING } })
   refusing.deliver(refusing.one)
   assert.equal(refusing.deliver(refusing.two), 'CREATE_CHILD_SA answer: NO_PROPOSAL_CHOSEN')
-  assert.equal(refusing.one.outputs.filter(({ kind }) => kind === 'refuse').length, 1)
-  assert.match(refusing.one.eventsOf('child-failed')[0]!.what, /NO_PROPOSAL_CHOSEN/)
+  assert.match(refusing.deliver(refusing.one), /security-association nonce key-exchange initiator-selectors/)
+  refusing.deliver(refusing.two)
+  refusing.assertOneChild()
+  assert.deepEqual(refusing.one.eventsOf('child-failed'), [])
   const allowing = new TwoHosts({ changes: { freshKeys: true }, otherPolicy: policy([negotiating()], { ike: IKE }) })
   allowing.withChild().assertOneChild()
+})
+
+test('a host that wants fresh keys has its additional exchanges from one that merely does not ask', () => {
+  const keyExchange = 'curve25519+mlkem512'
+  const other = policy([negotiating({ keyExchange })], { ike: IKE })
+  const hosts = new TwoHosts({ changes: { freshKeys: true, keyExchange }, otherPolicy: other })
+  hosts.one.wants({ kind: 'make-child', wish: { rule: RULE, flow: WAITING } })
+  hosts.settle()
+  hosts.assertOneChild()
+})
+
+test('a child that nothing fits is refused once more with fresh keys, and then no more', () => {
+  const other = policy([negotiating({ security: ['esp-aes128-sha256'] })], { ike: IKE })
+  const hosts = new TwoHosts({ changes: { security: ['esp-aes256gcm16'] }, otherPolicy: other })
+  hosts.one.wants({ kind: 'make-child', wish: { rule: RULE, flow: WAITING } })
+  hosts.settle()
+  assert.equal(hosts.one.outputs.filter(({ kind }) => kind === 'refuse').length, 1)
+  assert.match(hosts.one.eventsOf('child-failed')[0]!.what, /NO_PROPOSAL_CHOSEN/)
 })
 
 test('a key exchange that the peer does not want is begun anew with the one that it wants, once', () => {

@@ -172,6 +172,11 @@ function refused(
   if (method !== undefined && mayTry && offers.methods.some(one => one?.transform === method)) {
     return tryAgain(session, wishAgain(wish, detours, method), 'now', world)
   }
+  // Who wants fresh keys for every child refuses one without them; a rule of ours that merely does not ask can have them.
+  if (says('NO_PROPOSAL_CHOSEN') && exchange === undefined && mayTry) {
+    const { transform } = session.state.choice.method
+    return tryAgain(session, wishAgain(wish, detours, transform), 'now', world)
+  }
   const failed = childFailed(session, wish, what)
   if (!says('NO_ADDITIONAL_SAS') || session.state.children.some(isThere)) return failed
   // A session that can have no child is of no use; the next one begins with its child.

@@ -43,22 +43,23 @@ function first(methods: readonly KeyExchangeMethod[], number: number | undefined
   return [...preferred, ...distinct.filter(({ transform }) => transform !== number)]
 }
 
-/** What to ask for; `method` is the one that the peer asked for instead. */
+/** What to ask for; `method` is the one that the peer asked for instead, or that is tried because it wants fresh keys. */
 export function exchangesToAsk(rule: Rule, choice: IkeChoice, world: World, method?: number): Exchanges {
-  if (!rule.freshKeys) return { methods: [undefined], additional: [] }
+  if (!rule.freshKeys && method === undefined) return { methods: [undefined], additional: [] }
   const wanted = wantedOf(rule, choice)
   const others = rule.keyExchange === undefined && wanted.additional.length === 0 ? knownMethods(world) : []
   return { methods: first([wanted.method, ...others], method), additional: wanted.additional }
 }
 
 /**
- * What to accept; `came` is the number in the peer's KE payload. Where the rule wants fresh keys, our order counts; a rule
- * without lets the peer have them, and as it began them.
+ * What to accept, the preferred first; `came` is the number in the peer's KE payload. Where the rule wants fresh keys, our
+ * order counts; a rule without lets the peer have them, as it began them, with its additional exchanges or without.
  */
-export function exchangesToAccept(rule: Rule, choice: IkeChoice, world: World, came?: number): Exchanges {
+export function exchangesToAccept(rule: Rule, choice: IkeChoice, world: World, came?: number): readonly Exchanges[] {
   const wanted = exchangesToAsk({ ...rule, freshKeys: true }, choice, world)
-  if (rule.freshKeys) return wanted
-  return { methods: [undefined, ...first([wanted.methods[0]!, ...knownMethods(world)], came)], additional: [] }
+  if (rule.freshKeys) return [wanted]
+  const plain = { methods: [undefined, ...first([wanted.methods[0]!, ...knownMethods(world)], came)], additional: [] }
+  return wanted.additional.length === 0 ? [plain] : [plain, wanted]
 }
 
 export interface Answered {

@@ -74,6 +74,10 @@ export interface Rule {
   readonly destinationPorts?: PortRange
   readonly incomingLink?: string
   readonly isInverted?: boolean
+  /** Goes on at the rule of that priority, which comes later and must be there; `table` is 0 then. */
+  readonly goTo?: number
+  /** Does nothing: others go on there. `table` is 0 then. */
+  readonly isLandmark?: true
 }
 
 const routeKinds: ReadonlyMap<RouteKind, number> = new Map([
@@ -170,6 +174,10 @@ export function readRoute(body: Uint8Array): (Route & { readonly madeBy: number 
   }
 }
 
+const TO_TABLE = 1
+const GO_TO = 2
+const NOTHING = 3
+
 /** struct fib_rule_hdr: family, lengths of destination and source, TOS, table, two unused, action, flags. */
 export function ruleBody(rule: Rule): Uint8Array {
   const { family, table, from, to } = rule
@@ -178,11 +186,13 @@ export function ruleBody(rule: Rule): Uint8Array {
   const range = (ports: PortRange | undefined) =>
     ports === undefined ? undefined : join([u16(ports.from), u16(ports.to)])
   const number = (value: number | undefined) => (value === undefined ? undefined : u32(value))
+  const action = rule.goTo !== undefined ? GO_TO : rule.isLandmark === true ? NOTHING : TO_TABLE
   return join([
-    Uint8Array.of(familyNumber(family), to?.length ?? 0, from?.length ?? 0, 0, table < 256 ? table : 0, 0, 0, 1),
+    Uint8Array.of(familyNumber(family), to?.length ?? 0, from?.length ?? 0, 0, table < 256 ? table : 0, 0, 0, action),
     u32(rule.isInverted === true ? 2 : 0),
     attribute(6, u32(rule.priority)),
     attribute(15, u32(table)),
+    attribute(4, number(rule.goTo)),
     attribute(1, prefix(to)),
     attribute(2, prefix(from)),
     attribute(3, rule.incomingLink === undefined ? undefined : text(rule.incomingLink)),
@@ -195,9 +205,10 @@ export function ruleBody(rule: Rule): Uint8Array {
   ])
 }
 
-/** A rule of a list with who made it; undefined for those that do not look into a table. */
+/** A rule of a list with who made it; undefined for those that this program never makes. */
 export function readRule(body: Uint8Array): (Rule & { readonly madeBy: number }) | undefined {
-  if (body.length < 12 || body[7] !== 1) return undefined
+  const action = body[7]
+  if (body.length < 12 || (action !== TO_TABLE && action !== GO_TO && action !== NOTHING)) return undefined
   const attributes = readAttributes(body.subarray(12))
   const prefix = (kind: number, length: number): Prefix | undefined => {
     const address = asAddress(attributes.get(kind))
@@ -217,6 +228,8 @@ export function readRule(body: Uint8Array): (Rule & { readonly madeBy: number })
     destinationPorts: range(24),
     incomingLink: readText(attributes.get(3)),
     isInverted: (readU32(body.subarray(8))! & 2) !== 0 ? true : undefined,
+    goTo: action === GO_TO ? readU32(attributes.get(4)) : undefined,
+    isLandmark: action === NOTHING ? true : undefined,
   }
   const given = Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined))
   return {

@@ -172,6 +172,11 @@ test('rules say what iproute2 reads, by every part that they have, and disappear
       { family: 4, priority: 111, table: 1000, incomingLink: 'wire', mark: 2, markMask: 3, isInverted: true },
       '111:\tnot from all fwmark 0x2/0x3 iif wire lookup 1000 proto 158',
     ],
+    [{ family: 4, priority: 200, table: 0, isLandmark: true }, '200:\tfrom all nop proto 158'],
+    [
+      { family: 4, priority: 113, table: 0, protocol: 50, goTo: 32766 },
+      '113:\tfrom all ipproto esp goto 32766 proto 158',
+    ],
     [{ family: 6, priority: 112, table: 300, to: prefix('fd99::2') }, '112:\tfrom all to fd99::2 lookup 300 proto 158'],
   ]
   for (const [rule, shown] of cases) {

@@ -85,9 +85,12 @@ export class Scene {
     await this.other.plane.start(this.toldOther)
   }
 
-  /** The same policy at both ends: one rule about everything between the two. */
+  /**
+   * The same policy at both ends: one rule about everything between the two. The far end has it first, since what waited
+   * at the near one may be on its way at once.
+   */
   async enforce(action: FilterAction, changes: Partial<Rule> = {}): Promise<void> {
-    for (const { plane, address } of [this.one, this.other])
+    for (const { plane, address } of [this.other, this.one])
       await plane.enforce(compile(this.policy(action, changes), { me: [address] }))
   }
 

@@ -15,6 +15,7 @@ export const dropReasons = {
   dummy: 'it is a dummy packet, sent to hide when there is traffic',
   'too-big': 'it is larger than the path carries, and must not be cut',
   'waiting-full': 'too many packets wait for an association',
+  'not-sent': 'the system did not take it',
   refused: 'no association could be agreed on',
   fragment: 'a fragment of it is missing, overlapping or too much',
   jumbogram: 'jumbograms cannot be sealed here',

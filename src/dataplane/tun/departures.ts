@@ -1,0 +1,221 @@
+// What leaves for the network, in order: whole packets with their IP headers by raw sockets, and runs of ESP in UDP of one
+// size to one peer, which the kernel takes in one call. Packets are gathered until something of another kind follows, the
+// room is full or `flush` is called. Where the kernel's buffers are full it waits a few milliseconds, then drops and counts.
+import type { DropReason } from '../../ipsec/drop-reasons.ts'
+import type { Arena } from '../../native/arena.ts'
+import { Destination } from '../../native/destination.ts'
+import { EAGAIN, EMSGSIZE, ENOBUFS } from '../../native/libc.ts'
+import { MessageBatch } from '../../native/message-batch.ts'
+import { PollSet, WRITABLE } from '../../native/readiness.ts'
+import { readAddress } from '../../native/socket-address.ts'
+import { MOST_SEGMENTED_BYTES, MOST_SEGMENTS, UdpSender } from '../../native/udp-sender.ts'
+import type { Doors } from './doors.ts'
+import type { KeyingPath } from './messages.ts'
+
+const ROOM = 512 * 1024
+/** The largest packet with what sealing adds. */
+const LARGEST = 65_536 + 512
+/** Where ESP has its SPI, four zero octets say that it is IKE (RFC 3948 §2.2). */
+const MARKER = 4
+const PATIENCE_MILLISECONDS = 5
+const MOST_TRIES = 4
+
+/** The way out of one family. */
+interface Exit {
+  readonly fd: number
+  readonly sender: UdpSender | undefined
+  readonly writable: PollSet
+  readonly udpWritable: PollSet
+  /** Of packets that are sent by themselves. */
+  readonly anywhere: Destination
+}
+
+export class Departures {
+  /** System calls that sent something. */
+  calls = 0
+  readonly #arena: Arena
+  readonly #exits = new Map<4 | 6, Exit>()
+  readonly #lost: (reason: DropReason, count: number) => void
+  readonly #batch: MessageBatch
+  readonly #room: number
+  readonly #free: Destination[] = []
+  #tail: number
+  /** Packets in the batch, all of one family; or a run of datagrams. */
+  #packets = 0
+  #family: 4 | 6 = 4
+  #run: Destination | undefined
+  #runClass = -1
+  #runAt = 0
+  #runBytes = 0
+  #runSegment = 0
+  #runCount = 0
+  #runEnded = false
+
+  constructor(arena: Arena, doors: readonly Doors[], lost: (reason: DropReason, count: number) => void) {
+    this.#arena = arena
+    this.#lost = lost
+    this.#batch = new MessageBatch(arena, MOST_SEGMENTS)
+    this.#room = arena.take(ROOM)
+    this.#tail = this.#room
+    for (const { family, out, udp } of doors) {
+      this.#exits.set(family, {
+        fd: out.fd,
+        sender: udp === undefined ? undefined : new UdpSender(arena, udp.fd),
+        writable: watching(arena, out.fd),
+        udpWritable: watching(arena, udp?.fd ?? -1),
+        anywhere: new Destination(arena, { to: undefined, port: 0, family }),
+      })
+    }
+  }
+
+  takes(family: 4 | 6, inUdp: boolean): boolean {
+    const exit = this.#exits.get(family)
+    return exit !== undefined && (!inUdp || exit.sender !== undefined)
+  }
+
+  /** A destination to keep; give it back when it is no longer needed. */
+  takeDestination(): Destination {
+    return this.#free.pop() ?? new Destination(this.#arena, { to: undefined, port: 0 })
+  }
+
+  giveBack(destination: Destination): void {
+    this.flush()
+    this.#free.push(destination)
+  }
+
+  /** Where the next packet may be written, of at most 64 KiB with its seal. */
+  next(): number {
+    if (this.#tail + LARGEST > this.#room + ROOM) this.flush()
+    return this.#tail
+  }
+
+  /** A packet of an IP header and all, written at `next()`. */
+  packet(family: 4 | 6, destination: Destination, length: number): void {
+    if (this.#runCount > 0 || (this.#packets > 0 && this.#family !== family)) this.#flushGathered()
+    this.#family = family
+    this.#batch.aim(this.#packets, this.#tail, length)
+    this.#batch.toward(this.#packets, destination, false)
+    this.#packets++
+    this.#tail += (length + 3) & ~3
+    if (this.#packets === this.#batch.slots) this.flush()
+  }
+
+  /** The content of a UDP datagram, written at `next()`. `family` is the destination's. */
+  datagram(family: 4 | 6, destination: Destination, trafficClass: number, length: number): void {
+    if (this.#packets > 0) this.#flushGathered()
+    const isOfRun =
+      this.#runCount > 0 &&
+      !this.#runEnded &&
+      this.#run === destination &&
+      this.#runClass === trafficClass &&
+      length <= this.#runSegment &&
+      this.#runCount < MOST_SEGMENTS &&
+      this.#runBytes + length <= MOST_SEGMENTED_BYTES
+    if (!isOfRun) {
+      if (this.#runCount > 0) this.#flushGathered()
+      this.#run = destination
+      this.#runClass = trafficClass
+      this.#family = family
+      this.#runAt = this.#tail
+      this.#runBytes = 0
+      this.#runSegment = length
+      this.#runEnded = false
+    }
+    this.#runBytes += length
+    this.#runCount++
+    this.#tail += length
+    if (length < this.#runSegment) this.#runEnded = true
+  }
+
+  /** One whole packet that stands by itself, behind all that was gathered. */
+  send(packet: Uint8Array): void {
+    this.flush()
+    const { bytes, view } = this.#arena
+    const family = packet[0]! >> 4 === 4 ? 4 : 6
+    const exit = this.#exits.get(family)
+    if (exit === undefined) return this.#lost('not-sent', 1)
+    const at = this.#room
+    bytes.set(packet, at)
+    exit.anywhere.redirect({ to: readAddress(view, at + (family === 4 ? 16 : 24), family), port: 0 })
+    this.packet(family, exit.anywhere, packet.length)
+    this.flush()
+  }
+
+  /** A datagram of IKE, which gets the non-ESP marker in front; its content lies in the arena at `at`. */
+  keying({ local, remote }: KeyingPath, at: number, length: number): void {
+    this.flush()
+    const exit = this.#exits.get(remote.address.family)
+    if (exit?.sender === undefined) return this.#lost('not-sent', 1)
+    const { bytes } = this.#arena
+    bytes.fill(0, this.#room, this.#room + MARKER)
+    bytes.copyWithin(this.#room + MARKER, at, at + length)
+    exit.anywhere.redirect({ to: remote.address, port: remote.port, from: local.address })
+    this.datagram(remote.address.family, exit.anywhere, 0, MARKER + length)
+    this.flush()
+  }
+
+  flush(): void {
+    this.#flushGathered()
+    this.#tail = this.#room
+  }
+
+  /** Sends what was gathered; what was written at `next()` but not named yet stays where it is. */
+  #flushGathered(): void {
+    if (this.#packets > 0) this.#sendPackets()
+    if (this.#runCount > 0) this.#sendRun()
+  }
+
+  #sendPackets(): void {
+    const count = this.#packets
+    this.#packets = 0
+    const exit = this.#exits.get(this.#family)!
+    let done = 0
+    for (let tries = 0; done < count; ) {
+      this.calls++
+      const sent = this.#batch.send(exit.fd, done, count - done)
+      if (sent > 0) {
+        done += sent
+        tries = 0
+      } else if (isFull(sent) && tries++ < MOST_TRIES) {
+        exit.writable.wait(PATIENCE_MILLISECONDS)
+      } else {
+        this.#lost(sent === -EMSGSIZE ? 'too-big' : 'not-sent', 1)
+        done++
+      }
+    }
+  }
+
+  #sendRun(): void {
+    const count = this.#runCount
+    const segment = this.#runSegment
+    this.#runCount = 0
+    const { sender, udpWritable } = this.#exits.get(this.#family)!
+    const destination = this.#run!
+    destination.setTrafficClass(this.#runClass)
+    let done = 0
+    for (let tries = 0; done < this.#runBytes; ) {
+      this.calls++
+      const left = this.#runBytes - done
+      const sent = sender!.send(destination, this.#runAt + done, left, count === 1 ? 0 : segment)
+      if (sent > 0) {
+        done += sent
+        tries = 0
+      } else if (isFull(sent) && tries++ < MOST_TRIES) {
+        udpWritable.wait(PATIENCE_MILLISECONDS)
+      } else {
+        this.#lost(sent === -EMSGSIZE ? 'too-big' : 'not-sent', Math.ceil(left / segment))
+        return
+      }
+    }
+  }
+}
+
+function watching(arena: Arena, fd: number): PollSet {
+  const polled = new PollSet(arena, 1)
+  polled.add(fd, WRITABLE)
+  return polled
+}
+
+function isFull(result: number): boolean {
+  return result === -EAGAIN || result === -ENOBUFS
+}

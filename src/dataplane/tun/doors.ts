@@ -1,0 +1,122 @@
+// What the worker of the TUN data plane opens: the device, and the sockets for ESP, AH, ESP in UDP and the ICMP that tells
+// of path sizes. Everything that it sends carries the mark, so that no route leads it into the device again.
+import { type Address, parseAddress } from '../../base/address.ts'
+import { AH, ESP, ICMP, ICMPV6 } from '../../base/flow.ts'
+import type { Arena } from '../../native/arena.ts'
+import { failedCall } from '../../native/libc.ts'
+import { openRawSocket, type RawSocket } from '../../native/raw-socket.ts'
+import { changeLink, findLink, openRouting } from '../../native/routing.ts'
+import { attachFilter, type FilterStep } from '../../native/socket-options.ts'
+import { openTunDevice, type TunDevice } from '../../native/tun-device.ts'
+import { openUdpSocket, type UdpSocket } from '../../native/udp-socket.ts'
+import { SEALWIRE_MARK, type TunOptions } from './tun-options.ts'
+
+/** Sockets of one family. */
+export interface Doors {
+  readonly family: 4 | 6
+  /** For whole packets with their IP header. */
+  readonly out: RawSocket
+  readonly esp: RawSocket
+  readonly ah: RawSocket
+  readonly icmp: RawSocket
+  readonly udp: UdpSocket | undefined
+}
+
+const BUFFERS = 8 * 1024 * 1024
+/** IPPROTO_RAW: a socket that only sends, whole packets. */
+const ONLY_SENDS = 255
+/** One super-packet fits one send of segments: 64 KiB less a header for each. */
+const MOST_SEGMENTED = 61_000
+
+/** What the kernel's packet filter calls "the octet at": BPF_LD | BPF_B | BPF_ABS, and conditions on it. */
+const LOAD_OCTET = 0x30
+const JUMP_IF_EQUAL = 0x15
+const RETURN = 0x06
+const LOAD_HEADER_LENGTH = 0xb1
+const LOAD_OCTET_INDEXED = 0x50
+
+/** IPv4: type 3 code 4 behind the IP header. IPv6: type 2; there the socket sees no IP header. */
+const onlyTooBig: Readonly<Record<4 | 6, readonly FilterStep[]>> = {
+  4: [
+    [LOAD_HEADER_LENGTH, 0, 0, 0],
+    [LOAD_OCTET_INDEXED, 0, 0, 0],
+    [JUMP_IF_EQUAL, 0, 3, 3],
+    [LOAD_OCTET_INDEXED, 0, 0, 1],
+    [JUMP_IF_EQUAL, 0, 1, 4],
+    [RETURN, 0, 0, 0x40000],
+    [RETURN, 0, 0, 0],
+  ],
+  6: [
+    [LOAD_OCTET, 0, 0, 0],
+    [JUMP_IF_EQUAL, 0, 1, 2],
+    [RETURN, 0, 0, 0x40000],
+    [RETURN, 0, 0, 0],
+  ],
+}
+
+/** The device, up, as large as asked. Answers also what takes it down. */
+export function openDevice(arena: Arena, options: TunOptions): TunDevice {
+  const device = openTunDevice(arena, { name: options.device, segmentation: options.segmentation ?? 'tcp-and-udp' })
+  try {
+    const netlink = openRouting()
+    try {
+      const link = findLink(netlink, device.name)
+      if (link === undefined) throw new Error(`the TUN device ${device.name} went away`)
+      const segments = link.segmentationBytes === 0 ? {} : { segmentationBytes: MOST_SEGMENTED }
+      changeLink(netlink, link.index, { mtu: options.mtu, isUp: true, ...segments })
+    } finally {
+      netlink.close()
+    }
+    return device
+  } catch (error) {
+    device.close()
+    throw error
+  }
+}
+
+/** Sockets of both families; those of IPv6 are left out where the kernel has none. */
+export function openDoors(options: TunOptions): readonly Doors[] {
+  const opened: Doors[] = []
+  try {
+    for (const family of [4, 6] as const) {
+      const doors = openFamily(family, options)
+      if (doors !== undefined) opened.push(doors)
+    }
+    return opened
+  } catch (error) {
+    for (const doors of opened) closeDoors(doors)
+    throw error
+  }
+}
+
+function openFamily(family: 4 | 6, options: TunOptions): Doors | undefined {
+  const { mark = SEALWIRE_MARK, udpPort = 4500 } = options
+  const socket = { mark, buffers: BUFFERS }
+  const opened: { close(): void }[] = []
+  const keep = <T extends { close(): void }>(one: T): T => {
+    opened.push(one)
+    return one
+  }
+  try {
+    const out = keep(openRawSocket(family, ONLY_SENDS, { ...socket, writesHeader: true }))
+    const receiving = { ...socket, reportOwnAddress: true }
+    const esp = keep(openRawSocket(family, ESP, receiving))
+    const ah = keep(openRawSocket(family, AH, receiving))
+    const icmp = keep(openRawSocket(family, family === 4 ? ICMP : ICMPV6, { mark, reportOwnAddress: true }))
+    attachFilter(icmp.fd, onlyTooBig[family])
+    const any: Address = parseAddress(family === 4 ? '0.0.0.0' : '::')!
+    // A seal is cut where it must be by the whole path; what goes by this socket fits, and may not be cut on its way.
+    const udp =
+      udpPort === 0 ? undefined : keep(openUdpSocket(any, udpPort, { ...receiving, join: true, pathSize: 'probe' }))
+    return { family, out, esp, ah, icmp, udp }
+  } catch (error) {
+    for (const one of opened) one.close()
+    if (family === 6 && failedCall(error)?.name === 'EAFNOSUPPORT') return undefined
+    throw error
+  }
+}
+
+export function closeDoors({ out, esp, ah, icmp, udp }: Doors): void {
+  for (const socket of [out, esp, ah, icmp]) socket.close()
+  udp?.close()
+}

@@ -1,0 +1,234 @@
+// The loop of the TUN data plane's thread: it stands in poll(2) on the device, the sockets and an eventfd, and does in turn
+// what the main thread asks, what the network brought and what applications sent. What it has to tell goes to the main
+// thread at the end of each turn, before the answers.
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import type { Flow } from '../../base/flow.ts'
+import { AH, ESP, ICMP, ICMPV6 } from '../../base/flow.ts'
+import { monotonicSeconds } from '../../base/time.ts'
+import { choosePacketCrypto } from '../../crypto/packet-crypto.ts'
+import type { DropReason } from '../../ipsec/drop-reasons.ts'
+import { Arena } from '../../native/arena.ts'
+import { EAGAIN, systemError } from '../../native/libc.ts'
+import { FAILED, HUNG_UP, PollSet, READABLE, takeWakeup } from '../../native/readiness.ts'
+import { MOST_TUN_BYTES, type TunDevice, virtioHeader } from '../../native/tun-device.ts'
+import { Arrivals } from './arrivals.ts'
+import { Departures } from './departures.ts'
+import { closeDoors, type Doors, openDevice, openDoors } from './doors.ts'
+import { type Answer, type Asked, type Command, receivePair, receivePolicy, type Told, wipePair } from './messages.ts'
+import { PacketPath } from './packet-path.ts'
+import { SuperPacket } from './super-packet.ts'
+import type { TunOptions } from './tun-options.ts'
+
+const ARENA = 8 * 1024 * 1024
+/** Packets that are read from the device before the network has its turn again. */
+const MOST_READS = 64
+/** Each kind of drop is told with its flow so often in a turn, then only counted. */
+const MOST_DROPS_TOLD = 64
+/** So that a process that ends without a word is noticed. */
+const LONGEST_SLEEP = 1000
+
+interface Drop {
+  readonly reason: DropReason
+  readonly flow: Flow | undefined
+  count: number
+}
+
+export class PacketWorker {
+  readonly #port: MessagePort
+  readonly #wakeup: number
+  readonly #arena = new Arena(ARENA)
+  readonly #device: TunDevice
+  readonly #doors: readonly Doors[]
+  readonly #path: PacketPath
+  readonly #arrivals: Arrivals
+  readonly #departures: Departures
+  readonly #read: SuperPacket
+  readonly #readAt: number
+  readonly #writeAt: number
+  readonly #polled: PollSet
+  readonly #drops: Drop[] = []
+  readonly #keyingAt: number
+  #now = 0
+  #isStopped = false
+  #statistics = { sealedQuickly: 0, openedQuickly: 0, readFromTun: 0, writtenToTun: 0 }
+
+  constructor(port: MessagePort, wakeup: number, options: TunOptions) {
+    this.#port = port
+    this.#wakeup = wakeup
+    const arena = this.#arena
+    const crypto = choosePacketCrypto(options.engine)
+    this.#device = openDevice(arena, options)
+    try {
+      this.#doors = openDoors(options)
+    } catch (error) {
+      this.#device.close()
+      throw error
+    }
+    this.#read = new SuperPacket(arena)
+    this.#readAt = arena.take(SuperPacket.room)
+    this.#writeAt = arena.take(MOST_TUN_BYTES)
+    this.#keyingAt = arena.take(65_536)
+    this.#departures = new Departures(arena, this.#doors, (reason, count) => this.#drop(reason, undefined, count))
+    this.#path = new PacketPath({
+      arena,
+      crypto,
+      linkMtu: options.linkMtu,
+      surroundings: {
+        send: packet => this.#departures.send(packet),
+        deliver: packet => this.#deliver(packet),
+        changed: () => {},
+        needsKeys: (rule, flow) => this.#tell({ kind: 'needs-keys', rule, flow }),
+        ageing: (name, age) => this.#tell({ kind: 'ageing', name, age }),
+        dropped: (reason, flow) => this.#drop(reason, flow, 1),
+      },
+    })
+    this.#arrivals = new Arrivals(arena, {
+      packet: (at, length) => this.#path.arrive(arena.bytes.subarray(at, at + length), this.#now),
+      datagram: (at, length) => {
+        const start = this.#arrivals.wrap(at, length)
+        this.#path.arrive(arena.bytes.subarray(start, at + length), this.#now)
+      },
+      keying: (path, bytes) => this.#tell({ kind: 'keying-datagram', path, bytes }),
+    })
+    this.#polled = new PollSet(arena)
+    const { name, segmentation } = this.#device
+    this.#tell({ kind: 'started', facts: { device: name, segmentation, engine: crypto.description } })
+  }
+
+  /** Until it is told to stop. */
+  run(): void {
+    const polled = this.#polled
+    polled.add(this.#wakeup, READABLE)
+    const device = polled.add(this.#device.fd, READABLE)
+    const works: (() => void)[] = []
+    for (const doors of this.#doors) {
+      const { family, esp, ah, icmp, udp } = doors
+      const watch = (fd: number, work: () => void) => (works[polled.add(fd, READABLE)] = work)
+      watch(esp.fd, () => this.#arrivals.raw(doors, esp.fd, ESP))
+      watch(ah.fd, () => this.#arrivals.raw(doors, ah.fd, AH))
+      watch(icmp.fd, () => this.#arrivals.raw(doors, icmp.fd, family === 4 ? ICMP : ICMPV6))
+      if (udp !== undefined) watch(udp.fd, () => this.#arrivals.udp(doors))
+    }
+    try {
+      while (!this.#isStopped) {
+        const untilAge = Math.ceil((this.#path.ages.first - monotonicSeconds()) * 1000)
+        const ready = polled.wait(Math.max(0, Math.min(LONGEST_SLEEP, untilAge)))
+        this.#now = monotonicSeconds()
+        if (ready > 0) {
+          for (const [index, work] of works.entries()) {
+            if (work !== undefined && polled.happened(index) !== 0) work()
+          }
+          const happened = polled.happened(device)
+          if ((happened & READABLE) !== 0) this.#readDevice()
+          else if ((happened & (FAILED | HUNG_UP)) !== 0) throw new Error(`the TUN device ${this.#device.name} is gone`)
+        }
+        this.#path.ages.look(this.#now)
+        if (takeWakeup(this.#wakeup)) this.#obey()
+        this.#tellDrops()
+      }
+    } finally {
+      this.#path.close()
+      this.#departures.flush()
+      for (const doors of this.#doors) closeDoors(doors)
+      this.#device.close()
+    }
+  }
+
+  #readDevice(): void {
+    const read = this.#read
+    for (let count = 0; count < MOST_READS; count++) {
+      const length = this.#device.read(this.#readAt, MOST_TUN_BYTES)
+      if (length === -EAGAIN) break
+      if (length < 0) throw systemError(length, 'read', `reading from the TUN device ${this.#device.name}`)
+      this.#statistics.readFromTun++
+      if (!read.read(this.#readAt, length)) this.#drop('malformed', undefined, 1)
+      else if (read.isOfDevice) continue
+      else this.#path.leave(read, this.#now)
+    }
+    this.#departures.flush()
+  }
+
+  #deliver(packet: Uint8Array): void {
+    const { bytes } = this.#arena
+    const at = this.#writeAt
+    bytes.fill(0, at, at + virtioHeader.bytes)
+    bytes.set(packet, at + virtioHeader.bytes)
+    this.#write(at, virtioHeader.bytes + packet.length)
+  }
+
+  #write(at: number, length: number): void {
+    this.#statistics.writtenToTun++
+    if (this.#device.write(at, length) < 0) this.#drop('not-sent', undefined, 1)
+  }
+
+  /** What the main thread asks, in order. */
+  #obey(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port) as { readonly message: Asked } | undefined
+      if (received === undefined) return
+      const { number, command } = received.message
+      const answer = this.#answer(command)
+      this.#departures.flush()
+      // Whoever waits for the answer has heard before what came of it.
+      this.#tellDrops()
+      this.#tell({ kind: 'answer', number, answer })
+    }
+  }
+
+  #answer(command: Command): Answer {
+    try {
+      return this.#do(command) ?? { kind: 'done' }
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      return { kind: 'failed', isRange: error instanceof RangeError, message }
+    }
+  }
+
+  #do(command: Command): Answer | undefined {
+    const path = this.#path
+    switch (command.kind) {
+      case 'enforce':
+        return void path.enforce(receivePolicy(command.policy), this.#now)
+      case 'install':
+        try {
+          return void path.install(receivePair(command.pair), this.#now)
+        } finally {
+          wipePair(command.pair)
+        }
+      case 'begin-sending':
+        return void path.beginSending(command.name, this.#now)
+      case 'remove':
+        return void path.remove(command.names)
+      case 'refuse':
+        return void path.refuse(command.flow, command.rule, this.#now)
+      case 'counters':
+        return { kind: 'counters', counters: path.counters() }
+      case 'statistics':
+        return { kind: 'statistics', statistics: { ...this.#statistics, sendingCalls: this.#departures.calls } }
+      case 'send-keying': {
+        const { path: way, bytes } = command
+        this.#arena.bytes.set(bytes, this.#keyingAt)
+        return void this.#departures.keying(way, this.#keyingAt, bytes.length)
+      }
+      case 'stop':
+        this.#isStopped = true
+        return undefined
+    }
+  }
+
+  #drop(reason: DropReason, flow: Flow | undefined, count: number): void {
+    const drops = this.#drops
+    const last = drops.length < MOST_DROPS_TOLD ? undefined : drops.findLast(drop => drop.reason === reason)
+    if (last === undefined) drops.push({ reason, flow, count })
+    else last.count += count
+  }
+
+  #tellDrops(): void {
+    for (const { reason, flow, count } of this.#drops) this.#tell({ kind: 'dropped', reason, flow, count })
+    this.#drops.length = 0
+  }
+
+  #tell(told: Told): void {
+    this.#port.postMessage(told)
+  }
+}

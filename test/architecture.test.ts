@@ -23,7 +23,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   dataplane: ['ipsec', 'policy', 'wire', 'crypto', 'native'],
   audit: ['ipsec', 'policy', 'wire', 'crypto'],
   monitor: ['keying', 'dataplane'],
-  agent: ['monitor', 'keying', 'dataplane', 'windows', 'policy', 'settings', 'ipsec', 'wire', 'crypto'],
+  agent: ['monitor', 'keying', 'dataplane', 'windows', 'policy', 'settings', 'ipsec', 'wire', 'crypto', 'native'],
   cli: ['agent', 'audit', 'windows', 'policy', 'settings'],
 }
 

@@ -8,7 +8,7 @@ import type { CompiledPolicy } from '../policy/compile.ts'
 import type { Rule, RuleId } from '../policy/model.ts'
 import { type IkeHeader, isFromInitiator, isResponse } from '../wire/ike/header.ts'
 import { IKE_PORT } from '../wire/udp-encapsulation.ts'
-import { firstLook } from './first-look.ts'
+import { firstLook, firstRequest } from './first-look.ts'
 import { close, type Driven, intend, receive, responderFor, start } from './ikev2/drive.ts'
 import { ended } from './ikev2/ending.ts'
 import type { ChildWish, Intention, Session } from './ikev2/session.ts'
@@ -58,6 +58,10 @@ export class KeyingEndpoint {
 
   /** Never throws for anything that a peer sent. Outputs are to be carried out in their order. */
   handle(input: KeyingInput, outside: OutsideWorld): readonly KeyingOutput[] {
+    if (input.kind === 'datagram') {
+      const answer = this.#askForCookie(input.path, input.bytes, outside)
+      if (answer !== undefined) return answer
+    }
     const world: World = {
       ...outside,
       isSpiTaken: spi => this.#isTaken(spi) || outside.isSpiTaken?.(spi) === true,
@@ -69,6 +73,13 @@ export class KeyingEndpoint {
     if (before === undefined || input.kind === 'policy-changed') this.#policy = world.policy
     const outputs = this.#handle(input, before ?? world.policy, world)
     return this.#withoutNoise(outputs, world)
+  }
+
+  /** Before anything else is done for a stranger. */
+  #askForCookie(path: Path, bytes: Uint8Array, outside: OutsideWorld): readonly KeyingOutput[] | undefined {
+    const octets = firstRequest(path, bytes)
+    if (octets === undefined || this.#book.mayKnowInit(octets)) return undefined
+    return this.#strangers.askForCookie(octets, path, this.#book.halfOpen.count, outside)
   }
 
   #handle(input: KeyingInput, before: CompiledPolicy, world: World): readonly KeyingOutput[] {
@@ -136,19 +147,30 @@ export class KeyingEndpoint {
   #version2(header: IkeHeader, octets: Uint8Array, path: Path, world: World): readonly KeyingOutput[] {
     const role = isFromInitiator(header) ? 'responder' : 'initiator'
     if (role === 'responder' && header.responderSpi === 0n) return this.#stranger(header, octets, path, world)
-    const own = role === 'responder' ? header.responderSpi : header.initiatorSpi
-    const session = this.#book.get(own.toString(16).padStart(16, '0'))
+    const session = this.#bySpi(role === 'responder' ? header.responderSpi : header.initiatorSpi)
     if (session === undefined || session.role !== role) return [ignored(path, 'a message of no session here')]
     return this.#become(session, receive(session, octets, path, world), world, isResponse(header))
   }
 
+  #bySpi(spi: bigint): Session | undefined {
+    return this.#book.get(spi.toString(16).padStart(16, '0'))
+  }
+
   /** Somebody begins: an IKE_SA_INIT request, new or again. */
   #stranger(header: IkeHeader, octets: Uint8Array, path: Path, world: World): readonly KeyingOutput[] {
+    // Who sends everything back would have this host prove itself to itself, and take its own packets for the peer's. With
+    // another SPI in it the keys of the two sides would differ.
+    if (this.#bySpi(header.initiatorSpi)?.role === 'initiator') return [ignored(path, 'our own request comes back')]
     const name = nameOfInit(path, octets)
-    const known = this.#book.ofInit(name)
-    if (known !== undefined) return this.#become(known, receive(known, octets, path, world), world)
     const { halfOpen } = this.#book
-    const entry = this.#strangers.judge(header, octets, path, halfOpen, world)
+    if (this.#book.mayKnowInit(octets)) {
+      const known = this.#book.ofInit(name)
+      if (known !== undefined) return this.#become(known, receive(known, octets, path, world), world)
+      // Others were asked before.
+      const asked = this.#strangers.askForCookie(octets, path, halfOpen.count, world)
+      if (asked !== undefined) return asked
+    }
+    const entry = this.#strangers.judge(header, path, halfOpen, world)
     if (entry.kind === 'turned-away') return entry.outputs
     const outputs: KeyingOutput[] = []
     if (entry.insteadOf !== undefined) {

@@ -1,7 +1,9 @@
 // What a script says happens to the messages that it names and to no others, and the endpoints are what they are elsewhere.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseAddress } from '../base/address.ts'
 import { notification } from '../wire/ike/notify.ts'
+import type { Path } from './machine.ts'
 import { answering, type ScriptedFault, ScriptedWire } from './scripted-wire.ts'
 
 const policy = (secret: string, more = '') => `
@@ -87,6 +89,25 @@ test('the same seed gives the same lines, another seed others', () => {
   }
   assert.deepEqual(lines(1), lines(1))
   assert.notDeepEqual(lines(1), lines(2))
+})
+
+test('an end that is not of ours gets datagrams as its socket would, and may answer as it likes', () => {
+  const got: number[] = []
+  const wire = new ScriptedWire()
+  const one = wire.host('one', '10.0.0.1', policy(secret))
+  const stranger = {
+    ...{ name: 'stranger', address: parseAddress('10.0.0.2')! },
+    datagram(path: Path, bytes: Uint8Array) {
+      got.push(path.local.port)
+      wire.send(path, bytes)
+    },
+  }
+  wire.attach(stranger)
+  one.needsKeysTo(stranger)
+  wire.run(90)
+  // Its own request comes back to it: nobody takes that for an answer.
+  assert.ok(got.length > 2 && got.every(port => port === 500))
+  assert.deepEqual([one.pairs.size, one.refused.length], [0, 1])
 })
 
 test('a policy that is not in order is refused with its place', () => {

@@ -54,11 +54,19 @@ const DELAY = 0.01
 const START_DATE = 1_800_000_000
 const MARKER_BYTES = 4
 
+/** Whoever stands at the wire: a host of ours, or an endpoint that somebody tries. It sends by `wire.send`. */
+export interface WireEnd {
+  readonly name: string
+  readonly address: Address
+  /** `path` as the receiver sees it: `local` is its own end. */
+  datagram(path: Path, bytes: Uint8Array): void
+}
+
 export class ScriptedWire {
   readonly clock = new VirtualClock()
   readonly random: Random
   readonly startDate: number
-  readonly hosts: ScriptedHost[] = []
+  readonly #ends: WireEnd[] = []
   readonly #options: ScriptedWireOptions
   readonly #left: { readonly fault: ScriptedFault; times: number }[]
 
@@ -75,8 +83,12 @@ export class ScriptedWire {
    */
   host(name: string, address: string, policy: Policy | string, more: Partial<ScriptedHostOptions> = {}): ScriptedHost {
     const host = new ScriptedHost(this, name, parseAddress(address)!, policyOf(policy, name), more)
-    this.hosts.push(host)
+    this.attach(host)
     return host
+  }
+
+  attach(end: WireEnd): void {
+    this.#ends.push(end)
   }
 
   /** Lets so many seconds pass. */
@@ -88,13 +100,13 @@ export class ScriptedWire {
     this.#options.tell?.(`${this.clock.now().toFixed(3).padStart(9)}  ${text}`)
   }
 
-  /** For hosts that are not of ours as well: the datagram goes to whoever has its address. */
+  /** `path.local` is the sender's; the datagram goes to whoever has the other address. */
   send(path: Path, bytes: Uint8Array): void {
     const header = readHeader(isMarked(path) ? bytes.subarray(MARKER_BYTES) : bytes)
     const named = header.ok ? messageName(header.value) : undefined
     const fault = this.#faultOn(named)
     const what = header.ok ? `${named} ${header.value.messageId}` : 'a keepalive, or no IKE'
-    const names = [path.local, path.remote].map(({ address }) => this.#hostAt(address)?.name ?? formatAddress(address))
+    const names = [path.local, path.remote].map(({ address }) => this.#endAt(address)?.name ?? formatAddress(address))
     this.tell(
       `${names.join(' → ')}  ${what}, ${bytes.length} octets${fault === undefined ? '' : `: ${wordsOf(fault)}`}`,
     )
@@ -125,12 +137,12 @@ export class ScriptedWire {
   #carry({ local, remote }: Path, bytes: Uint8Array, delay: number): void {
     const copy = bytes.slice()
     this.clock.at(this.clock.now() + delay, () => {
-      this.#hostAt(remote.address)?.input({ kind: 'datagram', path: { local: remote, remote: local }, bytes: copy })
+      this.#endAt(remote.address)?.datagram({ local: remote, remote: local }, copy)
     })
   }
 
-  #hostAt(address: Address): ScriptedHost | undefined {
-    return this.hosts.find(host => sameAddress(host.address, address))
+  #endAt(address: Address): WireEnd | undefined {
+    return this.#ends.find(end => sameAddress(end.address, address))
   }
 }
 
@@ -140,7 +152,7 @@ export interface ScriptedHostOptions {
 }
 
 /** An endpoint with what a data plane would hold. */
-export class ScriptedHost {
+export class ScriptedHost implements WireEnd {
   readonly name: string
   readonly address: Address
   readonly endpoint = new KeyingEndpoint()
@@ -168,9 +180,16 @@ export class ScriptedHost {
   }
 
   /** A packet to the other host waits for keys; left out, of the first rule. */
-  needsKeysTo({ address: destination }: ScriptedHost, rule: RuleId = this.#policy.policy.rules[0]!.name): void {
+  needsKeysTo(
+    { address: destination }: Pick<WireEnd, 'address'>,
+    rule: RuleId = this.#policy.policy.rules[0]!.name,
+  ): void {
     const flow = { source: this.address, destination, protocol: TCP, sourcePort: 49152, destinationPort: 445 }
     this.input({ kind: 'needs-keys', rule, flow })
+  }
+
+  datagram(path: Path, bytes: Uint8Array): void {
+    this.input({ kind: 'datagram', path, bytes })
   }
 
   input(input: KeyingInput): void {

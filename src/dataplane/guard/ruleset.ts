@@ -1,10 +1,17 @@
 // The policy as nftables rules, a net under the agent: what is permitted or blocked is decided in the kernel, and what must
 // be sealed leaves and enters only sealed, whether the agent runs or not. The rules need no state of ours but two sets: host
-// pairs that speak in clear for a while because their rule falls back.
+// pairs that speak in clear for a while because their rule falls back. Where the kernel cannot tell what `decide` can, the
+// rules are the stricter ones; agreement.test.ts lists where.
+import { createHash } from 'node:crypto'
+import { type Address, formatAddress } from '../../base/address.ts'
 import type { Direction } from '../../base/flow.ts'
 import type { CompiledPolicy, FilterEntry } from '../../policy/compile.ts'
 import { orderedFilters } from '../../policy/compile.ts'
-import { addressesOfFilter, matchesOfFilter, matchOfBox } from './matches.ts'
+import { specificity } from '../../policy/filter.ts'
+import type { Rule } from '../../policy/model.ts'
+import { keyingRules, sealedRules, tooBigRules } from './keying-rules.ts'
+import { type Choice, lookUps } from './look-ups.ts'
+import { askedByFilter, askedOfAddresses, groupMatches, linkBroadcastMatch, matchOfBox } from './matches.ts'
 
 export interface GuardOptions {
   /** Of the table in the family `inet`; other tables are not touched. */
@@ -18,52 +25,88 @@ export const defaultGuard: GuardOptions = { table: 'sealwire', device: 'sealwire
 /** Sets of host pairs, own address first, that speak in clear for a while. */
 export const clearPairs = { 4: 'in_clear_4', 6: 'in_clear_6' } as const
 
-/** For `nft -f`: replaces the table in one transaction, so that there is no moment without a net. */
-export function guardRuleset(compiled: CompiledPolicy, { table, device }: GuardOptions = defaultGuard): string {
+/** Two hosts between which rules that fall back let traffic pass unsealed; for so many seconds, from now on. */
+export interface ClearPair {
+  readonly own: Address
+  readonly peer: Address
+  readonly seconds: number
+}
+
+export interface Ruleset {
+  /** For `nft -f`: replaces the table in one transaction, so that there is no moment without a net. */
+  readonly text: string
+  /** Of what it says; the table carries it, so that one can ask whose rules are loaded. */
+  readonly digest: string
+}
+
+/** A chain without rules, whose name is the digest: table comments need a newer kernel than the rest. */
+export const DIGEST_CHAIN = 'written_'
+
+/** The pairs in clear are in force with the rules, in the same transaction. */
+export function guardRuleset(
+  compiled: CompiledPolicy,
+  { table, device }: GuardOptions = defaultGuard,
+  pairs: readonly ClearPair[] = [],
+): Ruleset {
   const { policy } = compiled
   const filters = orderedFilters(policy)
-  return [
-    `# The net of the policy ${quoted(policy.name)}: written by sealwire, and replaced as a whole.`,
-    `table inet ${table}`,
-    `delete table inet ${table}`,
-    `table inet ${table} {`,
+  const body = [
     ...set(clearPairs[4], 'ipv4_addr'),
     ...set(clearPairs[6], 'ipv6_addr'),
+    ...(['out', 'in'] as const).flatMap(direction => directedChains(compiled, filters, direction)),
+    ...chain('piece', ['counter drop comment "a piece of a packet that must be sealed or stays here"']),
+    ...chain('readable', [
+      'meta l4proto <= 255 return',
+      'exthdr frag exists return',
+      'counter drop comment "its headers cannot be read"',
+    ]),
     ...chain('output', [
       'type filter hook output priority filter; policy accept;',
       'oif lo accept',
-      ...rulesFor('out', device),
+      `oifname "${device}" counter accept comment "to be sealed by the agent"`,
+      ...rulesFor('out'),
     ]),
     ...chain('input', [
       'type filter hook input priority filter; policy accept;',
       'iif lo accept',
-      ...rulesFor('in', device),
+      `iifname "${device}" counter accept comment "opened by the agent"`,
+      ...tooBigRules(),
+      ...rulesFor('in'),
     ]),
     // Traffic of other hosts through this one: only tunnels seal it.
     ...chain('forward', [
       'type filter hook forward priority filter; policy accept;',
       `iifname "${device}" counter accept comment "opened by the agent"`,
-      ...rulesFor('out', device),
+      `oifname "${device}" counter accept comment "to be sealed by the agent"`,
+      ...rulesFor('out'),
     ]),
-    ...chain('keying', keyingRules()),
-    ...chain('exempt', exemptionRules(compiled)),
-    ...chain(
-      'filters_out',
-      filters.flatMap(entry => filterRules(compiled, entry, 'out')),
-    ),
-    ...chain(
-      'filters_in',
-      filters.flatMap(entry => filterRules(compiled, entry, 'in')),
-    ),
-    ...chain('pieces', filters.flatMap(pieceRules)),
+  ]
+  const digest = createHash('sha256')
+    .update(`${table}\n${body.join('\n')}`)
+    .digest('hex')
+    .slice(0, 32)
+  const text = [
+    `# The net of the policy ${quoted(policy.name)}: written by sealwire, and replaced as a whole.`,
+    `table inet ${table}`,
+    `delete table inet ${table}`,
+    `table inet ${table} {`,
+    ...chain(`${DIGEST_CHAIN}${digest}`, []),
+    ...body,
     '}',
+    ...pairs.map(pair => clearPairElement(table, pair)),
     '',
   ].join('\n')
+  return { text, digest }
 }
 
-/** For `nft -f`: takes the net away, whether it is there or not. */
-export function withoutGuard({ table }: GuardOptions = defaultGuard): string {
+/** For `nft -f`: takes a table away, whether it is there or not. */
+export function withoutTable(table: string): string {
   return `table inet ${table}\ndelete table inet ${table}\n`
+}
+
+export function clearPairElement(table: string, { own, peer, seconds }: ClearPair): string {
+  const pair = `${formatAddress(own)} . ${formatAddress(peer)}`
+  return `add element inet ${table} ${clearPairs[own.family]} { ${pair} timeout ${Math.max(1, Math.ceil(seconds))}s }`
 }
 
 function chain(name: string, rules: readonly string[]): readonly string[] {
@@ -74,39 +117,115 @@ function set(name: string, type: string): readonly string[] {
   return [`\tset ${name} {`, `\t\ttype ${type} . ${type}`, '\t\tflags timeout', '\t}']
 }
 
-function rulesFor(direction: Direction, device: string): readonly string[] {
+function rulesFor(direction: Direction): readonly string[] {
   return [
-    direction === 'out'
-      ? `oifname "${device}" counter accept comment "to be sealed by the agent"`
-      : `iifname "${device}" counter accept comment "opened by the agent"`,
-    'meta l4proto { esp, ah } counter accept comment "sealed"',
-    'udp sport { 500, 4500 } jump keying',
-    'udp dport { 500, 4500 } jump keying',
-    'jump exempt',
+    // A filter that asks for a protocol would not see a packet whose headers lead nowhere.
+    'meta nfproto ipv6 jump readable',
+    ...sealedRules(),
+    `meta l4proto udp jump keying_${direction}`,
+    `jump exempt_${direction}`,
     // Ports stand in the first piece of a packet only, so every piece is judged by its addresses.
-    'ip frag-off & 0x1fff != 0 jump pieces',
-    'exthdr frag exists jump pieces',
+    `ip frag-off & 0x1fff != 0 jump pieces_${direction}`,
+    `exthdr frag exists jump pieces_${direction}`,
     `jump filters_${direction}`,
   ]
 }
 
-/**
- * IKE by its version, behind the non-ESP marker on port 4500; ESP in UDP by an SPI that is none of the reserved ones; and
- * keepalives (RFC 7296 §3.1, RFC 3948 §2). Offsets in bits from the UDP header: its 64, then the content's.
- */
-function keyingRules(): readonly string[] {
+function directedChains(
+  compiled: CompiledPolicy,
+  filters: readonly FilterEntry[],
+  direction: Direction,
+): readonly string[] {
+  const { neverNegotiatesGroups } = compiled.profile
+  const hasGroups = neverNegotiatesGroups === 'both' || neverNegotiatesGroups === direction
+  const rules = [...new Set(filters.map(({ rule }) => rule))]
+  const numbers = new Map(rules.map((rule, index) => [rule, index]))
+  const chainOf = (rule: Rule) => `rule_${numbers.get(rule)}_${direction}`
+  const choices = filters.flatMap(entry => choiceOf(entry, direction, chainOf))
+  const withoutNegotiating = filters
+    .filter(({ rule }) => rule.action !== 'negotiate')
+    .flatMap(entry => choiceOf(entry, direction, chainOf))
+  const groups = { broadcasts: compiled.subnetBroadcasts, networks: compiled.policy.networks }
+  const gotoGroups = groupMatches(groups, direction).map(match => `${match} goto groups_${direction}`)
   return [
-    'udp sport 500 @th,200,8 { 0x10, 0x20 } counter accept comment "IKE"',
-    'udp dport 500 @th,200,8 { 0x10, 0x20 } counter accept comment "IKE"',
-    ...['sport', 'dport'].flatMap(side => [
-      `udp ${side} 4500 @th,64,32 0 @th,232,8 { 0x10, 0x20 } counter accept comment "IKE behind the marker"`,
-      `udp ${side} 4500 @th,64,32 > 255 counter accept comment "ESP in UDP"`,
-      `udp ${side} 4500 udp length 9 @th,64,8 0xff counter accept comment "keepalive"`,
+    ...chain(`keying_${direction}`, keyingRules(direction)),
+    ...chain(`exempt_${direction}`, exemptionRules(compiled, direction)),
+    ...rules.flatMap(rule => chain(chainOf(rule), consequences(rule, direction))),
+    ...(hasGroups ? chain(`groups_${direction}`, lookUps(withoutNegotiating)) : []),
+    ...chain(`filters_${direction}`, [...(hasGroups ? gotoGroups : []), ...lookUps(choices)]),
+    ...pieceChains(filters, direction, chainOf),
+  ]
+}
+
+function choiceOf(
+  { rule, filter }: FilterEntry,
+  direction: Direction,
+  chainOf: (rule: Rule) => string,
+): readonly Choice[] {
+  const asked = askedByFilter(filter)
+  if (asked === undefined) return []
+  const rank = [...specificity(filter, rule.action, rule.mode === 'tunnel'), effectOf(rule, direction)].join(' ')
+  return [{ asked, rank, chain: chainOf(rule) }]
+}
+
+type Effect = 'accept' | 'drop' | 'drop-unless-in-clear'
+
+function effectOf(rule: Rule, direction: Direction): Effect {
+  if (rule.action === 'permit' || (rule.action === 'negotiate' && direction === 'in' && rule.acceptUnsecuredInbound))
+    return 'accept'
+  return rule.action === 'negotiate' && rule.fallBackToClear ? 'drop-unless-in-clear' : 'drop'
+}
+
+/** What becomes of a packet that one of the rule's filters decides. */
+function consequences(rule: Rule, direction: Direction): readonly string[] {
+  const { name } = rule
+  const effect = effectOf(rule, direction)
+  if (effect === 'accept') return [verdict('accept', name)]
+  const why = rule.action === 'block' ? name : `${name}: only sealed`
+  if (effect === 'drop') return [verdict('drop', why)]
+  const [own, peer] = direction === 'out' ? ['saddr', 'daddr'] : ['daddr', 'saddr']
+  return [
+    `ip ${own} . ip ${peer} @${clearPairs[4]} ${verdict('accept', `${name}: in clear`)}`,
+    `ip6 ${own} . ip6 ${peer} @${clearPairs[6]} ${verdict('accept', `${name}: in clear`)}`,
+    verdict('drop', why),
+  ]
+}
+
+/**
+ * A piece that may belong to a packet that a rule seals or blocks stays here. Filters without ports decide as for whole
+ * packets; of the others those that would let it pass are left out.
+ */
+function pieceChains(
+  filters: readonly FilterEntry[],
+  direction: Direction,
+  chainOf: (rule: Rule) => string,
+): readonly string[] {
+  const known: Choice[] = []
+  const unknown: Choice[] = []
+  for (const { rule, filter } of filters) {
+    const { source, destination, isMirror, protocol, sourcePort, destinationPort } = filter
+    const effect = effectOf(rule, direction)
+    const asked = askedByFilter({ source, destination, isMirror, protocol })
+    const ofAddresses = askedOfAddresses(filter)
+    if (asked === undefined || ofAddresses === undefined) continue
+    const hasPorts = sourcePort !== undefined || destinationPort !== undefined
+    if (!hasPorts) known.push({ asked, rank: effect, chain: chainOf(rule) })
+    else if (effect !== 'accept') known.push({ asked, rank: 'piece', chain: 'piece' })
+    if (effect !== 'accept') unknown.push({ asked: ofAddresses, rank: 'piece', chain: 'piece' })
+    else if (!hasPorts && protocol === undefined) unknown.push({ asked, rank: effect, chain: chainOf(rule) })
+  }
+  return [
+    ...chain(`unknown_pieces_${direction}`, lookUps(unknown)),
+    ...chain(`pieces_${direction}`, [
+      // Behind the fragment header stand headers of IPv6 that a later piece does not have: its protocol is not known.
+      `frag nexthdr { 0, 43, 44, 51, 60, 135, 139, 140 } goto unknown_pieces_${direction}`,
+      ...lookUps(known),
     ]),
   ]
 }
 
-function exemptionRules({ profile, setting, ipv4, ipv6 }: CompiledPolicy): readonly string[] {
+function exemptionRules(compiled: CompiledPolicy, direction: Direction): readonly string[] {
+  const { profile, setting, ipv4, ipv6, policy, subnetBroadcasts } = compiled
   // Under `strict` IKE itself is exempt and not whatever stands on its ports; `keying` has passed that.
   const isPassed = (name: string) => profile.name === 'strict' && name === 'ike'
   const boxes = [ipv4, ipv6].flatMap(({ layout, exemptions }) =>
@@ -116,41 +235,11 @@ function exemptionRules({ profile, setting, ipv4, ipv6 }: CompiledPolicy): reado
         boxes.map(box => `${matchOfBox(layout, box)} ${verdict('accept', entry.exemption.title)}`),
       ),
   )
+  const broadcast = linkBroadcastMatch({ broadcasts: subnetBroadcasts, networks: policy.networks }, direction)
   const links = setting.exemptions
     .filter(({ matchesLinkBroadcast }) => matchesLinkBroadcast)
-    .map(({ title }) => `fib daddr type broadcast ${verdict('accept', title)}`)
+    .map(({ title }) => `${broadcast} ${verdict('accept', title)}`)
   return [...boxes, ...links]
-}
-
-function filterRules(
-  { profile }: CompiledPolicy,
-  { rule, filter }: FilterEntry,
-  direction: Direction,
-): readonly string[] {
-  const { action, name } = rule
-  const matches = matchesOfFilter(filter)
-  if (action !== 'negotiate')
-    return matches.map(match => `${match} ${verdict(action === 'permit' ? 'accept' : 'drop', name)}`)
-  const neverGroups = profile.neverNegotiatesGroups
-  const single = neverGroups === 'both' || neverGroups === direction ? 'fib daddr type != { broadcast, multicast }' : ''
-  return matches.flatMap(match => {
-    const asked = `${match} ${single}`.trim()
-    if (direction === 'in' && rule.acceptUnsecuredInbound) return [`${asked} ${verdict('accept', name)}`]
-    const [own, peer] = direction === 'out' ? ['saddr', 'daddr'] : ['daddr', 'saddr']
-    const fallBacks = rule.fallBackToClear
-      ? [
-          `${asked} ip ${own} . ip ${peer} @${clearPairs[4]} ${verdict('accept', `${name}, in clear`)}`,
-          `${asked} ip6 ${own} . ip6 ${peer} @${clearPairs[6]} ${verdict('accept', `${name}, in clear`)}`,
-        ]
-      : []
-    return [...fallBacks, `${asked} ${verdict('drop', `${name}: only sealed`)}`]
-  })
-}
-
-/** A piece between hosts of a rule that seals or blocks anything between them stays here. */
-function pieceRules({ rule, filter }: FilterEntry): readonly string[] {
-  if (rule.action === 'permit') return []
-  return addressesOfFilter(filter).map(match => `${match} ${verdict('drop', `${rule.name}: a piece of a packet`)}`)
 }
 
 function verdict(word: 'accept' | 'drop', why: string): string {
@@ -158,7 +247,7 @@ function verdict(word: 'accept' | 'drop', why: string): string {
 }
 
 /** nft's texts know no escapes and end at 128 octets. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   const plain = text.replaceAll(/["\\\p{C}]/gu, '_')
   let end = plain.length
   while (Buffer.byteLength(plain.slice(0, end)) > 120) end--

@@ -11,6 +11,7 @@ const capture = 'examples/captures/two-domain-controllers.pcapng'
 
 const screens: Readonly<Record<string, readonly string[]>> = {
   demo: ['demo'],
+  'demo-trace': ['demo', '--trace'],
   audit: ['audit', '--policy', policy, capture],
   prove: ['prove', '--policy', policy, '--between', '10.54.0.1', '10.54.0.2'],
   compare: ['compare', '--policy', policy, '--no-default-exempt', '0', '1'],
@@ -29,6 +30,22 @@ const preparations: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['cert', 'ca', '--name', 'Corp test CA', '--out', 'corp'],
     ['cert', 'request', '--name', 'dc1.corp.test', '--address', '10.54.0.1', '--ca', 'corp/ca.pem', '--out', 'corp'],
   ],
+}
+
+/** Columns of the terminal; left out, lines are as long as they are. */
+const widths: Readonly<Record<string, number>> = { 'demo-trace': 150 }
+
+/** Of what a command prints, the part that its picture is about: from one line up to another. */
+const parts: Readonly<Record<string, readonly [from: string, to: string]>> = {
+  'demo-trace': ['IKE between', 'Look next'],
+}
+
+function partOf(name: string, text: string): string {
+  const [from, to] = parts[name] ?? []
+  if (from === undefined || to === undefined) return text
+  const lines = text.split('\n')
+  const index = (words: string) => lines.findIndex(line => line.includes(words))
+  return lines.slice(index(from), index(to)).join('\n')
 }
 
 /** The sixteen colours of a dark terminal, as SGR numbers them. */
@@ -83,12 +100,13 @@ try {
   const wanted = process.argv.slice(2)
   for (const [name, command] of Object.entries(screens)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue
-    const env = { ...process.env, FORCE_COLOR: '1', NO_COLOR: '' }
+    const width = widths[name] === undefined ? {} : { COLUMNS: String(widths[name]) }
+    const env = { ...process.env, ...width, FORCE_COLOR: '1', NO_COLOR: '' }
     const prepared = preparations[name] ?? []
     const cwd = prepared.length > 0 ? folder : root
     for (const words of prepared) spawnSync(join(root, 'sealwire'), words, { cwd, env })
     const ran = spawnSync(join(root, 'sealwire'), command, { cwd, env, encoding: 'utf8' })
-    const text = ran.stderr + ran.stdout
+    const text = partOf(name, ran.stderr + ran.stdout)
     const lines = [`$ sealwire ${command.join(' ')}`, ...text.split('\n')]
     const columns = Math.max(...lines.map(line => line.replace(/\x1b\[[\d;]*m/g, '').length), 80)
     writeFileSync(join(folder, 'page.html'), html(command, text))

@@ -172,7 +172,7 @@ function hex(bytes: Uint8Array): string {
 
 /** Text of a peer, if it is plain: nothing of it may steer a terminal. Else its octets. */
 function printable(bytes: Uint8Array): string {
-  const isPlain = bytes.every(octet => octet > 0x20 && octet < 0x7f)
+  const isPlain = bytes.every(octet => octet >= 0x20 && octet < 0x7f)
   const text = isPlain ? Buffer.from(bytes).toString('latin1') : hex(bytes)
   return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text
 }

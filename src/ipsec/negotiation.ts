@@ -10,7 +10,7 @@ export function negotiationOf(rule: RuleId, mode: 'transport' | 'tunnel', own: A
 }
 
 /** Seconds in clear before keys are asked for again; Windows too tries its "soft associations" anew. */
-const IN_CLEAR = 300
+export const IN_CLEAR = 300
 /** Negotiations remembered; the oldest is tried again first. */
 const MOST = 4096
 

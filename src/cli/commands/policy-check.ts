@@ -1,9 +1,9 @@
 // `sealwire policy check`: whether policy files can be read and mean something, every problem at once. Stricter than the
 // other commands in one thing: a setting whose value no Windows has is an error here, where they warn and go on.
+import { readPolicyFile } from '../../agent/policy-file.ts'
 import type { Problem } from '../../base/result.ts'
 import { type CommandInput, type CommandSpec, FINE, jsonOption, WRONG_INPUT } from '../command.ts'
 import type { Console } from '../console.ts'
-import { readPolicyFile } from '../read-policy.ts'
 
 export const policyCheck: CommandSpec = {
   name: 'policy check',

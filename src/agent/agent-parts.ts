@@ -1,0 +1,96 @@
+// What an agent is put together from, each as much as the agent uses of it: start.ts gives it the system's, tests give it
+// others. Every part that takes something of the host can give it back.
+import type { Address } from '../base/address.ts'
+import type { Random } from '../base/random.ts'
+import type { Problem } from '../base/result.ts'
+import type { Clock } from '../base/time.ts'
+import type { DataPlane } from '../dataplane/data-plane.ts'
+import type { KeyingSettings } from '../keying/keying-settings.ts'
+import type { Path } from '../keying/machine.ts'
+import type { CompiledPolicy } from '../policy/compile.ts'
+import type { AgentEvent } from './agent-event.ts'
+import type { PolicySource } from './policy-source.ts'
+
+/** A mistake or a state of the machine that a person can do something about, found while going up. */
+export class Unready extends Error {
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(({ what }) => what).join('; '))
+    this.problems = problems
+  }
+}
+
+export interface GuardHealth {
+  /** The net is where it was put. */
+  readonly isThere: boolean
+  /** In a few words: packets that it dropped, what is wrong with it. */
+  readonly text: string
+}
+
+/** The policy as a net in the kernel, which stays when the agent is gone. */
+export interface GuardPart {
+  /** For status: `nftables, table inet sealwire`. */
+  readonly name: string
+  /** One of an earlier agent or of the boot counts too. */
+  isThere(): Promise<boolean>
+  /** In one step, in place of what was there. */
+  apply(policy: CompiledPolicy): Promise<void>
+  /** The two speak in clear for so many seconds, because their rule says so. */
+  letClear(own: Address, peer: Address, seconds: number): Promise<void>
+  endClear(own: Address, peer: Address): Promise<void>
+  health(): Promise<GuardHealth>
+  remove(): Promise<void>
+}
+
+/** Leads what the policy secures into the data plane. */
+export interface RoutingPart {
+  enforce(policy: CompiledPolicy): Promise<void>
+  remove(): Promise<void>
+}
+
+export interface PlanePart {
+  readonly plane: DataPlane
+  /** For status, once it runs: device, engine. */
+  facts(): Readonly<Record<string, string>>
+  /** IKE on the port that the plane has for ESP in UDP. */
+  sendKeying(path: Path, bytes: Uint8Array): void
+  /** Whether whatever moves the packets still answers. */
+  isAnswering(): Promise<boolean>
+}
+
+export interface SocketsPart {
+  open(): void
+  send(path: Path, bytes: Uint8Array): void
+  close(): void
+}
+
+export interface AddressesPart {
+  list(): readonly Address[]
+  watch(changed: () => void): { stop(): void }
+  /** The own address that packets to that host leave from, as routes have it; undefined where none leads there. */
+  ownFor(peer: Address): Address | undefined
+  close(): void
+}
+
+export interface AgentParts {
+  readonly source: PolicySource
+  /** Undefined under --no-guard. */
+  readonly guard: GuardPart | undefined
+  readonly plane: PlanePart
+  readonly routing: RoutingPart
+  readonly sockets: SocketsPart
+  readonly addresses: AddressesPart
+  readonly clock: Clock
+  /** Seconds since 1970. */
+  readonly date: () => number
+  readonly random: Random
+  readonly settings: KeyingSettings
+  readonly tell: (event: AgentEvent) => void
+  /** Called while all is well, for a watchdog. */
+  readonly alive?: () => void
+  /** The guard stays when the agent goes. */
+  readonly keepGuard?: boolean
+  /** Seconds that peers have to answer a farewell. */
+  readonly farewell?: number
+}

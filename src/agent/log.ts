@@ -1,0 +1,65 @@
+// Where the agent's events are written: one JSON object a line where a program reads, one readable line where a person
+// does. Strange characters of peers are escaped, so that nobody writes lines of somebody else's log. Own lines and no
+// library: see docs/decisions.
+import type { Level, ToldEvent } from './agent-event.ts'
+
+export type LogForm =
+  /** For journals and collectors. */
+  | 'json'
+  /** JSON behind the priority that journald reads (sd-daemon(3)). */
+  | 'journal'
+  | 'words'
+
+export interface LogOptions {
+  readonly form: LogForm
+  readonly write: (text: string) => void
+  /** Less than this is not written. */
+  readonly least?: Level
+  /** Styles for a terminal; left out, none. */
+  readonly paint?: (level: Level, text: string) => string
+}
+
+const weights: Readonly<Record<Level, number>> = { debug: 0, info: 1, warning: 2, error: 3 }
+/** syslog's numbers. */
+const priorities: Readonly<Record<Level, number>> = { debug: 7, info: 6, warning: 4, error: 3 }
+
+export class Log {
+  readonly #options: LogOptions
+
+  constructor(options: LogOptions) {
+    this.#options = options
+  }
+
+  write(event: ToldEvent): void {
+    const { form, write, least = 'info', paint } = this.#options
+    if (weights[event.level] < weights[least]) return
+    if (form === 'words') {
+      const line = wordsOf(event)
+      write(`${paint === undefined ? line : paint(event.level, line)}\n`)
+      return
+    }
+    write(`${form === 'journal' ? `<${priorities[event.level]}>` : ''}${JSON.stringify(recordOf(event))}\n`)
+  }
+}
+
+function recordOf({ at, level, kind, text, fields }: ToldEvent) {
+  return { time: timeOf(at), level, event: kind, message: printable(text), ...fields }
+}
+
+function wordsOf({ at, level, text, fields }: ToldEvent): string {
+  const mark = level === 'warning' || level === 'error' ? `${level}: ` : ''
+  const problems = Array.isArray(fields?.['problems']) ? (fields['problems'] as readonly string[]) : []
+  return [
+    `${timeOf(at).slice(11, 19)}  ${mark}${printable(text)}`,
+    ...problems.map(problem => `          ${printable(problem)}`),
+  ].join('\n')
+}
+
+function timeOf(at: number): string {
+  return new Date(at * 1000).toISOString()
+}
+
+/** Control characters, line separators and what turns the direction of writing are shown by number. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, found => `\\u{${found.codePointAt(0)!.toString(16)}}`)
+}

@@ -1,0 +1,220 @@
+// The agent's state as a value that can be written as JSON: what `sealwire status` prints, and a contract with others. Times
+// are seconds since 1970, durations seconds; no key and no secret is in it.
+import { formatAddress } from '../base/address.ts'
+import { formatProblem, type Problem } from '../base/result.ts'
+import type { Counters, Spi } from '../ipsec/association.ts'
+import { spiOf } from '../keying/describe-event.ts'
+import type { SessionSummary } from '../keying/session-summary.ts'
+import type { CompiledPolicy } from '../policy/compile.ts'
+import type { ToldEvent } from './agent-event.ts'
+import type { GuardHealth } from './agent-parts.ts'
+import type { ClearPair, InstalledAssociation } from './watched-plane.ts'
+
+export interface AssociationStatus {
+  readonly spi: string
+  readonly peerSpi: string
+  readonly own: string
+  readonly peer: string
+  readonly rule: string
+  readonly mode: 'transport' | 'tunnel'
+  /** As the policy's list names it; null for manual keys. */
+  readonly security: string | null
+  readonly algorithms: string
+  readonly encapsulation: 'udp' | 'raw'
+  readonly isSending: boolean
+  readonly ageSeconds: number
+  /** Null where no clock ends it. */
+  readonly rekeyInSeconds: number | null
+  readonly endsInSeconds: number | null
+  readonly inbound: { readonly packets: number; readonly bytes: number }
+  readonly outbound: { readonly packets: number; readonly bytes: number }
+  readonly faults: {
+    readonly replayed: number
+    readonly notAuthentic: number
+    readonly badPadding: number
+    readonly outsideSelectors: number
+  }
+}
+
+export interface SessionStatus {
+  readonly id: string
+  readonly role: 'initiator' | 'responder'
+  readonly state: string
+  readonly own: string
+  readonly peer: string
+  readonly peerName: string | null
+  readonly offer: string | null
+  readonly ageSeconds: number | null
+  readonly rekeyInSeconds: number | null
+  readonly associations: readonly string[]
+}
+
+export interface AgentStatus {
+  readonly version: 1
+  readonly state: 'going-up' | 'up' | 'going-down' | 'down'
+  readonly pid: number
+  readonly since: number
+  readonly policy: {
+    readonly source: string
+    readonly name: string
+    readonly profile: string
+    readonly rules: number
+    readonly loadedAt: number
+    readonly warnings: readonly string[]
+    /** The newest of the source is not in force: it was refused with these problems. */
+    readonly refused: { readonly at: number; readonly problems: readonly string[] } | null
+  }
+  readonly setting: {
+    /** NoDefaultExempt or IPsecExempt; null where the profile reads none. */
+    readonly name: string | null
+    readonly value: number
+    readonly from: 'policy' | 'default'
+    readonly exempt: readonly { readonly name: string; readonly title: string }[]
+  }
+  readonly addresses: readonly string[]
+  readonly dataPlane: Readonly<Record<string, string | boolean>>
+  readonly guard: { readonly name: string; readonly isThere: boolean; readonly text: string } | null
+  readonly sessions: readonly SessionStatus[]
+  readonly associations: readonly AssociationStatus[]
+  readonly inClear: readonly {
+    readonly rule: string
+    readonly own: string
+    readonly peer: string
+    readonly forSeconds: number
+  }[]
+  readonly drops: Readonly<Record<string, number>>
+  /** What needs somebody's eyes now. */
+  readonly warnings: readonly string[]
+  /** The last warnings and errors, the newest last. */
+  readonly recent: readonly { readonly at: number; readonly kind: string; readonly text: string }[]
+}
+
+export interface StatusFacts {
+  readonly state: AgentStatus['state']
+  readonly pid: number
+  readonly since: number
+  /** Of the agent's clock. */
+  readonly now: number
+  readonly source: string
+  readonly compiled: CompiledPolicy
+  readonly loadedAt: number
+  readonly policyWarnings: readonly Problem[]
+  readonly refused: { readonly at: number; readonly problems: readonly Problem[] } | undefined
+  readonly addresses: readonly string[]
+  readonly planeFacts: Readonly<Record<string, string>>
+  readonly isAnswering: boolean
+  readonly guard: { readonly name: string; readonly health: GuardHealth } | undefined
+  readonly sessions: readonly SessionSummary[]
+  readonly associations: readonly InstalledAssociation[]
+  readonly counters: ReadonlyMap<Spi, Counters>
+  readonly clearPairs: readonly ClearPair[]
+  readonly drops: ReadonlyMap<string, number>
+  readonly recent: readonly ToldEvent[]
+}
+
+const noCounters: Counters = {
+  ...{ inbound: { packets: 0, bytes: 0 }, outbound: { packets: 0, bytes: 0 } },
+  ...{ replayed: 0, notAuthentic: 0, badPadding: 0, outsideSelectors: 0 },
+}
+
+export function statusOf(facts: StatusFacts): AgentStatus {
+  const { compiled, now, sessions, refused, guard } = facts
+  const { policy, profile, setting } = compiled
+  const offers = new Map(sessions.flatMap(({ children }) => children.map(({ name, security }) => [name, security])))
+  return {
+    version: 1,
+    ...{ state: facts.state, pid: facts.pid, since: facts.since },
+    policy: {
+      source: facts.source,
+      name: policy.name,
+      profile: profile.name,
+      rules: policy.rules.filter(({ active }) => active).length,
+      loadedAt: facts.loadedAt,
+      warnings: facts.policyWarnings.map(formatProblem),
+      refused: refused === undefined ? null : { at: refused.at, problems: refused.problems.map(formatProblem) },
+    },
+    setting: {
+      name: setting.name ?? null,
+      value: setting.value,
+      from: setting.from,
+      exempt: setting.exemptions.map(({ name, title }) => ({ name, title })),
+    },
+    addresses: facts.addresses,
+    dataPlane: { ...facts.planeFacts, isAnswering: facts.isAnswering },
+    guard: guard === undefined ? null : { name: guard.name, ...guard.health },
+    sessions: sessions.map(session => sessionStatus(session, now)),
+    associations: facts.associations.map(one =>
+      associationStatus(one, facts.counters.get(one.name) ?? noCounters, offers.get(one.name) ?? null, now),
+    ),
+    inClear: facts.clearPairs.map(({ rule, own, peer, until }) => ({
+      rule,
+      own: formatAddress(own),
+      peer: formatAddress(peer),
+      forSeconds: whole(until - now),
+    })),
+    drops: Object.fromEntries(facts.drops),
+    warnings: warningsOf(facts),
+    recent: facts.recent.map(({ at, kind, text }) => ({ at, kind, text })),
+  }
+}
+
+function sessionStatus(
+  { id, role, state, path, peerName, offer, establishedAt, rekeyAt, children }: SessionSummary,
+  now: number,
+): SessionStatus {
+  return {
+    ...{ id, role, state },
+    own: formatAddress(path.local.address),
+    peer: formatAddress(path.remote.address),
+    peerName: peerName ?? null,
+    offer: offer ?? null,
+    ageSeconds: establishedAt === undefined ? null : whole(now - establishedAt),
+    rekeyInSeconds: rekeyAt === undefined ? null : whole(rekeyAt - now),
+    associations: children.map(({ name }) => spiOf(name)),
+  }
+}
+
+function associationStatus(
+  association: InstalledAssociation,
+  counters: Counters,
+  security: string | null,
+  now: number,
+): AssociationStatus {
+  const { name, peerSpi, own, peer, rule, mode, algorithms, isInUdp, since, rekeyAt, endsAt, isSending } = association
+  const { inbound, outbound, replayed, notAuthentic, badPadding, outsideSelectors } = counters
+  return {
+    ...{ spi: spiOf(name), peerSpi: spiOf(peerSpi), own: formatAddress(own), peer: formatAddress(peer) },
+    ...{ rule, mode, security, algorithms, encapsulation: isInUdp ? 'udp' : 'raw', isSending },
+    ageSeconds: whole(now - since),
+    rekeyInSeconds: rekeyAt === undefined ? null : whole(rekeyAt - now),
+    endsInSeconds: endsAt === undefined ? null : whole(endsAt - now),
+    inbound: { ...inbound },
+    outbound: { ...outbound },
+    faults: { replayed, notAuthentic, badPadding, outsideSelectors },
+  }
+}
+
+function warningsOf({ refused, clearPairs, guard, isAnswering, compiled, state }: StatusFacts): readonly string[] {
+  const warnings: string[] = []
+  if (state === 'up' && !isAnswering) warnings.push('The data plane does not answer: no packet of the policy passes.')
+  if (guard === undefined) warnings.push('There is no guard (--no-guard): where the agent is not, traffic is in clear.')
+  else if (!guard.health.isThere) warnings.push(`The guard is not as it was put in place: ${guard.health.text}.`)
+  for (const { own, peer, rule } of clearPairs) {
+    const pair = `${formatAddress(own)} and ${formatAddress(peer)}`
+    warnings.push(
+      `NOT SECURED: ${pair} speak in clear, because rule “${rule}” allows it and no keys could be agreed on.`,
+    )
+  }
+  if (refused !== undefined) {
+    const count = refused.problems.length
+    warnings.push(
+      `The newest policy was refused (${count === 1 ? 'one problem' : `${count} problems`}): an older one is in force.`,
+    )
+  }
+  for (const { what, hint } of compiled.setting.problems) warnings.push(`${what}${hint === '' ? '' : ` (${hint})`}.`)
+  return warnings
+}
+
+function whole(seconds: number): number {
+  return Math.max(0, Math.round(seconds))
+}

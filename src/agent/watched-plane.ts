@@ -1,0 +1,202 @@
+// The data plane as keying sees it, with what the agent has to know and do beside it: what is installed, what was dropped,
+// and who speaks in clear, which the guard is told before the first packet goes.
+import { type Address, formatAddress } from '../base/address.ts'
+import type { Flow } from '../base/flow.ts'
+import type { Clock } from '../base/time.ts'
+import type { DataPlane, DataPlaneListener } from '../dataplane/data-plane.ts'
+import { type AssociationPair, type Counters, pairName, type Spi } from '../ipsec/association.ts'
+import type { DropReason } from '../ipsec/drop-reasons.ts'
+import { IN_CLEAR } from '../ipsec/negotiation.ts'
+import type { CompiledPolicy } from '../policy/compile.ts'
+import type { RuleId } from '../policy/model.ts'
+import { type AgentEvent, eventOfDrops } from './agent-event.ts'
+import type { GuardPart } from './agent-parts.ts'
+
+/** What status shows of an association; its keys are the plane's alone. */
+export interface InstalledAssociation {
+  readonly name: Spi
+  readonly peerSpi: Spi
+  readonly rule: RuleId
+  readonly mode: 'transport' | 'tunnel'
+  readonly own: Address
+  readonly peer: Address
+  readonly algorithms: string
+  readonly isInUdp: boolean
+  /** On the agent's clock. */
+  readonly since: number
+  readonly rekeyAt: number | undefined
+  readonly endsAt: number | undefined
+  isSending: boolean
+}
+
+/** Two hosts that speak unsecured for a while because their rule allows it. */
+export interface ClearPair {
+  readonly rule: RuleId
+  readonly own: Address
+  readonly peer: Address
+  /** On the agent's clock. */
+  readonly until: number
+}
+
+/** Seconds over which drops of one reason become one event. */
+const DROPS_EVERY = 5
+
+export class WatchedPlane implements DataPlane {
+  readonly #plane: DataPlane
+  readonly #guard: GuardPart | undefined
+  readonly #clock: Clock
+  readonly #tell: (event: AgentEvent) => void
+  readonly #installed = new Map<Spi, InstalledAssociation>()
+  readonly #inClear = new Map<string, ClearPair>()
+  readonly #drops = new Map<DropReason, number>()
+  /** Not told yet. */
+  readonly #untold = new Map<DropReason, { packets: number; flow: Flow | undefined }>()
+  #cancelTelling: (() => void) | undefined
+  #policy: CompiledPolicy | undefined
+
+  constructor(plane: DataPlane, guard: GuardPart | undefined, clock: Clock, tell: (event: AgentEvent) => void) {
+    this.#plane = plane
+    this.#guard = guard
+    this.#clock = clock
+    this.#tell = tell
+  }
+
+  get associations(): readonly InstalledAssociation[] {
+    return [...this.#installed.values()]
+  }
+
+  get drops(): ReadonlyMap<DropReason, number> {
+    return this.#drops
+  }
+
+  get clearPairs(): readonly ClearPair[] {
+    for (const [key, { until }] of this.#inClear) if (until <= this.#clock.now()) this.#inClear.delete(key)
+    return [...this.#inClear.values()]
+  }
+
+  start(listener: DataPlaneListener): Promise<void> {
+    return this.#plane.start({
+      needsKeys: (rule, flow) => listener.needsKeys(rule, flow),
+      ageing: (spi, age) => listener.ageing(spi, age),
+      dropped: (reason, flow) => {
+        this.dropped(reason, flow, 1)
+        listener.dropped(reason, flow)
+      },
+    })
+  }
+
+  dropped(reason: DropReason, flow: Flow | undefined, packets: number): void {
+    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + packets)
+    const untold = this.#untold.get(reason)
+    if (untold === undefined) this.#untold.set(reason, { packets, flow })
+    else {
+      untold.packets += packets
+      untold.flow = flow ?? untold.flow
+    }
+    this.#cancelTelling ??= this.#clock.at(this.#clock.now() + DROPS_EVERY, () => this.tellDrops())
+  }
+
+  tellDrops(): void {
+    this.#cancelTelling?.()
+    this.#cancelTelling = undefined
+    for (const [reason, { packets, flow }] of this.#untold) this.#tell(eventOfDrops(reason, packets, flow))
+    this.#untold.clear()
+  }
+
+  async enforce(policy: CompiledPolicy): Promise<void> {
+    await this.#plane.enforce(policy)
+    this.#policy = policy
+    // A new policy begins without any: the plane forgets them, and the guard that was put in place has none.
+    this.#inClear.clear()
+    const left = await this.#plane.counters()
+    for (const name of this.#installed.keys()) if (!left.has(name)) this.#installed.delete(name)
+  }
+
+  async install(pair: AssociationPair): Promise<void> {
+    await this.#plane.install(pair)
+    const installed = describe(pair, this.#clock.now())
+    this.#installed.set(installed.name, installed)
+  }
+
+  async beginSending(name: Spi): Promise<void> {
+    await this.#plane.beginSending(name)
+    const association = this.#installed.get(name)
+    if (association === undefined) return
+    association.isSending = true
+    const { own, peer, rule } = association
+    if (!this.#inClear.delete(keyOf(rule, own, peer))) return
+    await this.#guard?.endClear(own, peer)
+    const text = `${formatAddress(own)} and ${formatAddress(peer)} are sealed now; they had spoken in clear`
+    this.#tell({ level: 'info', kind: 'clear-ended', text, fields: { rule, peer: formatAddress(peer) } })
+  }
+
+  async remove(names: readonly Spi[]): Promise<void> {
+    await this.#plane.remove(names)
+    for (const name of names) this.#installed.delete(name)
+  }
+
+  async refuse(flow: Flow, rule: RuleId): Promise<void> {
+    const fallsBack = this.#policy?.policy.rules.find(({ name }) => name === rule)?.fallBackToClear === true
+    if (fallsBack) await this.#begin(rule, flow.source, flow.destination)
+    await this.#plane.refuse(flow, rule)
+  }
+
+  async #begin(rule: RuleId, own: Address, peer: Address): Promise<void> {
+    await this.#guard?.letClear(own, peer, IN_CLEAR)
+    this.#inClear.set(keyOf(rule, own, peer), { rule, own, peer, until: this.#clock.now() + IN_CLEAR })
+    const text =
+      `NOT SECURED: ${formatAddress(own)} and ${formatAddress(peer)} speak in clear for ${IN_CLEAR} s, ` +
+      `because rule “${rule}” allows it and no keys could be agreed on`
+    this.#tell({
+      level: 'warning',
+      kind: 'in-clear',
+      text,
+      fields: { rule, own: formatAddress(own), peer: formatAddress(peer), seconds: IN_CLEAR },
+    })
+  }
+
+  counters(): Promise<ReadonlyMap<Spi, Counters>> {
+    return this.#plane.counters()
+  }
+
+  async stop(): Promise<void> {
+    this.tellDrops()
+    await this.#plane.stop()
+    this.#installed.clear()
+    this.#inClear.clear()
+  }
+}
+
+function keyOf(rule: RuleId, own: Address, peer: Address): string {
+  return `${formatAddress(own)} ${formatAddress(peer)} ${rule}`
+}
+
+function describe(pair: AssociationPair, now: number): InstalledAssociation {
+  const { inbound, outbound } = pair
+  const after = (age: 'soft' | 'hard') => {
+    const seconds = Math.min(
+      ...[inbound, outbound].map(({ lifetime }) => lifetime[age].seconds ?? Number.POSITIVE_INFINITY),
+    )
+    return Number.isFinite(seconds) ? now + seconds : undefined
+  }
+  return {
+    name: pairName(pair),
+    peerSpi: outbound.layers.at(-1)!.spi,
+    ...{ rule: outbound.rule, mode: outbound.mode, own: outbound.source, peer: outbound.destination },
+    algorithms: outbound.layers.map(wordsOfLayer).join(' in '),
+    isInUdp: outbound.encapsulation !== undefined,
+    since: now,
+    rekeyAt: after('soft'),
+    endsAt: after('hard'),
+    isSending: false,
+  }
+}
+
+function wordsOfLayer({ protocol, suite }: AssociationPair['outbound']['layers'][number]): string {
+  const parts = suite.protocol === 'ah' ? [suite.integrity.name] : [cipherWords(suite), suite.integrity?.name]
+  return `${protocol} ${parts.filter(part => part !== undefined).join(' ')}`
+}
+
+function cipherWords({ cipher }: Extract<AssociationPair['outbound']['layers'][number]['suite'], { protocol: 'esp' }>) {
+  return cipher.keyBytes === 0 ? cipher.name : `${cipher.name} ${8 * cipher.keyBytes}`
+}

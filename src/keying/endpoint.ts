@@ -5,9 +5,8 @@ import { type Address, sameAddress } from '../base/address.ts'
 import type { Flow } from '../base/flow.ts'
 import type { Spi } from '../ipsec/association.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
-import type { Rule, RuleId } from '../policy/model.ts'
+import type { RuleId } from '../policy/model.ts'
 import { type IkeHeader, isFromInitiator, isResponse } from '../wire/ike/header.ts'
-import { IKE_PORT } from '../wire/udp-encapsulation.ts'
 import { firstLook, firstRequest } from './first-look.ts'
 import { close, type Driven, intend, receive, responderFor, start } from './ikev2/drive.ts'
 import { ended } from './ikev2/ending.ts'
@@ -22,6 +21,7 @@ import { Rivals } from './rivals.ts'
 import { childrenOf, nameOfInit, SessionBook } from './session-book.ts'
 import { type SessionSummary, summaryOf } from './session-summary.ts'
 import { Strangers } from './strangers.ts'
+import { pathFor, reasonAgainst } from './wishes.ts'
 
 /** The endpoint knows which SPIs its own children have; others may be taken too. */
 export type OutsideWorld = Omit<World, 'isSpiTaken' | 'isFirstContact'> & Partial<Pick<World, 'isSpiTaken'>>
@@ -387,23 +387,4 @@ function ignored(path: Path, what: string): KeyingOutput {
 function refusedWish({ rule, flow }: ChildWish, what: string): readonly KeyingOutput[] {
   const told = report({ kind: 'child-failed', rule, what })
   return flow === undefined ? [told] : [{ kind: 'refuse', rule, flow }, told]
-}
-
-function reasonAgainst(name: RuleId, rule: Rule | undefined, { credentials }: World): string | undefined {
-  if (rule === undefined) return 'the policy has no such rule that negotiates'
-  if (!rule.keying.includes('ikev2'))
-    return `its keying is ${rule.keying.join(', ')}, and IKEv2 is all that is spoken here`
-  if (credentials.of(name).length === 0) return 'there is nothing that this host could prove itself with'
-  return undefined
-}
-
-/** From the packet's own address, where it is ours; a tunnel carries those of others too. */
-function pathFor(rule: Rule, flow: Flow, via: Address | undefined, { me }: CompiledPolicy): Path | undefined {
-  const peer = rule.mode === 'tunnel' ? rule.tunnelEndpoint : flow.destination
-  if (peer === undefined) return undefined
-  const isOwn = (address: Address) => me === 'any' || me.some(own => sameAddress(own, address))
-  const own = me === 'any' ? undefined : me.find(({ family }) => family === peer.family)
-  const local = via ?? (isOwn(flow.source) ? flow.source : own)
-  if (local === undefined || local.family !== peer.family) return undefined
-  return { local: { address: local, port: IKE_PORT }, remote: { address: peer, port: IKE_PORT } }
 }

@@ -1,6 +1,7 @@
 // What a datagram on an IKE port is, before anything is believed: marker and header only (RFC 3948 §2, RFC 7296 §3.1).
-import type { IkeHeader } from '../wire/ike/header.ts'
-import { readHeader } from '../wire/ike/message.ts'
+import { FROM_INITIATOR, HEADER_LENGTH, type IkeHeader, LENGTH_AT, RESPONSE } from '../wire/ike/header.ts'
+import { IKE_VERSION_2, readHeader } from '../wire/ike/message.ts'
+import { exchangeTypes } from '../wire/ike/numbers.ts'
 import { NAT_TRAVERSAL_PORT } from '../wire/udp-encapsulation.ts'
 import type { Path } from './machine.ts'
 
@@ -11,7 +12,8 @@ export type FirstLook =
   | { readonly kind: 'keepalive' }
   | { readonly kind: 'not-ours'; readonly what: string }
 
-const MARKER_BYTES = 4
+/** Zero octets in front of IKE on port 4500 (RFC 3948 §2.2). */
+export const MARKER_BYTES = 4
 
 export function firstLook({ local }: Path, bytes: Uint8Array): FirstLook {
   if (local.port !== NAT_TRAVERSAL_PORT) return lookAtIke(bytes)
@@ -30,4 +32,35 @@ function lookAtIke(octets: Uint8Array): FirstLook {
     return { kind: 'not-ours', what: `its header states ${header.value.length} octets of ${octets.length}` }
   }
   return { kind: 'ike', header: header.value, octets }
+}
+
+const VERSION_AT = 17
+const EXCHANGE_AT = 18
+const FLAGS_AT = 19
+const ID_AT = 20
+
+/**
+ * The octets from the IKE header on of who begins: an IKE_SA_INIT request with an SPI of its own and none of ours. Only some
+ * octets are looked at and nothing is made of them, since a flood of strangers has to cost little.
+ */
+export function firstRequest({ local }: Path, bytes: Uint8Array): Uint8Array | undefined {
+  const at = local.port === NAT_TRAVERSAL_PORT ? MARKER_BYTES : 0
+  if (bytes.length < at + HEADER_LENGTH || bytes[at + EXCHANGE_AT] !== exchangeTypes.of.IKE_SA_INIT) return undefined
+  if (bytes[at + VERSION_AT]! >> 4 !== IKE_VERSION_2.major) return undefined
+  if ((bytes[at + FLAGS_AT]! & (RESPONSE | FROM_INITIATOR)) !== FROM_INITIATOR) return undefined
+  if (at > 0 && !isZero(bytes, 0, at)) return undefined
+  if (isZero(bytes, at, at + 8) || !isZero(bytes, at + 8, at + 16) || !isZero(bytes, at + ID_AT, at + LENGTH_AT)) {
+    return undefined
+  }
+  return wordAt(bytes, at + LENGTH_AT) === bytes.length - at ? bytes.subarray(at) : undefined
+}
+
+function isZero(bytes: Uint8Array, from: number, to: number): boolean {
+  let all = 0
+  for (let at = from; at < to; at++) all |= bytes[at]!
+  return all === 0
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
 }

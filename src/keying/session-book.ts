@@ -15,6 +15,8 @@ export class SessionBook {
   /** First messages that began a session here, by what `nameOfInit` gives: the same one again is not a new session. */
   readonly #byInit = new Map<string, SessionId>()
   readonly #initOf = new Map<SessionId, string>()
+  /** How many of them have an initiator's SPI: to see without a hash that a message is new. */
+  readonly #initSpis = new Map<number, number>()
   readonly #wakes = new Map<SessionId, Instant>()
   #earliest: Instant | undefined
   #isEarliestKnown = true
@@ -45,9 +47,22 @@ export class SessionBook {
     return id === undefined ? undefined : this.#sessions.get(id)
   }
 
+  /** Whether `ofInit` can know the message, which is from the IKE header on; to be asked first, since it costs little. */
+  mayKnowInit(octets: Uint8Array): boolean {
+    return this.#initSpis.size > 0 && this.#initSpis.has(spiKey(octets))
+  }
+
   rememberInit(name: string, id: SessionId): void {
     this.#byInit.set(name, id)
     this.#initOf.set(id, name)
+    this.#countInit(id, 1)
+  }
+
+  #countInit(id: SessionId, change: 1 | -1): void {
+    const key = spiKey(this.#sessions.get(id)!.spis.initiator)
+    const count = (this.#initSpis.get(key) ?? 0) + change
+    if (count === 0) this.#initSpis.delete(key)
+    else this.#initSpis.set(key, count)
   }
 
   /** `wakeAt` is when the session has something to do by itself. */
@@ -70,11 +85,11 @@ export class SessionBook {
     const session = this.#sessions.get(id)
     if (session === undefined) return
     this.#unlist(session)
-    this.#sessions.delete(id)
     this.halfOpen.delete(id)
     const init = this.#initOf.get(id)
     if (init !== undefined && this.#byInit.get(init) === id) this.#byInit.delete(init)
-    this.#initOf.delete(id)
+    if (this.#initOf.delete(id)) this.#countInit(id, -1)
+    this.#sessions.delete(id)
     this.#setWake(id, undefined)
   }
 
@@ -115,6 +130,13 @@ export class SessionBook {
     if (before !== undefined && before === this.#earliest) this.#isEarliestKnown = false
     else if (at !== undefined && (this.#earliest === undefined || at < this.#earliest)) this.#earliest = at
   }
+}
+
+/** Most bits of an SPI in one number; two that share it only cost a hash. */
+function spiKey(octets: Uint8Array): number {
+  let key = 0
+  for (let at = 0; at < 6; at++) key = key * 256 + octets[at]!
+  return key
 }
 
 export function childrenOf({ state }: Session): readonly Child[] {

@@ -1,11 +1,13 @@
 // Who may begin a session with this host, and at what price: nothing as long as few try; a cookie, which proves the address,
 // when many do (RFC 7296 §2.6), whether they stay half open or are refused; and never more than some at once. All of it before a key is exchanged or a word believed.
 import { type IkeHeader, isResponse, RESPONSE } from '../wire/ike/header.ts'
-import { IKE_VERSION_2, writeMessage } from '../wire/ike/message.ts'
+import { IKE_VERSION_2, type MessageHeader, readHeader, writeMessage } from '../wire/ike/message.ts'
 import { notification } from '../wire/ike/notify.ts'
 import { exchangeTypes } from '../wire/ike/numbers.ts'
 import type { Payload } from '../wire/ike/v2-payloads.ts'
-import { CookieJar, readFirstRequest } from './cookies.ts'
+import { NAT_TRAVERSAL_PORT } from '../wire/udp-encapsulation.ts'
+import { CookieJar, cookieAnswer } from './cookies.ts'
+import { MARKER_BYTES } from './first-look.ts'
 import type { HalfOpen } from './half-open.ts'
 import { withMarker } from './ikev2/envelope.ts'
 import { type KeyingOutput, type Path, report, type SessionId, type World } from './machine.ts'
@@ -18,47 +20,57 @@ export type Entry =
 /** Answers to other versions, a second and at once: they are sent to addresses that nobody has proved. */
 const OTHER_VERSIONS = [5, 20] as const
 
+/** What is asked of the world before anything is done for a stranger. */
+export type StrangersWorld = Pick<World, 'now' | 'random' | 'settings'>
+
 export class Strangers {
   readonly #cookies = new CookieJar()
   readonly #otherVersions = new RateLimit(...OTHER_VERSIONS)
   #free: { readonly from: number; readonly limit: RateLimit } | undefined
 
-  /** For a message whose header has no SPI of ours. */
-  judge(header: IkeHeader, octets: Uint8Array, path: Path, halfOpen: HalfOpen, world: World): Entry {
+  /**
+   * The answer for a first message that has to bring a cookie and does not; undefined where it may be looked at. `octets`
+   * from the IKE header on. A flood of them costs a hash each and nothing else.
+   */
+  askForCookie(
+    octets: Uint8Array,
+    path: Path,
+    halfOpen: number,
+    world: StrangersWorld,
+  ): readonly KeyingOutput[] | undefined {
+    const { settings, now } = world
+    // Who is refused leaves nothing half open, and has cost a key exchange perhaps.
+    if (halfOpen < settings.halfOpen.cookiesFrom && this.#mayComeFreely(world)) return undefined
+    const request = { octets, address: path.remote.address }
+    if (this.#cookies.accepts(request, now)) return undefined
+    const cookie = this.#cookies.make(request, now, world.random)
+    const ahead = path.local.port === NAT_TRAVERSAL_PORT ? MARKER_BYTES : 0
+    const sent: KeyingOutput = { kind: 'send', path, bytes: cookieAnswer(octets, cookie, ahead) }
+    if (!settings.tellMessages) return [sent]
+    const header = readHeader(octets)
+    return header.ok ? [told(headerFor(header.value), [notification('COOKIE', { cookie })], path), sent] : [sent]
+  }
+
+  /** For a message whose header has no SPI of ours, once it needs no cookie or has brought one. */
+  judge(header: IkeHeader, path: Path, halfOpen: HalfOpen, { now, settings }: StrangersWorld): Entry {
     const { exchange, messageId, initiatorSpi } = header
     const isFirst = exchange === exchangeTypes.of.IKE_SA_INIT && !isResponse(header) && messageId === 0
     if (!isFirst || initiatorSpi === 0n) return turnedAway(path, 'a message of no session that begins none')
-    const { address } = path.remote
-    const { settings } = world
-    // Who is refused leaves nothing half open, and has cost a key exchange perhaps.
-    if (halfOpen.count >= settings.halfOpen.cookiesFrom || !this.#mayComeFreely(world)) {
-      const asked = this.#askForCookie(header, octets, path, world)
-      if (asked !== undefined) return asked
-    }
-    const admission = halfOpen.admit(address, world.now, settings)
+    const admission = halfOpen.admit(path.remote.address, now, settings)
     if (admission.kind === 'too-many') return turnedAway(path, admission.what)
     return admission.kind === 'welcome' ? { kind: 'enters' } : { kind: 'enters', insteadOf: admission.id }
   }
 
   /** As many in a second as may be half open at once. */
-  #mayComeFreely({ now, settings }: World): boolean {
+  #mayComeFreely({ now, settings }: StrangersWorld): boolean {
     const { cookiesFrom } = settings.halfOpen
     if (this.#free?.from !== cookiesFrom)
       this.#free = { from: cookiesFrom, limit: new RateLimit(cookiesFrom, cookiesFrom) }
     return this.#free.limit.allows(now)
   }
 
-  /** Undefined for who has brought one. */
-  #askForCookie(header: IkeHeader, octets: Uint8Array, path: Path, world: World): Entry | undefined {
-    const { cookie: brought, content } = readFirstRequest(octets)
-    const claim = { content, address: path.remote.address, initiatorSpi: header.initiatorSpi }
-    if (brought !== undefined && this.#cookies.accepts(brought, claim, world.now)) return undefined
-    const cookie = this.#cookies.make(claim, world.now, world.random)
-    return { kind: 'turned-away', outputs: answer(header, [notification('COOKIE', { cookie })], path, world) }
-  }
-
   /** RFC 7296 §2.5: a higher version is told which one is known here, so that it can speak that. */
-  otherVersion(header: IkeHeader, path: Path, world: World): readonly KeyingOutput[] {
+  otherVersion(header: IkeHeader, path: Path, world: StrangersWorld): readonly KeyingOutput[] {
     const { major } = header.version
     if (major <= IKE_VERSION_2.major || isResponse(header) || !this.#otherVersions.allows(world.now)) return []
     return answer(header, [notification('INVALID_MAJOR_VERSION', {})], path, world)
@@ -71,15 +83,22 @@ function turnedAway(path: Path, what: string): Entry {
 
 /** In clear, and nothing is remembered of it. */
 function answer(
-  { initiatorSpi, responderSpi, exchange, messageId }: IkeHeader,
+  asked: IkeHeader,
   payloads: readonly Payload[],
   path: Path,
-  { settings }: World,
+  { settings }: StrangersWorld,
 ): readonly KeyingOutput[] {
-  const header = { initiatorSpi, responderSpi, version: IKE_VERSION_2, exchange, flags: RESPONSE, messageId }
+  const header = headerFor(asked)
   const bytes = withMarker(path, writeMessage({ header, payloads }))
   const sent: KeyingOutput = { kind: 'send', path, bytes }
-  if (!settings.tellMessages) return [sent]
+  return settings.tellMessages ? [told(header, payloads, path), sent] : [sent]
+}
+
+function headerFor({ initiatorSpi, responderSpi, exchange, messageId }: IkeHeader): MessageHeader {
+  return { initiatorSpi, responderSpi, version: IKE_VERSION_2, exchange, flags: RESPONSE, messageId }
+}
+
+function told(header: MessageHeader, payloads: readonly Payload[], path: Path): KeyingOutput {
   const about = { path, header, payloads, isSealed: false, again: 0, peer: path.remote.address }
-  return [report({ kind: 'message', way: 'sent', ...about }), sent]
+  return report({ kind: 'message', way: 'sent', ...about })
 }

@@ -109,11 +109,11 @@ export class Inbound {
     if (age === 'hard') return { kind: 'drop', reason: 'expired', association }
     counters.inbound.packets++
     counters.inbound.bytes += opened.packet.length
-    return this.#inner(opened.packet, association, opened.isTunnelled, now)
+    return this.judgeOpened(opened.packet, association, opened.isTunnelled, now)
   }
 
-  /** What was inside a seal that is authentic. */
-  #inner(content: Uint8Array, association: Association, isTunnelled: boolean, now: number): InboundOutcome {
+  /** What was inside a seal that is authentic and counted: also for those who open packets by themselves. */
+  judgeOpened(content: Uint8Array, association: Association, isTunnelled: boolean, now: number): InboundOutcome {
     const packet = this.#packet
     // Transport mode seals whole packets only (RFC 4303 §3.1.1).
     if (!isTunnelled && holdsFragment(content)) return { kind: 'drop', reason: 'bad-inner-packet', association }

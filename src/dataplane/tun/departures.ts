@@ -24,6 +24,8 @@ const MOST_TRIES = 4
 interface Exit {
   readonly fd: number
   readonly sender: UdpSender | undefined
+  /** -1 without one. */
+  readonly udpPort: number
   readonly writable: PollSet
   readonly udpWritable: PollSet
   /** Of packets that are sent by themselves. */
@@ -61,6 +63,7 @@ export class Departures {
       this.#exits.set(family, {
         fd: out.fd,
         sender: udp === undefined ? undefined : new UdpSender(arena, udp.fd),
+        udpPort: udp?.port ?? -1,
         writable: watching(arena, out.fd),
         udpWritable: watching(arena, udp?.fd ?? -1),
         anywhere: new Destination(arena, { to: undefined, port: 0, family }),
@@ -68,9 +71,10 @@ export class Departures {
     }
   }
 
-  takes(family: 4 | 6, inUdp: boolean): boolean {
+  /** Whether packets of a family have a way out; in UDP from that port. */
+  takes(family: 4 | 6, udpPort: number | undefined): boolean {
     const exit = this.#exits.get(family)
-    return exit !== undefined && (!inUdp || exit.sender !== undefined)
+    return exit !== undefined && (udpPort === undefined || exit.udpPort === udpPort)
   }
 
   /** A destination to keep; give it back when it is no longer needed. */

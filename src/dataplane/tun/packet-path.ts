@@ -7,6 +7,7 @@ import type { Association, AssociationPair, Counters, Spi } from '../../ipsec/as
 import { AssociationDatabase } from '../../ipsec/association-database.ts'
 import type { DropReason } from '../../ipsec/drop-reasons.ts'
 import { Inbound } from '../../ipsec/inbound.ts'
+import type { Age } from '../../ipsec/lifetime.ts'
 import { FallBacks, negotiationOf } from '../../ipsec/negotiation.ts'
 import { Outbound, type OutboundOutcome } from '../../ipsec/outbound.ts'
 import { Workbench } from '../../ipsec/seal.ts'
@@ -47,6 +48,7 @@ export class PacketPath {
   readonly #fallBacks = new FallBacks()
   /** Where packets that waited are laid down to be read anew. */
   readonly #again: { readonly at: number; readonly packet: SuperPacket }
+  readonly #toldAges = new WeakMap<Association, Age>()
   #outbound: Outbound | undefined
   #inbound: Inbound | undefined
 
@@ -66,7 +68,13 @@ export class PacketPath {
     return this.#inbound
   }
 
+  /** The last age of an association that was told. */
+  toldAge(association: Association): Age {
+    return this.#toldAges.get(association) ?? 'fresh'
+  }
+
   readonly #tellAge = (association: Association, age: 'soft' | 'hard'): void => {
+    this.#toldAges.set(association, age)
     this.#options.surroundings.ageing(association.name, age)
   }
 

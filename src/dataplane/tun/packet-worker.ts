@@ -6,16 +6,30 @@ import type { Flow } from '../../base/flow.ts'
 import { AH, ESP, ICMP, ICMPV6 } from '../../base/flow.ts'
 import { monotonicSeconds } from '../../base/time.ts'
 import { choosePacketCrypto } from '../../crypto/packet-crypto.ts'
+import type { Association } from '../../ipsec/association.ts'
 import type { DropReason } from '../../ipsec/drop-reasons.ts'
 import { Arena } from '../../native/arena.ts'
 import { EAGAIN, systemError } from '../../native/libc.ts'
 import { FAILED, HUNG_UP, PollSet, READABLE, takeWakeup } from '../../native/readiness.ts'
 import { MOST_TUN_BYTES, type TunDevice, virtioHeader } from '../../native/tun-device.ts'
 import { Arrivals } from './arrivals.ts'
+import { checksumOn } from './checksum.ts'
+import { Coalescing } from './coalescing.ts'
 import { Departures } from './departures.ts'
 import { closeDoors, type Doors, openDevice, openDoors } from './doors.ts'
-import { type Answer, type Asked, type Command, receivePair, receivePolicy, type Told, wipePair } from './messages.ts'
+import {
+  type Answer,
+  type Asked,
+  type Command,
+  receivePair,
+  receivePolicy,
+  type Statistics,
+  type Told,
+  wipePair,
+} from './messages.ts'
+import { OpeningBurst } from './opening-burst.ts'
 import { PacketPath } from './packet-path.ts'
+import { SealingBurst } from './sealing-burst.ts'
 import { SuperPacket } from './super-packet.ts'
 import type { TunOptions } from './tun-options.ts'
 
@@ -42,6 +56,10 @@ export class PacketWorker {
   readonly #path: PacketPath
   readonly #arrivals: Arrivals
   readonly #departures: Departures
+  /** Undefined where every packet goes the whole way. */
+  readonly #sealing: SealingBurst | undefined
+  readonly #opening: OpeningBurst | undefined
+  readonly #coalescing: Coalescing
   readonly #read: SuperPacket
   readonly #readAt: number
   readonly #writeAt: number
@@ -50,7 +68,8 @@ export class PacketWorker {
   readonly #keyingAt: number
   #now = 0
   #isStopped = false
-  #statistics = { sealedQuickly: 0, openedQuickly: 0, readFromTun: 0, writtenToTun: 0 }
+  #readFromTun = 0
+  #writtenToTun = 0
 
   constructor(port: MessagePort, wakeup: number, options: TunOptions) {
     this.#port = port
@@ -64,7 +83,8 @@ export class PacketWorker {
       this.#device.close()
       throw error
     }
-    this.#read = new SuperPacket(arena)
+    const sum = checksumOn(arena)
+    this.#read = new SuperPacket(arena, sum)
     this.#readAt = arena.take(SuperPacket.room)
     this.#writeAt = arena.take(MOST_TUN_BYTES)
     this.#keyingAt = arena.take(65_536)
@@ -76,18 +96,38 @@ export class PacketWorker {
       surroundings: {
         send: packet => this.#departures.send(packet),
         deliver: packet => this.#deliver(packet),
-        changed: () => {},
+        changed: () => this.#forget(),
         needsKeys: (rule, flow) => this.#tell({ kind: 'needs-keys', rule, flow }),
         ageing: (name, age) => this.#tell({ kind: 'ageing', name, age }),
         dropped: (reason, flow) => this.#drop(reason, flow, 1),
       },
     })
+    const path = this.#path
+    this.#coalescing = new Coalescing({
+      arena,
+      sum,
+      write: (at, length) => this.#write(at, length),
+      segmentation: this.#device.segmentation,
+    })
+    const toldAge = (association: Association) => path.toldAge(association)
+    if (options.withoutShortCuts !== true) {
+      const departures = this.#departures
+      this.#sealing = new SealingBurst({ arena, sum, departures, outbound: () => path.outbound, toldAge })
+      this.#opening = new OpeningBurst({
+        arena,
+        sum,
+        arrivals: () => this.#arrivals,
+        coalescing: this.#coalescing,
+        find: spi => path.database.bySpi(spi),
+        inbound: () => path.inbound,
+        settle: (outcome, now) => path.settle(outcome, now),
+        drop: reason => this.#drop(reason, undefined, 1),
+        toldAge,
+      })
+    }
     this.#arrivals = new Arrivals(arena, {
-      packet: (at, length) => this.#path.arrive(arena.bytes.subarray(at, at + length), this.#now),
-      datagram: (at, length) => {
-        const start = this.#arrivals.wrap(at, length)
-        this.#path.arrive(arena.bytes.subarray(start, at + length), this.#now)
-      },
+      packet: (at, length, transport, protocol) => this.#packet(at, length, transport, protocol),
+      datagram: (at, length) => this.#datagram(at, length),
       keying: (path, bytes) => this.#tell({ kind: 'keying-datagram', path, bytes }),
     })
     this.#polled = new PollSet(arena)
@@ -118,6 +158,7 @@ export class PacketWorker {
           for (const [index, work] of works.entries()) {
             if (work !== undefined && polled.happened(index) !== 0) work()
           }
+          this.#coalescing.flush()
           const happened = polled.happened(device)
           if ((happened & READABLE) !== 0) this.#readDevice()
           else if ((happened & (FAILED | HUNG_UP)) !== 0) throw new Error(`the TUN device ${this.#device.name} is gone`)
@@ -140,15 +181,44 @@ export class PacketWorker {
       const length = this.#device.read(this.#readAt, MOST_TUN_BYTES)
       if (length === -EAGAIN) break
       if (length < 0) throw systemError(length, 'read', `reading from the TUN device ${this.#device.name}`)
-      this.#statistics.readFromTun++
+      this.#readFromTun++
       if (!read.read(this.#readAt, length)) this.#drop('malformed', undefined, 1)
       else if (read.isOfDevice) continue
-      else this.#path.leave(read, this.#now)
+      else this.#leave(read)
     }
     this.#departures.flush()
   }
 
+  #leave(read: SuperPacket): void {
+    if (this.#sealing?.take(read, this.#now) === true) return
+    const association = this.#path.leave(read, this.#now)
+    if (association !== undefined) this.#sealing?.learn(association)
+  }
+
+  #packet(at: number, length: number, transport: number, protocol: number): void {
+    const { bytes, view } = this.#arena
+    const sealed = at + length - transport
+    if (protocol === ESP && this.#opening?.take(transport, sealed, at, this.#now) === true) return
+    const spi = view.getUint32(transport)
+    this.#path.arrive(bytes.subarray(at, at + length), this.#now)
+    if (protocol === ESP) this.#opening?.learn(spi)
+  }
+
+  #datagram(at: number, length: number): void {
+    if (this.#opening?.take(at, length, -1, this.#now) === true) return
+    const spi = this.#arena.view.getUint32(at)
+    const start = this.#arrivals.wrap(at, length)
+    this.#path.arrive(this.#arena.bytes.subarray(start, at + length), this.#now)
+    this.#opening?.learn(spi)
+  }
+
+  #forget(): void {
+    this.#sealing?.forget()
+    this.#opening?.forget()
+  }
+
   #deliver(packet: Uint8Array): void {
+    this.#coalescing.flush()
     const { bytes } = this.#arena
     const at = this.#writeAt
     bytes.fill(0, at, at + virtioHeader.bytes)
@@ -157,7 +227,7 @@ export class PacketWorker {
   }
 
   #write(at: number, length: number): void {
-    this.#statistics.writtenToTun++
+    this.#writtenToTun++
     if (this.#device.write(at, length) < 0) this.#drop('not-sent', undefined, 1)
   }
 
@@ -204,7 +274,7 @@ export class PacketWorker {
       case 'counters':
         return { kind: 'counters', counters: path.counters() }
       case 'statistics':
-        return { kind: 'statistics', statistics: { ...this.#statistics, sendingCalls: this.#departures.calls } }
+        return { kind: 'statistics', statistics: this.#statistics() }
       case 'send-keying': {
         const { path: way, bytes } = command
         this.#arena.bytes.set(bytes, this.#keyingAt)
@@ -213,6 +283,16 @@ export class PacketWorker {
       case 'stop':
         this.#isStopped = true
         return undefined
+    }
+  }
+
+  #statistics(): Statistics {
+    return {
+      sealedQuickly: this.#sealing?.packets ?? 0,
+      openedQuickly: this.#opening?.packets ?? 0,
+      readFromTun: this.#readFromTun,
+      writtenToTun: this.#writtenToTun,
+      sendingCalls: this.#departures.calls,
     }
   }
 

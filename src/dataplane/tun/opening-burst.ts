@@ -1,0 +1,185 @@
+// The short cut in: ESP of an association with one layer is opened where it lies, asked for its flow once, and handed to
+// coalescing, without anything being allocated. What it does is what Inbound does, in the same order: replay, seal, limits,
+// counters, selectors and policy. Whatever is not plain inside is judged by Inbound itself.
+import type { Association, OpeningLayer, Spi } from '../../ipsec/association.ts'
+import type { DropReason } from '../../ipsec/drop-reasons.ts'
+import { NO_NEXT_HEADER, OpenedEsp, openEsp } from '../../ipsec/esp.ts'
+import { mergeCongestion, trafficClassOf } from '../../ipsec/headers.ts'
+import type { Inbound, InboundOutcome } from '../../ipsec/inbound.ts'
+import type { Age } from '../../ipsec/lifetime.ts'
+import type { Arena } from '../../native/arena.ts'
+import type { Arrivals } from './arrivals.ts'
+import { fold, type Sum } from './checksum.ts'
+import type { Coalescing } from './coalescing.ts'
+import { FlowCache } from './flow-cache.ts'
+import { NearLimits } from './near-limits.ts'
+import { askedOctets, IPV4_BYTES, IPV6_BYTES, plainProtocol } from './plain-packet.ts'
+
+const LEAST_SEALED = 12
+const INNER_IPV4 = 4
+const INNER_IPV6 = 41
+
+type EspLayer = Extract<OpeningLayer, { protocol: 'esp' }>
+
+interface Target {
+  readonly association: Association
+  readonly layer: EspLayer
+  readonly isTunnel: boolean
+  readonly limits: NearLimits
+}
+
+export interface OpeningBurstParts {
+  readonly arena: Arena
+  readonly sum: Sum
+  readonly arrivals: () => Arrivals
+  readonly coalescing: Coalescing
+  readonly find: (spi: Spi) => Association | undefined
+  readonly inbound: () => Inbound | undefined
+  readonly settle: (outcome: InboundOutcome, now: number) => void
+  readonly drop: (reason: DropReason) => void
+  readonly toldAge: (association: Association) => Age
+}
+
+export class OpeningBurst {
+  packets = 0
+  readonly #parts: OpeningBurstParts
+  readonly #targets = new Map<Spi, Target>()
+  readonly #flows: FlowCache<true>
+  readonly #opened = new OpenedEsp()
+
+  constructor(parts: OpeningBurstParts) {
+    this.#parts = parts
+    this.#flows = new FlowCache(parts.arena)
+  }
+
+  forget(): void {
+    this.#targets.clear()
+    this.#flows.clear()
+  }
+
+  /** After a packet of this SPI went the whole way: its limits are those that are left. */
+  learn(spi: Spi): void {
+    const target = this.#targets.get(spi)
+    target?.limits.refresh(this.#parts.toldAge(target.association))
+  }
+
+  /**
+   * ESP of `length` octets at `at`, behind the IP header at `ip` or, with -1, behind a UDP header that was not handed over.
+   * False where it has to go the whole way; nothing is changed then.
+   */
+  take(at: number, length: number, ip: number, now: number): boolean {
+    const { arena, inbound } = this.#parts
+    const { view, bytes } = arena
+    if (length < LEAST_SEALED || inbound() === undefined) return false
+    const family = this.#parts.arrivals().family
+    // The header was to be plain, and the packet to fill it.
+    if (ip >= 0 && family === 4 && (bytes[ip] !== 0x45 || view.getUint16(ip + 2) !== at - ip + length)) return false
+    const spi = view.getUint32(at)
+    const target = this.#targets.get(spi) ?? this.#makeTarget(spi)
+    if (target === undefined || target.association.isClosed) return false
+    // What is inside is smaller than what it came in.
+    if (!target.limits.areClear(1, length + IPV6_BYTES, now)) return false
+    this.packets++
+    this.#open(target, at, length, ip, family, now)
+    return true
+  }
+
+  #makeTarget(spi: Spi): Target | undefined {
+    const association = this.#parts.find(spi)
+    const layer = association?.opening[0]
+    if (association === undefined || layer?.protocol !== 'esp' || association.opening.length !== 1) return undefined
+    const limits = new NearLimits(association, 'inbound')
+    limits.refresh(this.#parts.toldAge(association))
+    const target = { association, layer, isTunnel: association.pair.inbound.mode === 'tunnel', limits }
+    this.#targets.set(spi, target)
+    return target
+  }
+
+  #open(target: Target, at: number, length: number, ip: number, family: 4 | 6, now: number): void {
+    const { arena, drop } = this.#parts
+    const { association, layer, isTunnel } = target
+    const { counters } = association
+    const { window } = layer
+    const low = arena.view.getUint32(at + 4)
+    const high = window.inferHigh(low)
+    if (!window.isNew(high, low)) {
+      counters.replayed++
+      return drop('replayed')
+    }
+    const opened = this.#opened
+    const outerClass = ip >= 0 ? trafficClassOf(arena.bytes, ip) : this.#parts.arrivals().trafficClass
+    const fault = openEsp(arena.memory, layer.opener, at, length, high, opened)
+    if (fault !== undefined) {
+      if (fault === 'not-authentic') counters.notAuthentic++
+      else counters.badPadding++
+      return drop(fault)
+    }
+    window.accept(high, low)
+    if (opened.nextHeader === NO_NEXT_HEADER) return drop('dummy')
+    const inner = isTunnel ? this.#fromTunnel(outerClass) : this.#fromTransport(ip, family)
+    if (inner < 0) return drop('bad-inner-packet')
+    const octets = isTunnel ? this.#opened.length : this.#opened.length + (family === 4 ? IPV4_BYTES : IPV6_BYTES)
+    counters.inbound.packets++
+    counters.inbound.bytes += octets
+    this.#judge(target, inner, octets, now)
+  }
+
+  /** Where the packet starts that was inside; its length goes into `#opened`. -1 where it is none. */
+  #fromTunnel(outerClass: number): number {
+    const { bytes, view } = this.#parts.arena
+    const opened = this.#opened
+    const { at: inner, length: room, nextHeader } = opened
+    const version = room === 0 ? 0 : bytes[inner]! >> 4
+    if (nextHeader !== (version === 4 ? INNER_IPV4 : INNER_IPV6)) return -1
+    if (room < (version === 4 ? IPV4_BYTES : IPV6_BYTES)) return -1
+    // What lies behind the inner packet is padding against traffic analysis (RFC 4303 §2.7).
+    const stated = version === 4 ? view.getUint16(inner + 2) : view.getUint16(inner + 4) + IPV6_BYTES
+    if (stated > room || (version === 4 && stated < IPV4_BYTES)) return -1
+    if (!mergeCongestion(bytes, inner, outerClass)) return -1
+    opened.length = stated
+    return inner
+  }
+
+  /** Puts the IP header that the seal stood behind in front of what it held. */
+  #fromTransport(ip: number, family: 4 | 6): number {
+    const { arena, sum } = this.#parts
+    const { bytes, view } = arena
+    const { at, length, nextHeader } = this.#opened
+    let start: number
+    if (ip < 0) start = this.#parts.arrivals().writeIp(at, length, nextHeader)
+    else {
+      const header = family === 4 ? IPV4_BYTES : IPV6_BYTES
+      start = at - header
+      bytes.copyWithin(start, ip, ip + header)
+      if (family === 4) {
+        bytes[start + 9] = nextHeader
+        view.setUint16(start + 2, header + length)
+      } else {
+        bytes[start + 6] = nextHeader
+        view.setUint16(start + 4, length)
+      }
+    }
+    if (family === 4) {
+      view.setUint16(start + 10, 0)
+      view.setUint16(start + 10, ~fold(sum(start, IPV4_BYTES)) & 0xffff, true)
+    }
+    return start
+  }
+
+  #judge({ association, isTunnel }: Target, ip: number, length: number, now: number): void {
+    const { arena, coalescing, inbound, settle } = this.#parts
+    const protocol = plainProtocol(arena, ip, length, false)
+    if (protocol >= 0) {
+      const version = arena.bytes[ip]! >> 4
+      const transport = ip + (version === 4 ? IPV4_BYTES : IPV6_BYTES)
+      const asked = askedOctets(arena, transport, protocol)
+      if (this.#flows.find(ip, version, protocol, asked, association.name) !== undefined)
+        return coalescing.add(ip, length, protocol)
+    }
+    const content = arena.bytes.slice(ip, ip + length)
+    const outcome = inbound()!.judgeOpened(content, association, isTunnel, now)
+    if (protocol < 0 || outcome.kind !== 'pass') return settle(outcome, now)
+    this.#flows.put(true)
+    coalescing.add(ip, length, protocol)
+  }
+}

@@ -201,6 +201,8 @@ test('the written policies load with their certificates, as the run had them, an
   const folder = join(folderFor(context), 'new')
   assert.equal(spawnSync(sealwire, ['demo', '--seed', '1', '--out', folder], { cwd: root }).status, 0)
   for (const { run } of runs) {
+    // Another process with the same seed has made it.
+    assert.deepEqual(new Uint8Array(readFileSync(join(folder, `${run.setting.name}.pcapng`))), run.capture)
     for (const [index, host] of demoHosts.entries()) {
       const name = policyFileName(run.setting, host)
       const read = readPolicyText(readFileSync(join(folder, name), 'utf8'), name)

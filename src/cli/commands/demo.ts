@@ -104,6 +104,12 @@ function tellFiles(folder: string, written: readonly string[], console: Console)
   console.print(`  ${captures.join(', ')}:`)
   console.print(`    .pcapng, and the policies .yaml (of ${dc1.name}) and .${dc2.name}.yaml`)
   console.print(`  ${written.filter(name => !/\.(pcapng|yaml)$/.test(name)).join(', ')}`)
+  console.print(
+    console.style(
+      'dim',
+      '  The certificates and private keys are throw-away ones, made from the seed: good for trying, nothing else.',
+    ),
+  )
 }
 
 function tellTrace(run: DemoRun, console: Console): void {

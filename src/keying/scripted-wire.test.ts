@@ -48,6 +48,21 @@ test('what is lost is sent again; what comes twice is answered from memory; what
   }
 })
 
+test('a responder whose proof was lost for long, and that asks whether we are there, still gets its session', () => {
+  const lines: string[] = []
+  const wire = new ScriptedWire({
+    faults: [{ on: 'IKE_AUTH response', kind: 'drop', times: 6 }],
+    tell: line => lines.push(line),
+  })
+  const impatient = policy(secret).replace('liveness: 0', 'liveness: 5')
+  const [one, two] = [wire.host('one', '10.0.0.1', impatient), wire.host('two', '10.0.0.2', impatient)]
+  one.needsKeysTo(two)
+  wire.run(40)
+  const asked = lines.findIndex(line => line.includes('two → one  INFORMATIONAL request'))
+  assert.ok(asked >= 0 && asked < lines.findLastIndex(line => line.includes('IKE_AUTH response')))
+  assert.deepEqual([one.pairs.size, two.pairs.size, one.refused.length], [1, 1, 0])
+})
+
 test('an altered message is not authentic and is sent again; a fault counts for so many messages and no more', () => {
   const { lines, sent, one } = play([{ on: 'IKE_AUTH request', kind: 'alter', times: 2 }])
   assert.equal(sent('its integrity check fails'), 2)

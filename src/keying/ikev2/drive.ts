@@ -124,7 +124,9 @@ function run(session: Session, opened: Opened, asked: Uint8Array, world: World):
   const told = tellReceived(session, opened, world)
   const row = transitionFor(session, name, isAnswer ? 'response' : 'request', payloads)
   if (row === undefined) {
-    if (securedOf(session.state) === undefined)
+    // A peer whose proof was lost believes in the session already: what it asks for waits until its proof has come.
+    const isEarly = !isAnswer && (session.state.kind === 'auth-sent' || session.state.kind === 'intermediate-sent')
+    if (isEarly || securedOf(session.state) === undefined)
       return ignored(session, path, `${name} in the state ${session.state.kind}`)
     return withFirst(
       told,

@@ -71,6 +71,8 @@ export function receive(session: Session, datagram: Uint8Array, path: Path, worl
 
 /** In clear: whatever is wrong with it may be a stranger's doing, and what is waited for may still come. */
 function receiveInit(session: Session, message: Message, datagram: Uint8Array, path: Path, world: World): Driven {
+  // Who has not been asked by the peer yet waits for message 0: it must not come from anybody who knows the SPIs.
+  if (securedOf(session.state) !== undefined) return ignored(session, path, 'it is in clear, and keys are agreed on')
   const [fault] = ruleFaults(message)
   if (fault?.kind === 'unknown-critical' && session.state.kind === 'awaiting-init') {
     const notify = notification('UNSUPPORTED_CRITICAL_PAYLOAD', { payloadType: fault.type })

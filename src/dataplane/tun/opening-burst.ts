@@ -31,7 +31,8 @@ interface Target {
 export interface OpeningBurstParts {
   readonly arena: Arena
   readonly sum: Sum
-  readonly arrivals: () => Arrivals
+  /** What is known of the message that a packet came in. */
+  readonly arrivals: () => Pick<Arrivals, 'family' | 'trafficClass' | 'writeIp'>
   readonly coalescing: Coalescing
   readonly find: (spi: Spi) => Association | undefined
   readonly inbound: () => Inbound | undefined
@@ -72,8 +73,11 @@ export class OpeningBurst {
     const { view, bytes } = arena
     if (length < LEAST_SEALED || inbound() === undefined) return false
     const family = this.#parts.arrivals().family
-    // The header was to be plain, and the packet to fill it.
-    if (ip >= 0 && family === 4 && (bytes[ip] !== 0x45 || view.getUint16(ip + 2) !== at - ip + length)) return false
+    // The header was to be plain, and the packet to be whole and to fill it.
+    if (ip >= 0 && family === 4) {
+      if (bytes[ip] !== 0x45 || view.getUint16(ip + 2) !== at - ip + length) return false
+      if ((view.getUint16(ip + 6) & 0x3fff) !== 0) return false
+    }
     const spi = view.getUint32(at)
     const target = this.#targets.get(spi) ?? this.#makeTarget(spi)
     if (target === undefined || target.association.isClosed) return false

@@ -47,10 +47,12 @@ interface Target {
   told: Age
 }
 
+export type WaysOut = Pick<Departures, 'takes' | 'takeDestination' | 'giveBack' | 'next' | 'packet' | 'datagram'>
+
 export interface SealingBurstParts {
   readonly arena: Arena
   readonly sum: Sum
-  readonly departures: Departures
+  readonly departures: WaysOut
   readonly outbound: () => Outbound | undefined
   /** The last age that was told of an association. */
   readonly toldAge: (association: Association) => Age

@@ -1,0 +1,52 @@
+// What a running agent knows that the wire does not show: what its policy asks for a ping, and the algorithms behind an
+// SPI. Without an agent a ping tells what it saw, and no more.
+import { type Address, formatAddress } from '../../base/address.ts'
+import { type Absent, ControlClient } from '../control-client.ts'
+import type { Negotiating } from '../control-commands.ts'
+import type { Answer } from '../control-protocol.ts'
+import { stateFolder } from '../state-folder.ts'
+import type { AgentStatus } from '../status.ts'
+import type { KnownAssociation } from './match-echo.ts'
+
+export interface AgentView {
+  readonly policy: string
+  /** What the policy asks for an echo to that host; undefined where the agent does not tell. */
+  asks(): Promise<Negotiating | undefined>
+  /** Undefined where the agent went away. */
+  look(): Promise<AgentStatus | undefined>
+  close(): void
+}
+
+export async function viewAgent(state: string, host: Address): Promise<AgentView | Absent> {
+  const client = await ControlClient.connect(stateFolder(state))
+  if (typeof client === 'string') return client
+  const look = async () => valueOf<AgentStatus>(await client.ask({ kind: 'status' }))
+  const status = await look()
+  if (status === undefined) {
+    client.close()
+    return 'none'
+  }
+  const question = { host, protocol: undefined, sourcePort: undefined, destinationPort: undefined }
+  return {
+    policy: status.policy.name,
+    asks: async () => valueOf<Negotiating>(await client.ask({ kind: 'negotiate', ...question })),
+    look,
+    close: () => client.close(),
+  }
+}
+
+function valueOf<T>(answer: Answer): T | undefined {
+  return answer.kind === 'fine' ? (answer.value as T) : undefined
+}
+
+export function associationsOf(status: AgentStatus | undefined): readonly KnownAssociation[] {
+  return (status?.associations ?? []).map(({ spi, peerSpi, peer, algorithms, mode }) => ({
+    ...{ spiIn: Number(spi), spiOut: Number(peerSpi), peer, algorithms, mode },
+  }))
+}
+
+/** The policy's fall back to clear is in use towards that host now. */
+export function fallsBack(status: AgentStatus | undefined, host: Address): boolean {
+  const text = formatAddress(host)
+  return status?.inClear.some(({ peer }) => peer === text) === true
+}

@@ -241,6 +241,9 @@ export function concludeTerms(
   const inbound = inboundRuleFor(rule, selectors, wish.flow, context, world)
   if (!inbound.ok) return unwanted(inbound.error)
   const { choice, peerSpi } = accepted.value
+  if (rule.mode !== mode || !rule.security.includes(choice.security)) {
+    return unwanted(`the policy changed meanwhile: ${rule.name} no longer has ${choice.security} in ${mode} mode`)
+  }
   return {
     choice,
     mode,

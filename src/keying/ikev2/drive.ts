@@ -1,5 +1,6 @@
 // What happens to a session around its handlers, the same for every exchange: a datagram finds its place in the window, is
 // opened and held against the rules; the row of the table runs; answer and next request go out. Time is in wake.ts.
+import { formatAddress, sameAddress } from '../../base/address.ts'
 import { ruleFaults } from '../../wire/ike/exchange-rules.ts'
 import type { IkeHeader } from '../../wire/ike/header.ts'
 import { isFromInitiator, isResponse } from '../../wire/ike/header.ts'
@@ -87,6 +88,10 @@ function receiveInit(session: Session, message: Message, datagram: Uint8Array, p
 function receiveSealed(session: Session, message: Message, datagram: Uint8Array, path: Path, world: World): Driven {
   const secured = securedOf(session.state)
   if (secured === undefined) return ignored(session, path, 'it is sealed, and no keys are agreed on')
+  // Who proves itself has shown by its first messages that it hears us at that address, and shows it for no other.
+  if (session.state.kind === 'awaiting-auth' && !hasSameEnds(session.path, path)) {
+    return ignored(session, path, `its session was begun from ${formatAddress(session.path.remote.address)}`)
+  }
   const { header } = message
   const sender: Role = session.role === 'initiator' ? 'responder' : 'initiator'
   const opened = openMessage(secured, sender, message, datagram, session.pieces, world.settings)
@@ -260,9 +265,15 @@ function fatal(session: Session, header: MessageHeader, asked: Uint8Array, what:
 function withHeard(session: Session, path: Path, world: World): Session {
   const { state } = session
   if (state.kind !== 'established') return session
-  // Only who is not behind a NAT itself follows a peer whose NAT gave it another port (RFC 7296 §2.23).
-  const follows = state.nat.beforePeer && !state.nat.beforeUs
+  // Only who is not behind a NAT itself follows a peer whose NAT gave it another port (RFC 7296 §2.23). Not to another
+  // address: anybody can write one in front of its own messages, and would get the keys for somebody else's traffic.
+  const follows = state.nat.beforePeer && !state.nat.beforeUs && hasSameEnds(session.path, path)
   return { ...session, ...(follows ? { path } : {}), state: { ...state, heardAt: world.now } }
+}
+
+/** Whatever the ports are. */
+function hasSameEnds(a: Path, b: Path): boolean {
+  return sameAddress(a.local.address, b.local.address) && sameAddress(a.remote.address, b.remote.address)
 }
 
 function tellReceived(

@@ -48,6 +48,7 @@ export function forget(state: State): void {
   const secured = securedOf(state)
   if (secured !== undefined) wipeIkeKeys(secured.keys)
   if ('exchange' in state) state.exchange.close()
+  if (state.kind === 'auth-sent' && state.keysWithoutPpk !== undefined) wipeIkeKeys(state.keysWithoutPpk)
   if (state.kind === 'established') wipeSecrets(state.followUp?.shared ?? [])
   if (state.kind !== 'established' || state.task === undefined) return
   const { task } = state

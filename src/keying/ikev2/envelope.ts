@@ -26,6 +26,9 @@ const UDP_HEADER = 8
 /** Generic header, then number and total (RFC 7383 §2.5). */
 const FRAGMENT_HEADER = 8
 
+/** What an encrypted payload could hold undivided. Who has proved nothing yet can send fragments already, large ones too. */
+const MOST_BYTES = 0xffff
+
 export interface SealedMessage {
   /** From the IKE header on, without marker. */
   readonly datagrams: readonly Uint8Array[]
@@ -124,6 +127,7 @@ export function openMessage(
   const isFirst = sealed.number === 1
   const head = isFirst ? frameOfSealed(message.header, sealed.firstInside, 0) : undefined
   const gathered = gather(pieces, message.header, sealed, content, head)
+  if (bytesOf(gathered) > MOST_BYTES) return { kind: 'not-authentic', what: 'a fragment of more than a message holds' }
   if (gathered.contents.size < gathered.total || gathered.head === undefined) return { kind: 'piece', pieces: gathered }
   const parts = Array.from({ length: gathered.total }, (_, index) => gathered.contents.get(index + 1)!)
   return whole(gathered.firstInside, gathered.head, concatenate(parts))
@@ -133,6 +137,12 @@ function whole(first: number, head: Uint8Array, content: Uint8Array): OpenedMess
   const inside = readInside(first, content)
   if (!inside.ok) return { kind: 'malformed', what: inside.error.what }
   return { kind: 'whole', payloads: inside.value, head, content }
+}
+
+function bytesOf({ contents }: Pieces): number {
+  let bytes = 0
+  for (const { length } of contents.values()) bytes += length
+  return bytes
 }
 
 function gather(

@@ -10,6 +10,7 @@ import { type IkeHeader, isFromInitiator, isResponse } from '../wire/ike/header.
 import { firstLook, firstRequest } from './first-look.ts'
 import { close, type Driven, intend, receive, responderFor, start } from './ikev2/drive.ts'
 import { ended } from './ikev2/ending.ts'
+import { serves } from './ikev2/intentions.ts'
 import type { ChildWish, Intention, Session } from './ikev2/session.ts'
 import { wake, wakeAtOf } from './ikev2/wake.ts'
 import type { Instant, KeyingInput, KeyingOutput, Path, SessionId, World } from './machine.ts'
@@ -196,13 +197,18 @@ export class KeyingEndpoint {
     if (held.length > 0) return held
     const toPeer = this.#book.toPeer(path.remote.address)
     const credentials = world.credentials.of(name)
-    const standing = toPeer.filter(isUsable).find(({ state }) => credentials.includes(state.peer.credential))
+    const isOfPath = ({ path: { local } }: Session) => sameAddress(local.address, path.local.address)
+    const standing = toPeer
+      .filter(isUsable)
+      .find(one => isOfPath(one) && credentials.includes(one.state.peer.credential))
     if (standing !== undefined) {
+      if (standing.state.queue.length >= MOST_WAITING) return refusedWish(wish, 'too much waits for this peer already')
       return this.#become(standing, intend(standing, { kind: 'make-child', wish }, world), world)
     }
-    const coming = toPeer.find(({ state, path: { local } }) => {
-      const isComing = 'wish' in state && sameAddress(local.address, path.local.address)
-      return isComing && world.credentials.of(state.wish.rule).some(one => credentials.includes(one))
+    const coming = toPeer.find(one => {
+      const { state } = one
+      if (!('wish' in state) || !isOfPath(one)) return false
+      return world.credentials.of(state.wish.rule).some(each => credentials.includes(each))
     })
     if (coming === undefined) return this.#become(undefined, start(wish, path, world), world)
     const waiting = this.#waiting.get(coming.id) ?? []
@@ -315,7 +321,7 @@ export class KeyingEndpoint {
     return this.#book
       .toPeer(peer)
       .filter(isUsable)
-      .some(session => childrenOf(session).some(child => child.rule === name && child.standing === 'used'))
+      .some(session => childrenOf(session).some(child => serves(child, { rule: name, flow })))
   }
 
   /** A session has come about: what its peer has forgotten ends without a word, and what waited for it goes on. */

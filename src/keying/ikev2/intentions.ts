@@ -68,7 +68,8 @@ function makeChild(
   )
 }
 
-function serves({ standing, removeAt, rule, ownSelectors, peerSelectors }: Child, wish: ChildWish): boolean {
+/** Whether packets like the one that waits go through it. */
+export function serves({ standing, removeAt, rule, ownSelectors, peerSelectors }: Child, wish: ChildWish): boolean {
   const { flow } = wish
   if (standing !== 'used' || removeAt !== undefined || rule !== wish.rule || flow === undefined) return false
   return includes({ own: ownSelectors, peer: peerSelectors }, flow)

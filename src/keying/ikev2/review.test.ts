@@ -1,14 +1,24 @@
 // Attacks and mishaps that a review thought of: each was possible once, or was looked for and is not.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseAddress } from '../../base/address.ts'
+import { UDP } from '../../base/flow.ts'
+import { seededRandom } from '../../base/random.ts'
+import { compile } from '../../policy/compile.ts'
 import { ikeOffersOf } from '../../policy/ike-offers.ts'
+import { rule as ruleOf } from '../../policy/test-policies.ts'
 import { RESPONSE } from '../../wire/ike/header.ts'
-import { IKE_VERSION_2, writeMessage } from '../../wire/ike/message.ts'
+import { IKE_VERSION_2, readHeader, writeMessage } from '../../wire/ike/message.ts'
+import { notification } from '../../wire/ike/notify.ts'
 import { exchangeTypes } from '../../wire/ike/numbers.ts'
 import { payload } from '../../wire/ike/v2-payloads.ts'
 import { ikeProposals } from '../choose-proposal.ts'
 import type { Path } from '../machine.ts'
-import { type TestHost, TestNet } from '../test-hosts.ts'
+import { pskPolicy, START_DATE, type TestHost, TestNet } from '../test-hosts.ts'
+import { receive } from './drive.ts'
+import { sealMessage } from './envelope.ts'
+import { headerOf } from './sending.ts'
+import { TwoHosts } from './test-two-hosts.ts'
 
 /** The way on which `from` reaches `to`, as `to` sees it. */
 function pathTo(to: TestHost, from: TestHost, port = 500): Path {
@@ -58,4 +68,119 @@ test('a first message in clear that names a standing session changes nothing of 
     net.advance(5)
     assert.ok(one.reaches(two) && two.reaches(one), `flags ${flags}`)
   }
+})
+
+test('who proves itself does so from the address that it began from: no other host gets an association by it', () => {
+  const net = new TestNet(2)
+  const [one, two] = [net.host('10.0.0.1'), net.host('10.0.0.2')] as const
+  const other = net.host('10.0.0.9')
+  let moved = 0
+  net.tamper = (bytes, path) => {
+    const header = readHeader(bytes)
+    assert.ok(header.ok)
+    const isProof = header.value.exchange === exchangeTypes.of.IKE_AUTH && path.local.address === one.address
+    if (!isProof || moved > 0) return [bytes]
+    moved++
+    two.input({ kind: 'datagram', path: pathTo(two, other), bytes })
+    assert.deepEqual(
+      two.endpoint.sessions().map(({ state }) => state),
+      ['awaiting-auth'],
+    )
+    return [bytes]
+  }
+  one.needs(two)
+  net.advance(5)
+  assert.equal(moved, 1)
+  assert.ok(one.reaches(two) && two.reaches(one))
+  assert.equal(two.sendingTo(other), undefined)
+})
+
+test('a peer behind a NAT may get another port, and never the address of another host', () => {
+  const nat = { one: { beforeUs: true, beforePeer: false }, two: { beforeUs: false, beforePeer: true } }
+  const hosts = new TwoHosts({ nat, settings: { forceEncapsulation: false } }).withChild()
+  const { one, two } = hosts
+  const ask = (change: Partial<Path['remote']>) => {
+    one.wants({ kind: 'ask-whether-alive' })
+    const session = two.session
+    const path = { ...session.path, remote: { ...session.path.remote, ...change } }
+    two.take(receive(session, one.wire.shift()!.slice(4), path, two.world), session)
+    hosts.settle()
+    return two.session.path.remote
+  }
+  const { address } = two.session.path.remote
+  assert.deepEqual(ask({ port: 40_000 }), { address, port: 40_000 })
+  assert.deepEqual(ask({ address: parseAddress('10.54.0.9')!, port: 41_000 }), { address, port: 40_000 })
+})
+
+test('a packet from another address of this host has a session of its own, and is not refused', () => {
+  const { one, two, net } = sealedPair(3)
+  const source = parseAddress('10.0.0.3')!
+  const world = {
+    now: net.clock.now(),
+    date: START_DATE,
+    random: seededRandom(3),
+    policy: compile(one.policy, { me: [one.address, source] }),
+    credentials: one.credentials,
+    settings: one.settings,
+  }
+  const outputs = one.endpoint.handle({ kind: 'needs-keys', rule: 'all', flow: { ...one.flowTo(two), source } }, world)
+  const sent = outputs.flatMap(output => (output.kind === 'send' ? [output.path.local.address] : []))
+  assert.deepEqual(sent, [source])
+  assert.ok(!outputs.some(({ kind }) => kind === 'refuse'))
+})
+
+test('a packet that a narrowed association does not carry is refused, whatever else goes through that one', () => {
+  for (const isTogether of [true, false]) {
+    const net = new TestNet(4)
+    const narrow = pskPolicy({ filters: ruleOf('negotiate', ['tcp me <-> any']).filters })
+    const [one, two] = [net.host('10.0.0.1'), net.host('10.0.0.2', { policy: narrow })] as const
+    one.needs(two)
+    if (!isTogether) net.advance(5)
+    one.needs(two, 'all', { protocol: UDP, destinationPort: 53 })
+    net.advance(5)
+    assert.ok(one.reaches(two))
+    assert.deepEqual(one.refused, [one.flowTo(two, { protocol: UDP, destinationPort: 53 })])
+  }
+})
+
+test('what waits for one peer is bounded while a session with it stands, too', () => {
+  const net = new TestNet(5)
+  const narrow = pskPolicy({ filters: ruleOf('negotiate', ['tcp me <-> any']).filters })
+  const [one, two] = [net.host('10.0.0.1'), net.host('10.0.0.2', { policy: narrow })] as const
+  one.needs(two)
+  net.advance(5)
+  net.cut(two)
+  for (let port = 0; port < 1000; port++) one.needs(two, 'all', { protocol: UDP, destinationPort: port })
+  assert.equal(one.refused.length, 1000 - 256 - 1)
+  net.advance(120)
+  assert.equal(one.refused.length, 1000)
+})
+
+test('fragments that are more than one message holds are not kept, whatever their number says', () => {
+  const { one, two } = new TwoHosts({ settings: { fragmentBytes: { ipv4: 40_000, ipv6: 40_000 } } })
+  const data = new Uint8Array(50_000)
+  const { session } = one
+  const secured = session.state.secured
+  const header = headerOf(session, exchangeTypes.of.INFORMATIONAL, 0, false)
+  const large = [1, 2, 3, 4].map(id => notification('INVALID_SELECTORS', { packet: data.fill(id) }))
+  const { datagrams } = sealMessage(secured, 'initiator', header, large, session.path, one.world)
+  assert.ok(datagrams.length > 4)
+  for (const datagram of datagrams) two.receive(datagram)
+  const kept = [...(two.session.pieces?.contents.values() ?? [])].reduce((sum, { length }) => sum + length, 0)
+  assert.ok(kept > 0 && kept <= 65_535, `${kept} octets`)
+  assert.match(two.eventsOf('ignored')[0]!.what, /more than a message holds/)
+})
+
+test('an answer that comes after the policy changed makes no association that it no longer has', () => {
+  const policy = { ...pskPolicy({ security: ['esp-aes128gcm16'] }) }
+  const net = new TestNet(6)
+  const [one, two] = [net.host('10.0.0.1', { policy }), net.host('10.0.0.2', { policy })] as const
+  one.needs(two)
+  net.advance(0.035)
+  assert.equal(one.endpoint.sessions()[0]!.state, 'auth-sent')
+  one.policy = pskPolicy({ security: ['esp-aes256gcm16'] })
+  one.input({ kind: 'policy-changed' })
+  net.advance(1)
+  assert.deepEqual([...one.pairs.values()], [])
+  assert.equal(one.refused.length, 1)
 })

@@ -25,6 +25,7 @@ const stricter = {
     'the kernel shows pieces of IPv6 to the rules one by one: those behind the first have no ports, and are judged by their addresses',
   'IPv4 in pieces': 'the same of a piece that a program makes itself',
   unreadable: 'the headers of IPv6 lead nowhere: nobody could take such a packet, and no filter for a protocol sees it',
+  loopback: 'to the kernel ::1 is an own address like the others; the policy was compiled without it',
   'strange port':
     'what looks like ESP or IKE and goes to another port than our own 500 and 4500 is judged as any packet is',
 } as const
@@ -64,6 +65,7 @@ function difference(asked: Asked, direction: Direction): Difference | undefined 
   const isPiece = packet.fragmentOffset > 0 || packet.moreFragments
   if (expected) {
     if (isPiece) return packet.version === 6 ? 'IPv6 in pieces' : 'IPv4 in pieces'
+    if ([flow.source, flow.destination].some(one => formatAddress(one) === '::1')) return 'loopback'
     if (packet.version === 6 && [0, 43, 44, 51, 60, 135, 139, 140].includes(flow.protocol)) return 'unreadable'
     return packet.content !== PLAIN && !isOwnPort(asked, direction) ? 'strange port' : undefined
   }

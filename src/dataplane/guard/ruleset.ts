@@ -81,19 +81,24 @@ export function guardRuleset(
       ...rulesFor('out'),
     ]),
   ]
+  const { text, digest } = rulesetOf(table, `the net of the policy ${quoted(policy.name)}`, body)
+  return { text: `${[text, ...pairs.map(pair => clearPairElement(table, pair))].join('\n')}\n`, digest }
+}
+
+/** A table in the family `inet`, of chains and sets as nft reads them; it replaces one of the same name. */
+export function rulesetOf(table: string, title: string, body: readonly string[]): Ruleset {
   const digest = createHash('sha256')
     .update(`${table}\n${body.join('\n')}`)
     .digest('hex')
     .slice(0, 32)
   const text = [
-    `# The net of the policy ${quoted(policy.name)}: written by sealwire, and replaced as a whole.`,
+    `# ${title}: written by sealwire, and replaced as a whole`,
     `table inet ${table}`,
     `delete table inet ${table}`,
     `table inet ${table} {`,
     ...chain(`${DIGEST_CHAIN}${digest}`, []),
     ...body,
     '}',
-    ...pairs.map(pair => clearPairElement(table, pair)),
     '',
   ].join('\n')
   return { text, digest }
@@ -109,7 +114,7 @@ export function clearPairElement(table: string, { own, peer, seconds }: ClearPai
   return `add element inet ${table} ${clearPairs[own.family]} { ${pair} timeout ${Math.max(1, Math.ceil(seconds))}s }`
 }
 
-function chain(name: string, rules: readonly string[]): readonly string[] {
+export function chain(name: string, rules: readonly string[]): readonly string[] {
   return [`\tchain ${name} {`, ...rules.map(rule => `\t\t${rule}`), '\t}']
 }
 

@@ -89,7 +89,7 @@ ${sets.join('\n')}
 chain out_came {\ntype filter hook output priority -10\noifname ${device} jump note_out_came\n}
 chain out_passed {\ntype filter hook output priority 10\noifname ${device} jump note_out_passed\n}
 chain in_came {\ntype filter hook input priority -10\niifname ${device} jump note_in_came\n}
-chain in_passed {\ntype filter hook input priority 10\niifname ${device} jump note_in_passed\niifname ${device} drop\n}
+chain in_passed {\ntype filter hook input priority 10\niifname ${device} jump note_in_passed\n}
 ${NAMES.map(name => `chain note_${name} {\n${note(name)}\n}`).join('\n')}
 }`
 }

@@ -8,15 +8,19 @@ import type { DataPlane } from '../dataplane/data-plane.ts'
 import type { KeyingSettings } from '../keying/keying-settings.ts'
 import type { Path } from '../keying/machine.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
-import type { AgentEvent } from './agent-event.ts'
+import type { ToldEvent } from './agent-event.ts'
 import type { PolicySource } from './policy-source.ts'
+import type { ClearPair } from './watched-plane.ts'
 
 /** A mistake or a state of the machine that a person can do something about, found while going up. */
 export class Unready extends Error {
+  /** `machine`: what is missing is no fault of what was written. */
+  readonly whose: 'input' | 'machine'
   readonly problems: readonly Problem[]
 
-  constructor(problems: readonly Problem[]) {
+  constructor(whose: 'input' | 'machine', problems: readonly Problem[]) {
     super(problems.map(({ what }) => what).join('; '))
+    this.whose = whose
     this.problems = problems
   }
 }
@@ -45,7 +49,8 @@ export interface GuardPart {
 
 /** Leads what the policy secures into the data plane. */
 export interface RoutingPart {
-  enforce(policy: CompiledPolicy): Promise<void>
+  /** `inClear` speak past the data plane for a while. */
+  enforce(policy: CompiledPolicy, inClear: readonly ClearPair[]): Promise<void>
   remove(): Promise<void>
 }
 
@@ -86,7 +91,8 @@ export interface AgentParts {
   readonly date: () => number
   readonly random: Random
   readonly settings: KeyingSettings
-  readonly tell: (event: AgentEvent) => void
+  /** Writes it down. */
+  readonly tell: (event: ToldEvent) => void
   /** Called while all is well, for a watchdog. */
   readonly alive?: () => void
   /** The guard stays when the agent goes. */

@@ -49,7 +49,7 @@ export function agentSteps(given: StepParts): readonly Step[] {
     },
     // Before the routes, so that the first packet that they bring finds somebody to negotiate.
     { name: 'the IKE port', up: async () => sockets.open(), down: async () => sockets.close() },
-    { name: 'the routes', up: () => routing.enforce(compiled()), down: () => routing.remove() },
+    { name: 'the routes', up: () => routing.enforce(compiled(), []), down: () => routing.remove() },
     { name: 'the keys of the policy', up: () => enforcement.installManualKeys(), down: nothing },
     { name: 'keying', up: nothing, down: () => keeper.stop(farewell) },
     {

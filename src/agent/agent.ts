@@ -27,6 +27,8 @@ export type AgentInput =
   | { readonly kind: 'addresses-changed' }
   /** The part that moves packets is gone. */
   | { readonly kind: 'plane-failed'; readonly error: unknown }
+  /** Something threw where nobody catches. */
+  | { readonly kind: 'failed'; readonly error: unknown }
 
 export type Ending =
   | { readonly kind: 'asked' }
@@ -76,14 +78,19 @@ export class Agent {
     this.finished = promise
     this.#finish = resolve
     const { plane, guard, clock, random, settings, farewell = FAREWELL } = parts
-    this.plane = new WatchedPlane(plane.plane, guard, clock, event => this.tell(event))
+    this.plane = new WatchedPlane({
+      ...{ plane: plane.plane, guard, clock },
+      tell: event => this.tell(event),
+      clearChanged: () =>
+        this.#later('who speaks in clear', () => parts.routing.enforce(this.compiled, this.plane.clearPairs)),
+    })
     this.keeper = new Keeper({
       endpoint: this.endpoint,
       dataPlane: planeForKeeper(this.plane, work => this.#caught('news of the data plane', work)),
       clock: { now: () => clock.now(), at: (time, work) => clock.at(time, () => this.#caught('a timer', work)) },
       world: () => {
         const { compiled, loaded } = this.#enforcement.inForce
-        return { date: parts.date(), random, settings, policy: compiled, credentials: loaded.credentials }
+        return { date: Math.floor(parts.date()), random, settings, policy: compiled, credentials: loaded.credentials }
       },
       send: (path, bytes) => this.#send(path, bytes),
       report: event => {
@@ -109,9 +116,9 @@ export class Agent {
   async up(): Promise<void> {
     const { source, addresses } = this.parts
     const loaded = source.load()
-    if (!loaded.ok) throw new Unready(loaded.error)
+    if (!loaded.ok) throw new Unready('input', loaded.error)
     const first = this.#enforcement.prepare(loaded.value, addresses.list())
-    if ('length' in first) throw new Unready(first)
+    if ('length' in first) throw new Unready('input', first)
     this.#enforcement.begin(first)
     try {
       await this.#steps.up()
@@ -139,6 +146,9 @@ export class Agent {
       case 'plane-failed':
         // What is being done may be waiting for the data plane in vain; it is not waited for.
         if (this.#state === 'up') void this.#fail('the data plane ended', input.error)
+        return
+      case 'failed':
+        void this.#fail('a fault that nobody expected', input.error)
     }
   }
 

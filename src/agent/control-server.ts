@@ -31,6 +31,8 @@ const MOST_UNREAD = 4 * 1024 * 1024
 export class ControlServer {
   readonly #options: ControlServerOptions
   readonly #clients = new Set<Socket>()
+  /** Answers that are on their way. */
+  readonly #works = new Set<Promise<void>>()
   #server: Server | undefined
 
   constructor(options: ControlServerOptions) {
@@ -61,6 +63,7 @@ export class ControlServer {
   /** Once what was said to them is with them, or after a moment. */
   async close(): Promise<void> {
     this.stopListening()
+    await Promise.all(this.#works)
     const ends = [...this.#clients].map(
       client =>
         new Promise<void>(resolve => {
@@ -95,7 +98,6 @@ export class ControlServer {
       })
     }
     const work = async () => {
-      isBusy = true
       for (let line = waiting.shift(); line !== undefined && !socket.destroyed; line = waiting.shift()) {
         const request = readRequest(line)
         if (!request.ok) {
@@ -106,13 +108,20 @@ export class ControlServer {
         if (command.kind === 'subscribe') subscribe(command.least)
         say(writeAnswer(id, await this.#answer(command)))
       }
-      isBusy = false
+    }
+    const begin = () => {
+      isBusy = true
+      const working = work().finally(() => {
+        isBusy = false
+        this.#works.delete(working)
+      })
+      this.#works.add(working)
     }
     socket.on('data', octets => {
       const lines = splitter.take(octets as Uint8Array)
       if (lines === undefined || waiting.length + lines.length > MOST_WAITING) return void socket.destroy()
       waiting.push(...lines.filter(line => line.trim() !== ''))
-      if (!isBusy) void work()
+      if (!isBusy) begin()
     })
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {

@@ -81,7 +81,7 @@ export class Enforcement {
     // Keying asks for what is in force from here on, and hears of the change once the data plane has it.
     this.#inForce = next
     await part('the data plane', this.#keeper.enforce(compiled))
-    await part('the routes', routing.enforce(compiled))
+    await part('the routes', routing.enforce(compiled, []))
     await this.installManualKeys()
   }
 

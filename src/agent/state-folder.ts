@@ -1,6 +1,6 @@
 // The folder in which an agent keeps what others find it by and what it has to undo: a lock, the control socket, notes about
 // what it took of the host. One agent a folder; who may not enter the folder cannot speak to the agent.
-import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { failure, type Problem, type Result, success } from '../base/result.ts'
 import { type FileLock, lockFile } from '../native/file-lock.ts'
@@ -32,6 +32,10 @@ export interface AgentNote {
 export function stateFolder(path: string): StateFolder {
   const whole = resolve(path)
   return { path: whole, socket: join(whole, 'control.sock'), log: join(whole, 'agent.log') }
+}
+
+export function isThere({ path }: StateFolder): boolean {
+  return existsSync(path)
 }
 
 /** Makes the folder, or finds out why this one does not do. */

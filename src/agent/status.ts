@@ -3,6 +3,7 @@
 import { formatAddress } from '../base/address.ts'
 import { formatProblem, type Problem } from '../base/result.ts'
 import type { Counters, Spi } from '../ipsec/association.ts'
+import { type DropReason, dropReasons } from '../ipsec/drop-reasons.ts'
 import { spiOf } from '../keying/describe-event.ts'
 import type { SessionSummary } from '../keying/session-summary.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
@@ -82,7 +83,7 @@ export interface AgentStatus {
     readonly peer: string
     readonly forSeconds: number
   }[]
-  readonly drops: Readonly<Record<string, number>>
+  readonly drops: readonly { readonly reason: DropReason; readonly packets: number; readonly meaning: string }[]
   /** What needs somebody's eyes now. */
   readonly warnings: readonly string[]
   /** The last warnings and errors, the newest last. */
@@ -108,7 +109,7 @@ export interface StatusFacts {
   readonly associations: readonly InstalledAssociation[]
   readonly counters: ReadonlyMap<Spi, Counters>
   readonly clearPairs: readonly ClearPair[]
-  readonly drops: ReadonlyMap<string, number>
+  readonly drops: ReadonlyMap<DropReason, number>
   readonly recent: readonly ToldEvent[]
 }
 
@@ -152,7 +153,7 @@ export function statusOf(facts: StatusFacts): AgentStatus {
       peer: formatAddress(peer),
       forSeconds: whole(until - now),
     })),
-    drops: Object.fromEntries(facts.drops),
+    drops: [...facts.drops].map(([reason, packets]) => ({ reason, packets, meaning: dropReasons[reason] })),
     warnings: warningsOf(facts),
     recent: facts.recent.map(({ at, kind, text }) => ({ at, kind, text })),
   }

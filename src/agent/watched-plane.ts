@@ -38,6 +38,17 @@ export interface ClearPair {
   readonly until: number
 }
 
+export interface WatchedPlaneOptions {
+  readonly plane: DataPlane
+  readonly guard: GuardPart | undefined
+  readonly clock: Clock
+  readonly tell: (event: AgentEvent) => void
+  /** `clearPairs` is not what it was. */
+  readonly clearChanged: () => void
+}
+
+/** Seconds by which a pair is led back to the data plane before its time in clear is over there and in the guard. */
+const BACK_BEFORE = 1
 /** Seconds over which drops of one reason become one event. */
 const DROPS_EVERY = 5
 
@@ -46,19 +57,22 @@ export class WatchedPlane implements DataPlane {
   readonly #guard: GuardPart | undefined
   readonly #clock: Clock
   readonly #tell: (event: AgentEvent) => void
+  readonly #clearChanged: () => void
   readonly #installed = new Map<Spi, InstalledAssociation>()
   readonly #inClear = new Map<string, ClearPair>()
   readonly #drops = new Map<DropReason, number>()
   /** Not told yet. */
   readonly #untold = new Map<DropReason, { packets: number; flow: Flow | undefined }>()
   #cancelTelling: (() => void) | undefined
+  readonly #cancelClear: (() => void)[] = []
   #policy: CompiledPolicy | undefined
 
-  constructor(plane: DataPlane, guard: GuardPart | undefined, clock: Clock, tell: (event: AgentEvent) => void) {
+  constructor({ plane, guard, clock, tell, clearChanged }: WatchedPlaneOptions) {
     this.#plane = plane
     this.#guard = guard
     this.#clock = clock
     this.#tell = tell
+    this.#clearChanged = clearChanged
   }
 
   get associations(): readonly InstalledAssociation[] {
@@ -107,7 +121,7 @@ export class WatchedPlane implements DataPlane {
     await this.#plane.enforce(policy)
     this.#policy = policy
     // A new policy begins without any: the plane forgets them, and the guard that was put in place has none.
-    this.#inClear.clear()
+    this.#forgetClear()
     const left = await this.#plane.counters()
     for (const name of this.#installed.keys()) if (!left.has(name)) this.#installed.delete(name)
   }
@@ -125,6 +139,7 @@ export class WatchedPlane implements DataPlane {
     association.isSending = true
     const { own, peer, rule } = association
     if (!this.#inClear.delete(keyOf(rule, own, peer))) return
+    this.#clearChanged()
     await this.#guard?.endClear(own, peer)
     const text = `${formatAddress(own)} and ${formatAddress(peer)} are sealed now; they had spoken in clear`
     this.#tell({ level: 'info', kind: 'clear-ended', text, fields: { rule, peer: formatAddress(peer) } })
@@ -139,11 +154,14 @@ export class WatchedPlane implements DataPlane {
     const fallsBack = this.#policy?.policy.rules.find(({ name }) => name === rule)?.fallBackToClear === true
     if (fallsBack) await this.#begin(rule, flow.source, flow.destination)
     await this.#plane.refuse(flow, rule)
+    if (fallsBack) this.#clearChanged()
   }
 
   async #begin(rule: RuleId, own: Address, peer: Address): Promise<void> {
     await this.#guard?.letClear(own, peer, IN_CLEAR)
-    this.#inClear.set(keyOf(rule, own, peer), { rule, own, peer, until: this.#clock.now() + IN_CLEAR })
+    const until = this.#clock.now() + IN_CLEAR - BACK_BEFORE
+    this.#inClear.set(keyOf(rule, own, peer), { rule, own, peer, until })
+    this.#cancelClear.push(this.#clock.at(until, this.#clearChanged))
     const text =
       `NOT SECURED: ${formatAddress(own)} and ${formatAddress(peer)} speak in clear for ${IN_CLEAR} s, ` +
       `because rule “${rule}” allows it and no keys could be agreed on`
@@ -163,7 +181,12 @@ export class WatchedPlane implements DataPlane {
     this.tellDrops()
     await this.#plane.stop()
     this.#installed.clear()
+    this.#forgetClear()
+  }
+
+  #forgetClear(): void {
     this.#inClear.clear()
+    for (const cancel of this.#cancelClear.splice(0)) cancel()
   }
 }
 

@@ -10,6 +10,11 @@ export function unixSeconds(): number {
   return Math.floor(Date.now() / 1000)
 }
 
+/** The same with fractions: when something happened, for logs. */
+export function unixTime(): number {
+  return Date.now() / 1000
+}
+
 /** Where code that waits gets its time from: the system's clock, or a virtual one in simulations and tests. */
 export interface Clock {
   /** Seconds; only differences mean something. */

@@ -18,6 +18,8 @@ export interface OptionSpec {
   readonly description: string
   readonly values?: Values
   readonly required?: boolean
+  /** The variable of the environment that counts where the option is left out. */
+  readonly environment?: string
 }
 
 export interface ArgumentSpec {

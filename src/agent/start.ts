@@ -1,0 +1,224 @@
+// The composition root: the only place of the agent where the system's clock, randomness and environment come in, and where
+// its parts are the real ones. What a person can mend is found before anything of the host is touched.
+import { systemRandom } from '../base/random.ts'
+import type { Problem } from '../base/result.ts'
+import { systemClock, unixSeconds, unixTime } from '../base/time.ts'
+import { SEALWIRE_MARK } from '../dataplane/tun/tun-options.ts'
+import { defaultKeyingSettings } from '../keying/keying-settings.ts'
+import type { Path } from '../keying/machine.ts'
+import { missingForPackets } from '../native/capabilities.ts'
+import type { FileLock } from '../native/file-lock.ts'
+import { failedCall } from '../native/libc.ts'
+import { currentNamespace } from '../native/namespaces.ts'
+import { Agent, type AgentInput, type Ending } from './agent.ts'
+import { type AgentEvent, type ToldEvent, wordsOfError } from './agent-event.ts'
+import { type GuardPart, Unready } from './agent-parts.ts'
+import { undoDeadAgent } from './clean-up.ts'
+import { answerCommand } from './control-commands.ts'
+import { ControlServer } from './control-server.ts'
+import { guardPart } from './guard-part.ts'
+import { KeyingSockets, wordsOfPath } from './keying-sockets.ts'
+import { Log, type LogForm } from './log.ts'
+import { OwnAddresses } from './own-addresses.ts'
+import { FilePolicySource } from './policy-source.ts'
+import { routingPart } from './routing-part.ts'
+import { type ServiceManager, serviceManager } from './service-manager.ts'
+import * as folders from './state-folder.ts'
+import type { Step } from './steps.ts'
+import { tunPlanePart } from './tun-plane-part.ts'
+
+export interface UpOptions {
+  readonly policy: string
+  readonly state: string
+  readonly guard: boolean
+  /** The guard stays when the agent goes. */
+  readonly keepGuard: boolean
+  readonly least: AgentEvent['level']
+  /** For a terminal; left out, JSON lines are written. */
+  readonly paint?: (level: AgentEvent['level'], text: string) => string
+}
+
+export interface Refused {
+  readonly kind: 'refused'
+  /** `machine`: what is missing is no fault of what was written. */
+  readonly whose: 'input' | 'machine'
+  readonly problems: readonly Problem[]
+}
+
+export interface Running {
+  readonly kind: 'up'
+  readonly agent: Agent
+  readonly folder: folders.StateFolder
+  readonly finished: Promise<Ending>
+}
+
+/** Seconds that the process has to end by itself once everything is taken back. */
+const END_WITHIN = 10
+
+export async function startAgent(options: UpOptions): Promise<Refused | Running> {
+  const folder = folders.stateFolder(options.state)
+  const guard = options.guard ? guardPart() : undefined
+  const held = await refuseEarly(options, folder, guard)
+  if ('problems' in held) return held
+  const log = new Log({
+    form: logForm(options),
+    write: text => process.stderr.write(text),
+    least: options.least,
+    ...(options.paint === undefined ? {} : { paint: options.paint }),
+  })
+  const agent = compose(options, folder, guard, log)
+  const signals = listenToSignals(agent)
+  try {
+    for (const event of undoDeadAgent(folder)) agent.tell(event)
+    const { guard: hasGuard, keepGuard: keepsGuard, policy: policyFile } = options
+    folders.writeNote(folder, { pid: process.pid, namespace: currentNamespace(), hasGuard, keepsGuard, policyFile })
+    await agent.up()
+  } catch (error) {
+    signals.stop()
+    agent.parts.addresses.close()
+    folders.removeNote(folder)
+    held.release()
+    return { kind: 'refused', ...whoseFault(error) }
+  }
+  signals.areHeard()
+  const finished = agent.finished.then(ending => {
+    signals.stop()
+    agent.parts.addresses.close()
+    // What a guard that stays needs to be known by, the next agent or “down” finds in the note.
+    if (ending.kind === 'asked') folders.removeNote(folder)
+    held.release()
+    // A thread that hangs would hold the process for ever; the guard stands, and there is nothing left to save.
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), END_WITHIN * 1000).unref()
+    return ending
+  })
+  return { kind: 'up', agent, folder, finished }
+}
+
+/** Everything that is known to be in the way, at once; the folder held where nothing is. */
+async function refuseEarly(
+  { policy }: UpOptions,
+  folder: folders.StateFolder,
+  guard: GuardPart | undefined,
+): Promise<Refused | FileLock> {
+  const machine = missingForPackets().map(what => problem('this machine', what))
+  const hasGuard = guard?.isThere().then(
+    () => [],
+    (error: unknown) => whoseFault(error).problems,
+  )
+  const loaded = new FilePolicySource(policy, systemClock, unixSeconds).load()
+  const prepared = folders.prepareStateFolder(folder)
+  const input = [...(loaded.ok ? [] : loaded.error), ...(prepared.ok ? [] : prepared.error)]
+  const problems = [...input, ...machine, ...((await hasGuard) ?? [])]
+  if (problems.length > 0) return { kind: 'refused', whose: input.length > 0 ? 'input' : 'machine', problems }
+  const lock = folders.holdStateFolder(folder)
+  if (lock !== undefined) return lock
+  const hint = `end it with “sealwire down --state ${folder.path}”, or give this one a folder of its own with --state`
+  return {
+    kind: 'refused',
+    whose: 'input',
+    problems: [problem(folder.path, 'another agent runs with this state folder', hint)],
+  }
+}
+
+function problem(where: string, what: string, hint = ''): Problem {
+  return { severity: 'error', where, what, hint }
+}
+
+function whoseFault(error: unknown): Pick<Refused, 'whose' | 'problems'> {
+  if (error instanceof Unready) return error
+  // Of a worker's error only the words come here.
+  const isTaken = failedCall(error)?.name === 'EADDRINUSE' || wordsOfError(error).includes('EADDRINUSE')
+  const hint = isTaken ? 'another IKE daemon has the port: stop it (strongSwan, Libreswan, racoon)' : ''
+  return { whose: 'machine', problems: [problem('this machine', wordsOfError(error), hint)] }
+}
+
+function compose(options: UpOptions, folder: folders.StateFolder, guard: GuardPart | undefined, log: Log): Agent {
+  const later: { agent?: Agent } = {}
+  const hear = (input: AgentInput) => later.agent?.input(input)
+  const tell = (event: AgentEvent) => later.agent?.tell(event)
+  const manager = serviceManager(process.env, error =>
+    tell({ level: 'warning', kind: 'service-manager', text: wordsOfError(error) }),
+  )
+  const heard = (path: Path, bytes: Uint8Array) => hear({ kind: 'datagram', path, bytes })
+  const notSent = (path: Path, name: string) =>
+    tell({ level: 'debug', kind: 'not-sent', text: `IKE ${wordsOfPath(path)} was not sent: ${name}` })
+  const notFollowed = (error: Error) => {
+    tell({ level: 'warning', kind: 'routes-behind', text: `Routes do not follow the network: ${wordsOfError(error)}` })
+  }
+  const plane = tunPlanePart({ heard, failed: error => hear({ kind: 'plane-failed', error }) })
+  const agent = new Agent(
+    {
+      ...{ guard, plane, clock: systemClock, date: unixTime, random: systemRandom },
+      source: new FilePolicySource(options.policy, systemClock, unixSeconds),
+      routing: routingPart({ folder: folder.path, device: () => plane.facts()['device'], failed: notFollowed }),
+      sockets: new KeyingSockets({ mark: SEALWIRE_MARK, heard, failed: notSent }),
+      addresses: new OwnAddresses(device => device === plane.facts()['device']),
+      settings: defaultKeyingSettings,
+      tell: (event: ToldEvent) => log.write(event),
+      alive: () => manager.alive(),
+      keepGuard: options.keepGuard,
+    },
+    of => [controlStep(of, folder), managerStep(manager)],
+  )
+  later.agent = agent
+  return agent
+}
+
+/** From here on others find the agent; what it answers while it goes down is that it does. */
+function controlStep(agent: Agent, folder: folders.StateFolder): Step {
+  const listen = (listener: (event: ToldEvent) => void) => agent.listen(listener)
+  const server = new ControlServer({ folder, listen, answer: command => answerCommand(agent, command) })
+  return {
+    name: 'the control socket',
+    up: () => server.start(),
+    async down() {
+      server.stopListening()
+      void agent.finished.then(() => {
+        void server.close()
+        systemClock.at(systemClock.now() + 1, () => server.cut())
+      })
+    },
+  }
+}
+
+function managerStep(manager: ServiceManager): Step {
+  return {
+    name: 'word to the service manager',
+    up: async () => manager.ready('The policy is enforced.'),
+    down: async () => manager.stopping(),
+  }
+}
+
+function logForm({ paint }: UpOptions): LogForm {
+  if (paint !== undefined) return 'words'
+  return (process.env['JOURNAL_STREAM'] ?? '') === '' ? 'json' : 'journal'
+}
+
+/** SIGTERM and SIGINT go down, SIGHUP reads the policy anew. What comes before the agent is up counts once it is. */
+function listenToSignals(agent: Agent) {
+  let isUp = false
+  let isWanted = false
+  const end = () => {
+    if (isUp) void agent.down()
+    isWanted = true
+  }
+  const reload = () => agent.input({ kind: 'policy-changed' })
+  const fault = (error: unknown) => agent.input({ kind: 'failed', error })
+  const handlers = [
+    ['SIGTERM', end],
+    ['SIGINT', end],
+    ['SIGHUP', reload],
+    ['uncaughtException', fault],
+    ['unhandledRejection', fault],
+  ] as const
+  for (const [name, handler] of handlers) process.on(name, handler)
+  return {
+    areHeard() {
+      isUp = true
+      if (isWanted) void agent.down()
+    },
+    stop() {
+      for (const [name, handler] of handlers) process.off(name, handler)
+    },
+  }
+}

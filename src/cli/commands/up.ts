@@ -1,0 +1,184 @@
+// `sealwire up`: enforces a policy on this host until it is told to go down. Exit status 0 it went down as it was asked, or
+// with --detach it is up; 2 the input is wrong; 3 the machine cannot do it, or something failed while it ran.
+import { spawn } from 'node:child_process'
+import { closeSync, openSync, renameSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { UpOptions } from '../../agent/start.ts'
+import { prepareStateFolder, type StateFolder } from '../../agent/state-folder.ts'
+import type { Problem } from '../../base/result.ts'
+import { stateOf, stateOption } from '../agent-options.ts'
+import { type CommandInput, type CommandSpec, FINE, MACHINE_CANNOT, textOption, WRONG_INPUT } from '../command.ts'
+import type { Console, Style } from '../console.ts'
+
+export const up: CommandSpec = {
+  name: 'up',
+  summary: 'enforce a policy on this host: seal, hold or drop what it says',
+  description:
+    'Puts the guard in place (nftables: what must be sealed cannot leave in clear), starts the data plane, routes what the policy ' +
+    'secures into it and negotiates keys by IKEv2. It runs until SIGTERM, Ctrl+C or “sealwire down”, and then leaves the host as it ' +
+    'was found. The policy file and the files that it names are watched: a change is put in place without a lost packet, and one ' +
+    'with a mistake is refused with every problem while the one in force stays; SIGHUP reads them at once. Needs root, or CAP_NET_ADMIN ' +
+    'and CAP_NET_RAW. Exit status 0: it went down as asked; 2: the input is wrong; 3: the machine cannot do it.',
+  options: [
+    { flags: '--policy <file>', key: 'policy', description: 'the policy file', values: 'file', required: true },
+    stateOption,
+    {
+      flags: '--data-plane <kind>',
+      key: 'dataPlane',
+      description: 'what moves the packets: auto or tun (a TUN device and this process); left out, auto',
+      values: ['auto', 'tun'],
+    },
+    {
+      flags: '--detach',
+      key: 'detach',
+      description: 'come back once it is up, and let it run on; it writes STATE/agent.log',
+    },
+    {
+      flags: '--no-guard',
+      key: 'noGuard',
+      description: 'without the net of nftables: while the agent does not run, traffic is in clear',
+    },
+    {
+      flags: '--keep-guard',
+      key: 'keepGuard',
+      description: 'leave the guard when it goes down: nothing leaves in clear then',
+    },
+    {
+      flags: '--verbose',
+      key: 'verbose',
+      description: 'also write what leads nowhere: datagrams of strangers, resends',
+    },
+  ],
+  examples: [
+    'sealwire up --policy policy.yaml',
+    'sealwire up --policy policy.yaml --detach',
+    'sealwire up --policy policy.yaml --state /run/sealwire-test --keep-guard',
+  ],
+  run: runUp,
+}
+
+async function runUp(input: CommandInput, console: Console): Promise<number> {
+  const folder = stateOf(input)
+  const problems = problemsOf(input)
+  if (problems.length > 0) {
+    console.problems(problems)
+    return WRONG_INPUT
+  }
+  if (input.options['detach'] === true) return detach(input, folder, console)
+  const { startAgent } = await import('../../agent/start.ts')
+  const options = upOptions(input, folder, console)
+  const started = await startAgent(options)
+  if (started.kind === 'refused') {
+    const status = started.whose === 'input' ? WRONG_INPUT : MACHINE_CANNOT
+    console.problems(started.problems)
+    report({ kind: 'refused', status, problems: started.problems })
+    return status
+  }
+  report({ kind: 'up' })
+  const ending = await started.finished
+  return ending.kind === 'asked' ? FINE : MACHINE_CANNOT
+}
+
+function problemsOf(input: CommandInput): readonly Problem[] {
+  const kind = textOption(input, 'dataPlane') ?? 'auto'
+  const problems: Problem[] = []
+  const add = (where: string, what: string, hint: string) => problems.push({ severity: 'error', where, what, hint })
+  if (!['auto', 'tun'].includes(kind))
+    add('--data-plane', `“${kind}” is no data plane of this version`, 'write auto or tun')
+  if (input.options['noGuard'] === true && input.options['keepGuard'] === true) {
+    add('--keep-guard', 'there is no guard to keep', 'leave out --no-guard')
+  }
+  return problems
+}
+
+function upOptions(input: CommandInput, folder: StateFolder, console: Console): UpOptions {
+  return {
+    policy: textOption(input, 'policy')!,
+    state: folder.path,
+    guard: input.options['noGuard'] !== true,
+    keepGuard: input.options['keepGuard'] === true,
+    least: input.options['verbose'] === true ? 'debug' : 'info',
+    ...(console.isWatched ? { paint: (level, text) => paint(console, level, text) } : {}),
+  }
+}
+
+const styles: Readonly<Record<'debug' | 'info' | 'warning' | 'error', Style | undefined>> = {
+  debug: 'dim',
+  info: undefined,
+  warning: 'yellow',
+  error: 'redBright',
+}
+
+function paint(console: Console, level: keyof typeof styles, text: string): string {
+  const style = styles[level]
+  return style === undefined ? text : console.style(style, text)
+}
+
+/** What the process that was detached says to the one that started it. */
+type Report =
+  | { readonly kind: 'up' }
+  | { readonly kind: 'refused'; readonly status: number; readonly problems: readonly Problem[] }
+
+function report(said: Report): void {
+  if (process.send === undefined) return
+  process.send(said)
+  process.disconnect?.()
+}
+
+/** A log that is larger makes room when the next agent starts. */
+const LARGEST_LOG = 16 * 1024 * 1024
+
+async function detach(input: CommandInput, folder: StateFolder, console: Console): Promise<number> {
+  const prepared = prepareStateFolder(folder)
+  if (!prepared.ok) {
+    console.problems(prepared.error)
+    return WRONG_INPUT
+  }
+  const log = openLog(folder)
+  const words = ['up', '--policy', textOption(input, 'policy')!, '--state', folder.path]
+  const flags = ['noGuard', 'keepGuard', 'verbose'].filter(key => input.options[key] === true)
+  const main = join(import.meta.dirname, '..', 'main.ts')
+  const child = spawn(
+    process.execPath,
+    [
+      ...process.execArgv,
+      main,
+      ...words,
+      ...flags.map(key => `--${key.replaceAll(/[A-Z]/g, big => `-${big.toLowerCase()}`)}`),
+    ],
+    { detached: true, stdio: ['ignore', log, log, 'ipc'] },
+  )
+  closeSync(log)
+  const { promise, resolve } = Promise.withResolvers<
+    Report | { readonly kind: 'ended'; readonly status: number | null }
+  >()
+  child.once('message', said => resolve(said as Report))
+  child.once('error', error => resolve({ kind: 'refused', status: MACHINE_CANNOT, problems: [noProcess(error)] }))
+  child.once('exit', status => resolve({ kind: 'ended', status }))
+  const said = await promise
+  if (child.connected) child.disconnect()
+  child.unref()
+  switch (said.kind) {
+    case 'up':
+      console.say(
+        `Up, as process ${child.pid}. “sealwire status” shows it, “sealwire down” ends it; it writes ${folder.log}.`,
+      )
+      return FINE
+    case 'refused':
+      console.problems(said.problems)
+      return said.status
+    case 'ended':
+      console.say(`sealwire: the agent ended before it was up (status ${said.status}); it wrote ${folder.log}`)
+      return said.status === 0 || said.status === null ? MACHINE_CANNOT : said.status
+  }
+}
+
+function noProcess(error: Error): Problem {
+  return { severity: 'error', where: 'this machine', what: `no process could be started: ${error.message}`, hint: '' }
+}
+
+function openLog({ log }: StateFolder): number {
+  const size = statSync(log, { throwIfNoEntry: false })?.size ?? 0
+  if (size > LARGEST_LOG) renameSync(log, `${log}.1`)
+  return openSync(log, 'a', 0o600)
+}

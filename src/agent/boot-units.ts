@@ -118,7 +118,8 @@ CacheDirectory=sealwire
 Environment=NODE_COMPILE_CACHE=/var/cache/sealwire
 UMask=0077
 
-CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
+# CAP_NET_BIND_SERVICE: IKE's port is 500.
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE
 NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectHome=read-only

@@ -47,7 +47,8 @@ export const firewallApply: CommandSpec = {
   name: 'firewall apply',
   summary: 'let only IPsec pass, and what you name',
   description:
-    `${ABOUT} Replaces an earlier one in one step. It does not outlive a restart of the machine: see \`boot install\`. ` +
+    `${ABOUT} Replaces an earlier one in one step. It does not outlive a restart of the machine; with \`boot install\`, ` +
+    'what `firewall show` prints does, in /etc/sealwire/firewall.nft. ' +
     'Exit status 2 where it would cut the ssh connection that runs the command; nothing is changed then.',
   options: [
     ...choices,

@@ -9,7 +9,7 @@ import { writeWord } from './esp.ts'
 const FIXED = 12
 
 /** Octets of the AH header: the ICV field padded to 4, over IPv6 the header to 8 (RFC 4302 §2.2). */
-export function ahBytes(authenticator: AhAuthenticator, family: 4 | 6): number {
+export function ahBytes(authenticator: Pick<AhAuthenticator, 'suite'>, family: 4 | 6): number {
   const unit = family === 4 ? 4 : 8
   return Math.ceil((FIXED + ahIcvFieldBytes(authenticator.suite)) / unit) * unit
 }

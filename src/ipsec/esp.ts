@@ -10,13 +10,13 @@ export const NO_NEXT_HEADER = 59
 const TRAILER = 2
 
 /** Octets that ESP makes of `length` octets of content. */
-export function espBytes(sealer: EspSealer | EspOpener, length: number, padTo = 1): number {
+export function espBytes(sealer: Pick<EspSealer | EspOpener, 'suite'>, length: number, padTo = 1): number {
   const { suite } = sealer
   return espHeaderBytes(suite) + padded(length, Math.max(espAlignment(suite), padTo)) + espIcvBytes(suite)
 }
 
 /** The largest content whose ESP packet has at most `room` octets; negative where none has. */
-export function espRoom(sealer: EspSealer, room: number, padTo = 1): number {
+export function espRoom(sealer: Pick<EspSealer, 'suite'>, room: number, padTo = 1): number {
   const { suite } = sealer
   const unit = Math.max(espAlignment(suite), padTo)
   return Math.floor((room - espHeaderBytes(suite) - espIcvBytes(suite)) / unit) * unit - TRAILER

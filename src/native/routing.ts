@@ -114,7 +114,9 @@ export function removeAddress(netlink: NetlinkSocket, given: GivenAddress): Done
 
 /** Of a table; undefined for all tables. Those of other programs too: `madeBy` tells. */
 export function listRoutes(netlink: NetlinkSocket, family: 4 | 6, table?: number) {
-  const messages = netlink.list(RTM_GETROUTE, tableBody(family, table), 'listing routes')
+  // A table is there as long as it holds something.
+  const messages =
+    unless(['ENOENT'], () => netlink.list(RTM_GETROUTE, tableBody(family, table), 'listing routes')) ?? []
   // A kernel that does not look at what was asked lists every table.
   return messages.flatMap(({ body }) => readRoute(body) ?? []).filter(route => (table ?? route.table) === route.table)
 }

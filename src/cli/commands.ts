@@ -1,6 +1,7 @@
 // The table of commands, in the order in which help shows them.
 import type { CommandSpec } from './command.ts'
 import { audit } from './commands/audit.ts'
+import { bootInstall, bootRemove, bootShow } from './commands/boot.ts'
 import { certCa } from './commands/cert-ca.ts'
 import { certRequest } from './commands/cert-request.ts'
 import { certShow } from './commands/cert-show.ts'
@@ -8,12 +9,16 @@ import { certSign } from './commands/cert-sign.ts'
 import { compare } from './commands/compare.ts'
 import { completion } from './commands/completion.ts'
 import { demo } from './commands/demo.ts'
+import { down } from './commands/down.ts'
 import { explain } from './commands/explain.ts'
+import { firewallApply, firewallRemove, firewallShow } from './commands/firewall.ts'
 import { policyCheck } from './commands/policy-check.ts'
 import { policyLint } from './commands/policy-lint.ts'
 import { policyPair } from './commands/policy-pair.ts'
 import { policyShow } from './commands/policy-show.ts'
 import { prove } from './commands/prove.ts'
+import { status } from './commands/status.ts'
+import { up } from './commands/up.ts'
 
 export const commands: readonly CommandSpec[] = [
   demo,
@@ -21,6 +26,9 @@ export const commands: readonly CommandSpec[] = [
   explain,
   prove,
   compare,
+  up,
+  down,
+  status,
   policyCheck,
   policyShow,
   policyLint,
@@ -29,5 +37,11 @@ export const commands: readonly CommandSpec[] = [
   certRequest,
   certSign,
   certShow,
+  firewallShow,
+  firewallApply,
+  firewallRemove,
+  bootShow,
+  bootInstall,
+  bootRemove,
   completion(() => commands),
 ]

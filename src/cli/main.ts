@@ -38,6 +38,8 @@ function program(commands: readonly CommandSpec[]): Command {
 const groupSummaries: Readonly<Record<string, string>> = {
   policy: 'check, show and lint a policy; will two agree?',
   cert: 'make, sign and show certificates',
+  firewall: 'let only IPsec pass',
+  boot: 'the net is there before the network is',
 }
 
 function addCommand(groups: Map<string, Command>, spec: CommandSpec): void {
@@ -63,6 +65,7 @@ function addCommand(groups: Map<string, Command>, spec: CommandSpec): void {
     // A flag that begins with --no- would be read as a negation; its value is kept under a plain name.
     made.attributeName = () => option.key
     made.negate = false
+    if (option.environment !== undefined) made.env(option.environment)
     command.addOption(made)
   }
   const examples = spec.examples ?? []

@@ -6,11 +6,13 @@ import { benchAudit } from './audit.ts'
 import { markdown, type Table } from './bench.ts'
 import { benchLookup } from './lookup.ts'
 import { benchPacketCrypto } from './packet-crypto.ts'
+import { benchTun } from './tun.ts'
 
 const benches: Readonly<Record<string, () => Promise<readonly Table[]>>> = {
   audit: benchAudit,
   lookup: benchLookup,
   'packet-crypto': benchPacketCrypto,
+  tun: benchTun,
 }
 
 const words = process.argv.slice(2)

@@ -20,7 +20,7 @@ export interface AgentView {
 export async function viewAgent(state: string, host: Address): Promise<AgentView | Absent> {
   const client = await ControlClient.connect(stateFolder(state))
   if (typeof client === 'string') return client
-  const look = async () => valueOf<AgentStatus>(await client.ask({ kind: 'status' }))
+  const look = async () => valueIn<AgentStatus>(await client.ask({ kind: 'status' }))
   const status = await look()
   if (status === undefined) {
     client.close()
@@ -29,13 +29,13 @@ export async function viewAgent(state: string, host: Address): Promise<AgentView
   const question = { host, protocol: undefined, sourcePort: undefined, destinationPort: undefined }
   return {
     policy: status.policy.name,
-    asks: async () => valueOf<Negotiating>(await client.ask({ kind: 'negotiate', ...question })),
+    asks: async () => valueIn<Negotiating>(await client.ask({ kind: 'negotiate', ...question })),
     look,
     close: () => client.close(),
   }
 }
 
-function valueOf<T>(answer: Answer): T | undefined {
+function valueIn<T>(answer: Answer): T | undefined {
   return answer.kind === 'fine' ? (answer.value as T) : undefined
 }
 

@@ -83,7 +83,7 @@ class PingRun {
       const sighting = this.#log.see(...seen)
       if (sighting?.kind === 'ike') this.#sawKeying()
     }
-    this.#tap = new WireTap(way.link.index, target.address, options.agent !== undefined, see)
+    this.#tap = new WireTap(way.link.index, [target.address], options.agent !== undefined, see)
     try {
       const own = (identifier[0]! << 8) | identifier[1]!
       this.#socket = new EchoSocket(target.address, way.own, way.link.index, own)

@@ -1,4 +1,5 @@
-// A filter for the kernel (linux/filter.h) that keeps a capture small on a busy link: packets from or to one host, ESP and
+// A filter for the kernel (linux/filter.h) that keeps a capture small on a busy link: packets from or to one host (and the groups it is
+// asked by), ESP and
 // AH of anybody, and UDP on port 4500, since the far end of a tunnel has another address than the host.
 import type { Address } from '../../base/address.ts'
 import { AH, ESP, UDP } from '../../base/flow.ts'
@@ -16,18 +17,24 @@ const ANSWER = 0x06
 const KEEP: FilterStep = [ANSWER, 0, 0, 0x40000]
 const NAT_TRAVERSAL = 4500
 
-/** For a socket whose packets begin with the IP header. */
-export function hostFilter(host: Address, withSealed: boolean): readonly FilterStep[] {
-  const isIpv4 = host.family === 4
+/** For a socket whose packets begin with the IP header; all addresses are of one version. */
+export function hostFilter(hosts: readonly [Address, ...Address[]], withSealed: boolean): readonly FilterStep[] {
+  const [{ family }] = hosts
+  const isIpv4 = family === 4
   const places = isIpv4 ? [12, 16] : [8, 24]
   const head: readonly FilterStep[] = [
     [LOAD_OCTET, 0, 0, 0],
     [SHIFT_RIGHT, 0, 0, 4],
-    [EQUALS, 1, 0, host.family],
+    [EQUALS, 1, 0, family],
     [ANSWER, 0, 0, 0],
   ]
   const sealed = withSealed ? sealedSteps(isIpv4) : []
-  return [...head, ...places.flatMap(place => addressSteps(host.words, place)), ...sealed, [ANSWER, 0, 0, 0]]
+  return [
+    ...head,
+    ...hosts.flatMap(({ words }) => places.flatMap(place => addressSteps(words, place))),
+    ...sealed,
+    [ANSWER, 0, 0, 0],
+  ]
 }
 
 /** Keeps the packet where these words stand there, else goes on behind. */

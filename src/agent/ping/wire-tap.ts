@@ -23,9 +23,9 @@ export class WireTap {
   #lost = 0
 
   /** Needs CAP_NET_RAW. */
-  constructor(link: number, host: Address, withSealed: boolean, see: SeePacket) {
+  constructor(link: number, hosts: readonly [Address, ...Address[]], withSealed: boolean, see: SeePacket) {
     this.#see = see
-    const filter = hostFilter(host, withSealed)
+    const filter = hostFilter(hosts, withSealed)
     this.#capture = new PacketCapture(this.#arena, {
       ...{ link, from: 'packets', filter, keep: KEPT, batch: BATCH, buffer: BUFFER },
     })

@@ -8,7 +8,15 @@ import { protocolIds } from '../../wire/ike/numbers.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
 import type { Credential } from '../credentials.ts'
 import { type KeyingOutput, report, type World } from '../machine.ts'
-import { agreeOnChild, beginChild, type ChildContext, type ChildKeySource, concludeChild } from './child-agreement.ts'
+import { isSameValue } from '../same-value.ts'
+import {
+  agreeOnChild,
+  beginChild,
+  type ChildContext,
+  type ChildKeySource,
+  concludeChild,
+  ruleAskedFor,
+} from './child-agreement.ts'
 import { aboutChild } from './established.ts'
 import type { Agreed, AuthSent, Child, ChildBegun, ChildWish, Session } from './session.ts'
 import { find, findAll } from './step.ts'
@@ -28,6 +36,19 @@ export function beginChildInside(
   if (!begun.ok) return begun
   // Its nonces are those of IKE_SA_INIT (RFC 7296 §2.17).
   return success({ ...begun.value, begun: { ...begun.value.begun, nonce: agreed.nonces.initiator } })
+}
+
+/** What the rule of the child that is asked for takes a peer by; empty where that is what it was judged by. */
+export function credentialsAskedFor(
+  session: Session,
+  agreed: Agreed,
+  judgedBy: Credential,
+  payloads: readonly Payload[],
+  world: World,
+): readonly Credential[] {
+  const rule = ruleAskedFor(payloads, contextOf(session, agreed), world)
+  const credentials = rule === undefined ? [] : world.credentials.of(rule.name)
+  return credentials.some(one => isSameValue(one, judgedBy)) ? [] : credentials
 }
 
 export interface ResponderChild {

@@ -11,7 +11,13 @@ import type { Credential } from '../credentials.ts'
 import { formatIdentity, identityOfAddress, isSameIdentity } from '../identity.ts'
 import { type Refusal, type Role, refusal, report, type World } from '../machine.ts'
 import { allowsOld, ownHashes } from './announcements.ts'
-import { answerChildInside, beginChildInside, concludeChildInside, errorsIn } from './auth-child.ts'
+import {
+  answerChildInside,
+  beginChildInside,
+  concludeChildInside,
+  credentialsAskedFor,
+  errorsIn,
+} from './auth-child.ts'
 import { type IdentityPayload, octetsOfSigner } from './auth-octets.ts'
 import { credentialsFor, rulesForPeer } from './candidates.ts'
 import { establish } from './established.ts'
@@ -114,15 +120,15 @@ export function answerAuth(before: Session<AwaitingAuth>, message: Opened, world
   const possible = credentialsFor(rulesForPeer(world.policy, path), world.credentials)
   const allowed = asWanted(possible, find(payloads, 'responder-identification'), session)
   const shown: AuthData = ppk.kind === 'done-without' ? { method: auth.method, data: ppk.auth } : auth
-  const proved = peerOf(
-    'initiator',
-    session,
-    { keys, agreed, identity, auth: shown, credentials: allowed },
-    message,
-    world,
-  )
-  if (!proved.ok) return notProved(proved.error)
-  const { judged } = proved.value
+  const provedBy = (credentials: readonly Credential[]) =>
+    peerOf('initiator', session, { keys, agreed, identity, auth: shown, credentials }, message, world)
+  const first = provedBy(allowed)
+  if (!first.ok) return notProved(first.error)
+  // Several rules may take the peer, each in its own way: that of the child which it asks for counts, where it does.
+  const asked = credentialsAskedFor(session, agreed, first.value.judged.credential, payloads, world)
+  const again = asked.length === 0 ? first : provedBy(asked)
+  const proved = again.ok ? again.value : first.value
+  const { judged } = proved
   const requests = findAll(payloads, 'certificate-request')
   const credential = chooseOwnCredential(allowed, { requests, judged: judged.credential, peers: [identity] })
   if (credential === undefined) return notProved(`no rule about ${judged.name} has anything to prove this host by`)
@@ -137,7 +143,7 @@ export function answerAuth(before: Session<AwaitingAuth>, message: Opened, world
     secured: { ...secured, keys },
     agreed,
     own,
-    proved: proved.value,
+    proved,
     identity,
     children: child.made,
     isInitialContact: findNotify(payloads, 'INITIAL_CONTACT') !== undefined,

@@ -109,6 +109,20 @@ function childOffers(
   return success({ ...exchanges, security, extendedSequence: settings.extendedSequence })
 }
 
+function modeOf(payloads: readonly Payload[]): Child['mode'] {
+  return findNotify(payloads, 'USE_TRANSPORT_MODE') === undefined ? 'tunnel' : 'transport'
+}
+
+/** The rule that what the peer asks for would be of, whoever it may be. */
+export function ruleAskedFor(payloads: readonly Payload[], context: ChildContext, world: World): Rule | undefined {
+  const [theirs, ours] = [find(payloads, 'initiator-selectors'), find(payloads, 'responder-selectors')]
+  if (theirs === undefined || ours === undefined) return undefined
+  const mode = modeOf(payloads)
+  const named = { own: ours.selectors, peer: theirs.selectors }
+  const found = ruleToAnswer(seen(named, mode, context), mode, context, world, undefined)
+  return 'kind' in found ? undefined : found.rule
+}
+
 /** Of what the peer asks: one of several wishes that our policy has, too. No key exchange is looked at but its number. */
 export function agreeOnTerms(
   payloads: readonly Payload[],
@@ -122,7 +136,7 @@ export function agreeOnTerms(
   if (proposals === undefined || theirs === undefined || ours === undefined) {
     return refusal(notification('INVALID_SYNTAX', {}), 'the peer asks for a child without saying which')
   }
-  const mode = findNotify(payloads, 'USE_TRANSPORT_MODE') === undefined ? 'tunnel' : 'transport'
+  const mode = modeOf(payloads)
   const named = { own: ours.selectors, peer: theirs.selectors }
   const found = ruleToAnswer(seen(named, mode, context), mode, context, world, old)
   if ('kind' in found) return found

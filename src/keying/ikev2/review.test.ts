@@ -6,18 +6,20 @@ import { UDP } from '../../base/flow.ts'
 import { seededRandom } from '../../base/random.ts'
 import { compile } from '../../policy/compile.ts'
 import { ikeOffersOf } from '../../policy/ike-offers.ts'
-import { rule as ruleOf } from '../../policy/test-policies.ts'
+import { policy as policyOf, rule as ruleOf } from '../../policy/test-policies.ts'
 import { RESPONSE } from '../../wire/ike/header.ts'
 import { IKE_VERSION_2, readHeader, writeMessage } from '../../wire/ike/message.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { exchangeTypes } from '../../wire/ike/numbers.ts'
 import { payload } from '../../wire/ike/v2-payloads.ts'
 import { ikeProposals } from '../choose-proposal.ts'
+import { credentialsOf } from '../credentials.ts'
 import type { Path } from '../machine.ts'
 import { pskPolicy, START_DATE, type TestHost, TestNet } from '../test-hosts.ts'
 import { receive } from './drive.ts'
 import { sealMessage } from './envelope.ts'
 import { headerOf } from './sending.ts'
+import { Authority, identityOf } from './test-certificates.ts'
 import { TwoHosts } from './test-two-hosts.ts'
 
 /** The way on which `from` reaches `to`, as `to` sees it. */
@@ -183,4 +185,42 @@ test('an answer that comes after the policy changed makes no association that it
   net.advance(1)
   assert.deepEqual([...one.pairs.values()], [])
   assert.equal(one.refused.length, 1)
+})
+
+test('a peer that several rules accept in different ways gets the association of the rule that it asks for', () => {
+  const authority = new Authority('a root of the test', START_DATE)
+  const policy = policyOf(
+    [
+      ruleOf('negotiate', ['tcp any <-> any:445'], { name: 'files' }),
+      ruleOf('negotiate', ['tcp any <-> any:80'], { name: 'web' }),
+    ],
+    { ike: { security: ['aes128gcm16-prfsha256-curve25519'] } },
+  )
+  for (const [name, destinationPort] of [
+    ['files', 445],
+    ['web', 80],
+  ] as const) {
+    const net = new TestNet(7)
+    const host = (own: string, peer: string) => {
+      const any = authority.host(own, 'p256')
+      const only = { ...any, peers: [identityOf(peer)] }
+      return net.host(own, {
+        policy,
+        credentials: credentialsOf(
+          new Map([
+            ['files', [only]],
+            ['web', [any]],
+          ]),
+        ),
+      })
+    }
+    const [one, two] = [host('10.0.0.1', '10.0.0.2'), host('10.0.0.2', '10.0.0.1')] as const
+    one.needs(two, name, { destinationPort })
+    net.advance(5)
+    assert.ok(one.reaches(two) && two.reaches(one), name)
+    const [other, port] = name === 'web' ? (['files', 445] as const) : (['web', 80] as const)
+    one.needs(two, other, { destinationPort: port })
+    net.advance(5)
+    assert.equal(one.pairs.size, 2, `${name}, then ${other}`)
+  }
 })

@@ -26,7 +26,10 @@ export interface FilterSides {
   readonly peerPorts?: PortRange | undefined
 }
 
-/** Selectors of one side that are kept; a peer may send 255, and every pair of them becomes a filter. */
+/**
+ * Selectors of one side that are looked at, which is narrowing like any other; a peer may send 255, all of them are
+ * compared with each other for every filter of the policy, and every pair of them becomes a filter.
+ */
 const MOST = 32
 const ANY_PORT: PortRange = { first: 0, last: 65535 }
 const everything: readonly AddressRange[] = [
@@ -100,8 +103,8 @@ function selector({ first, last }: AddressRange, protocol: number, ports: PortRa
 /** What of an offer a filter allows; undefined where that is nothing. */
 export function narrow(offered: SelectorPair, sides: FilterSides): SelectorPair<RangeSelector> | undefined {
   const { protocol, ownPorts, peerPorts } = sides
-  const own = offered.own.flatMap(one => allowed(one, sides.own, protocol, ownPorts))
-  const peer = offered.peer.flatMap(one => allowed(one, sides.peer, protocol, peerPorts))
+  const own = offered.own.slice(0, MOST).flatMap(one => allowed(one, sides.own, protocol, ownPorts))
+  const peer = offered.peer.slice(0, MOST).flatMap(one => allowed(one, sides.peer, protocol, peerPorts))
   return pairable({ own: widest(own), peer: widest(peer) })
 }
 

@@ -4,7 +4,7 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
 import { type Address, formatAddress } from '../base/address.ts'
 import { failure, type Result, success } from '../base/result.ts'
-import { type Certificate, parseCertificate } from '../crypto/x509/certificate.ts'
+import type { Certificate } from '../crypto/x509/certificate.ts'
 import { bindsIdentity, principalNamesOf } from '../crypto/x509/identity.ts'
 import { validatePath } from '../crypto/x509/path.ts'
 import type {
@@ -15,6 +15,7 @@ import type {
   SharedKeyCredential,
 } from './credentials.ts'
 import { formatIdentity, type Identity, isSameDistinguishedName, isSameIdentity, shortened } from './identity.ts'
+import { knownCertificates } from './known-certificates.ts'
 
 /** What a peer says of itself; certificate-payloads.ts makes it from the payloads, in bounded number and size. */
 export interface PeerClaim {
@@ -113,11 +114,12 @@ function judgeCertificate(
     const instead = claim.rawKey === undefined ? '' : ' but a raw public key'
     return fault('other-method', withNotes(claim, `${who(claim)} sent no certificate${instead}`))
   }
-  const leaf = parseCertificate(first)
+  const known = knownCertificates(credential.trust)
+  const leaf = known.parse(first)
   if (!leaf.ok) return fault('unreadable', `the certificate of ${who(claim)} cannot be read: ${leaf.error.what}`)
   const warnings = [...(claim.notes ?? [])]
   const offered = others.flatMap(der => {
-    const read = parseCertificate(der)
+    const read = known.parse(der)
     if (!read.ok) warnings.push(`a further certificate of the peer cannot be read: ${read.error.what}`)
     return read.ok ? [read.value] : []
   })
@@ -126,6 +128,7 @@ function judgeCertificate(
     const whose = `the certificate of ${who(claim)}, for ${subjectOf(leaf.value)} by ${shortened(leaf.value.issuer.text)}`
     return fault('untrusted', withNotes(claim, `${whose}: ${path.error.what}`))
   }
+  known.remember([leaf.value, ...path.value.chain.slice(1, -1)])
   // An address, too, has to stand in the certificate: the one on the wire is anybody's who can send from it.
   if (!bindsIdentity(leaf.value, claim.identity)) {
     return fault(

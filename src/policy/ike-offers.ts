@@ -198,13 +198,19 @@ export function ikeOfferOf(name: string): Result<IkeOffer, Fault> {
 
 /** What a policy offers for IKE itself, the preferred first. Names that mean nothing are passed over. */
 export function ikeOffersOf({ ike }: Pick<Policy, 'ike'>): readonly IkeOffer[] {
-  const named = (names: readonly string[]) =>
-    names.flatMap(name => {
-      const offer = ikeOfferOf(name)
-      return offer.ok ? [offer.value] : []
-    })
-  return named(ike?.security ?? defaultIkeSecurity)
+  const names = ike?.security ?? defaultIkeSecurity
+  const known = offersOfNames.get(names)
+  if (known !== undefined) return known
+  const offers = names.flatMap(name => {
+    const offer = ikeOfferOf(name)
+    return offer.ok ? [offer.value] : []
+  })
+  offersOfNames.set(names, offers)
+  return offers
 }
+
+/** Asked for in every handshake; a policy's list never changes. */
+const offersOfNames = new WeakMap<readonly string[], readonly IkeOffer[]>()
 
 /** `GROUP[+GROUP…]`, as behind an offer of IKE and as `keyExchange:` of a rule has it. */
 export function keyExchangeOf(text: string): Result<KeyExchangeOffer, Fault> {

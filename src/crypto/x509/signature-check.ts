@@ -67,8 +67,14 @@ function signatureFault(part: SignedPart, key: KeyObject, allowOld: boolean): st
   }
   const isFitting = scheme === undefined ? key.asymmetricKeyType === 'rsa' : fits(scheme, key)
   if (!isFitting) return 'the signature algorithm is not of the signing key'
-  return isAuthentic(part, scheme, key) ? undefined : 'the signature does not fit the signing key'
+  if (authentic.get(part)?.has(key) === true) return undefined
+  const isFound = isAuthentic(part, scheme, key)
+  if (isFound) authentic.set(part, (authentic.get(part) ?? new WeakSet()).add(key))
+  return isFound ? undefined : 'the signature does not fit the signing key'
 }
+
+/** What was found authentic stays so: parts and keys are values that nobody changes. They go when their values go. */
+const authentic = new WeakMap<SignedPart, WeakSet<KeyObject>>()
 
 /** md5WithRSAEncryption with its NULL (RFC 3279 §2.2.1). */
 const MD5_WITH_RSA = Uint8Array.fromHex('300d06092a864886f70d0101040500')

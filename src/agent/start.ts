@@ -1,8 +1,10 @@
 // The composition root: the only place of the agent where the system's clock, randomness and environment come in, and where
 // its parts are the real ones. What a person can mend is found before anything of the host is touched.
+import { join } from 'node:path'
 import { systemRandom } from '../base/random.ts'
 import type { Problem } from '../base/result.ts'
 import { systemClock, unixSeconds, unixTime } from '../base/time.ts'
+import type { Ruleset } from '../dataplane/guard/ruleset.ts'
 import { SEALWIRE_MARK } from '../dataplane/tun/tun-options.ts'
 import { defaultKeyingSettings } from '../keying/keying-settings.ts'
 import type { Path } from '../keying/machine.ts'
@@ -10,9 +12,12 @@ import { missingForPackets } from '../native/capabilities.ts'
 import type { FileLock } from '../native/file-lock.ts'
 import { failedCall } from '../native/libc.ts'
 import { currentNamespace } from '../native/namespaces.ts'
+import { IKE_PORT, NAT_TRAVERSAL_PORT } from '../wire/udp-encapsulation.ts'
 import { Agent, type AgentInput, type Ending } from './agent.ts'
 import { type AgentEvent, type ToldEvent, wordsOfError } from './agent-event.ts'
 import { type GuardPart, Unready } from './agent-parts.ts'
+import { keepForBoot } from './boot.ts'
+import { bootPlaces } from './boot-units.ts'
 import { undoDeadAgent } from './clean-up.ts'
 import { answerCommand } from './control-commands.ts'
 import { ControlServer } from './control-server.ts'
@@ -57,7 +62,7 @@ const END_WITHIN = 10
 
 export async function startAgent(options: UpOptions): Promise<Refused | Running> {
   const folder = folders.stateFolder(options.state)
-  const guard = options.guard ? guardPart() : undefined
+  const guard = options.guard ? guardPart({ taken: ruleset => keepLastGood(folder, ruleset) }) : undefined
   const held = await refuseEarly(options, folder, guard)
   if ('problems' in held) return held
   const log = new Log({
@@ -107,17 +112,43 @@ async function refuseEarly(
   )
   const loaded = new FilePolicySource(policy, systemClock, unixSeconds).load()
   const prepared = folders.prepareStateFolder(folder)
-  const input = [...(loaded.ok ? [] : loaded.error), ...(prepared.ok ? [] : prepared.error)]
-  const problems = [...input, ...machine, ...((await hasGuard) ?? [])]
-  if (problems.length > 0) return { kind: 'refused', whose: input.length > 0 ? 'input' : 'machine', problems }
-  const lock = folders.holdStateFolder(folder)
-  if (lock !== undefined) return lock
-  const hint = `end it with “sealwire down --state ${folder.path}”, or give this one a folder of its own with --state`
-  return {
-    kind: 'refused',
-    whose: 'input',
-    problems: [problem(folder.path, 'another agent runs with this state folder', hint)],
-  }
+  const lock = prepared.ok ? folders.holdStateFolder(folder) : undefined
+  const isTaken = prepared.ok && lock === undefined
+  const input = [
+    ...(loaded.ok ? [] : loaded.error),
+    ...(prepared.ok ? [] : prepared.error),
+    ...(isTaken ? [anotherAgent(folder)] : []),
+  ]
+  // Asked before the guard is touched: who has the ports may have a guard of its own.
+  const ports = isTaken || machine.length > 0 ? [] : portsInTheWay()
+  const problems = [...input, ...machine, ...((await hasGuard) ?? []), ...ports]
+  if (lock !== undefined && problems.length === 0) return lock
+  lock?.release()
+  return { kind: 'refused', whose: input.length > 0 ? 'input' : 'machine', problems }
+}
+
+function anotherAgent({ path }: folders.StateFolder): Problem {
+  const hint = `end it with “sealwire down --state ${path}”, or give this one a folder of its own with --state`
+  return problem(path, 'another agent runs with this state folder', hint)
+}
+
+function portsInTheWay(): readonly Problem[] {
+  return [IKE_PORT, NAT_TRAVERSAL_PORT].flatMap(port => {
+    const sockets = new KeyingSockets({ port, mark: SEALWIRE_MARK, heard() {} })
+    try {
+      sockets.open()
+      return []
+    } catch (error) {
+      return whoseFault(error).problems
+    } finally {
+      sockets.close()
+    }
+  })
+}
+
+/** The next boot begins with the net of the host's own agent; that of another one, in a namespace, stays in its folder. */
+function keepLastGood({ path }: folders.StateFolder, ruleset: Ruleset): void {
+  keepForBoot(ruleset, path === folders.DEFAULT_STATE ? bootPlaces.lastGood : join(path, 'guard.nft'))
 }
 
 function problem(where: string, what: string, hint = ''): Problem {

@@ -39,7 +39,8 @@ export function tunPlanePart({ heard, failed }: TunPlaneParts): PlanePart {
       return { kind: 'tun', device, engine, segmentation }
     },
     sendKeying(path, bytes) {
-      plane.sendKeying(path, bytes.subarray(MARKER_BYTES))
+      // A NAT keepalive has none (RFC 3948 §2.3).
+      plane.sendKeying(path, bytes.length === 1 ? bytes : bytes.subarray(MARKER_BYTES))
     },
     async isAnswering() {
       return (await plane.statistics()) !== undefined

@@ -1,16 +1,20 @@
 // What leaves for the network, in order: whole packets with their IP headers by raw sockets, and runs of ESP in UDP of one
 // size to one peer, which the kernel takes in one call. Packets are gathered until something of another kind follows, the
 // room is full or `flush` is called. Where the kernel's buffers are full it waits a few milliseconds, then drops and counts.
+
 import type { DropReason } from '../../ipsec/drop-reasons.ts'
+import { trafficClassOf, UDP_HEADER } from '../../ipsec/headers.ts'
 import type { Arena } from '../../native/arena.ts'
 import { Destination } from '../../native/destination.ts'
 import { EAGAIN, EMSGSIZE, ENOBUFS } from '../../native/libc.ts'
 import { MessageBatch } from '../../native/message-batch.ts'
 import { PollSet, WRITABLE } from '../../native/readiness.ts'
 import { readAddress } from '../../native/socket-address.ts'
+import { setPathSize } from '../../native/socket-options.ts'
 import { MOST_SEGMENTED_BYTES, MOST_SEGMENTS, UdpSender } from '../../native/udp-sender.ts'
 import type { Doors } from './doors.ts'
 import type { KeyingPath } from './messages.ts'
+import { joinedDatagram } from './pieces-in-udp.ts'
 
 const ROOM = 512 * 1024
 /** The largest packet with what sealing adds. */
@@ -24,8 +28,9 @@ const MOST_TRIES = 4
 interface Exit {
   readonly fd: number
   readonly sender: UdpSender | undefined
-  /** -1 without one. */
+  /** Both -1 without one. */
   readonly udpPort: number
+  readonly udpFd: number
   readonly writable: PollSet
   readonly udpWritable: PollSet
   /** Of packets that are sent by themselves. */
@@ -64,6 +69,7 @@ export class Departures {
         fd: out.fd,
         sender: udp === undefined ? undefined : new UdpSender(arena, udp.fd),
         udpPort: udp?.port ?? -1,
+        udpFd: udp?.fd ?? -1,
         writable: watching(arena, out.fd),
         udpWritable: watching(arena, udp?.fd ?? -1),
         anywhere: new Destination(arena, { to: undefined, port: 0, family }),
@@ -131,18 +137,49 @@ export class Departures {
     if (length < this.#runSegment) this.#runEnded = true
   }
 
-  /** One whole packet that stands by itself, behind all that was gathered. */
-  send(packet: Uint8Array): void {
+  /** One packet by itself, whole or as pieces, behind all that was gathered. */
+  send(pieces: readonly Uint8Array[]): void {
     this.flush()
+    if (pieces.length > 1 && this.#sendJoined(pieces)) return
+    for (const piece of pieces) this.#sendWhole(piece)
+    this.flush()
+  }
+
+  #sendWhole(packet: Uint8Array): void {
     const { bytes, view } = this.#arena
     const family = packet[0]! >> 4 === 4 ? 4 : 6
     const exit = this.#exits.get(family)
     if (exit === undefined) return this.#lost('not-sent', 1)
-    const at = this.#room
+    // The destination is the same for all pieces, so they may be gathered.
+    const at = this.next()
     bytes.set(packet, at)
     exit.anywhere.redirect({ to: readAddress(view, at + (family === 4 ? 16 : 24), family), port: 0 })
     this.packet(family, exit.anywhere, packet.length)
+  }
+
+  /** Pieces of ESP in UDP from our port: whether they went as a datagram that the kernel cuts. */
+  #sendJoined(pieces: readonly Uint8Array[]): boolean {
+    const [first] = pieces
+    const family = first![0]! >> 4 === 4 ? 4 : 6
+    const datagram = joinedDatagram(pieces)
+    const exit = this.#exits.get(family)
+    if (datagram === undefined || exit === undefined || exit.udpFd < 0) return false
+    const { bytes, view } = this.#arena
+    const at = this.#room
+    bytes.set(first!, at)
+    const addresses = at + (family === 4 ? 12 : 8)
+    const from = readAddress(view, addresses, family)
+    const to = readAddress(view, addresses + (family === 4 ? 4 : 16), family)
+    const trafficClass = trafficClassOf(bytes, at)
+    bytes.set(datagram, at)
+    if (view.getUint16(at) !== exit.udpPort) return false
+    exit.anywhere.redirect({ to, port: view.getUint16(at + 2), from })
+    setPathSize(exit.udpFd, family, 'fragment')
+    this.#tail = at + UDP_HEADER
+    this.datagram(family, exit.anywhere, trafficClass, datagram.length - UDP_HEADER)
     this.flush()
+    setPathSize(exit.udpFd, family, 'probe')
+    return true
   }
 
   /** A datagram of IKE, which gets the non-ESP marker in front; its content lies in the arena at `at`. */
@@ -151,10 +188,12 @@ export class Departures {
     const exit = this.#exits.get(remote.address.family)
     if (exit?.sender === undefined) return this.#lost('not-sent', 1)
     const { bytes } = this.#arena
-    bytes.fill(0, this.#room, this.#room + MARKER)
-    bytes.copyWithin(this.#room + MARKER, at, at + length)
+    // A NAT keepalive is one octet, and has no marker (RFC 3948 §2.3).
+    const marker = length === 1 ? 0 : MARKER
+    bytes.fill(0, this.#room, this.#room + marker)
+    bytes.copyWithin(this.#room + marker, at, at + length)
     exit.anywhere.redirect({ to: remote.address, port: remote.port, from: local.address })
-    this.datagram(remote.address.family, exit.anywhere, 0, MARKER + length)
+    this.datagram(remote.address.family, exit.anywhere, 0, marker + length)
     this.flush()
   }
 

@@ -17,7 +17,7 @@ import type { Instant, KeyingInput, KeyingOutput, Path, SessionId, World } from 
 import { report } from './machine.ts'
 import { judgeSession, keyedRule } from './policy-change.ts'
 import { RateLimit } from './rate-limit.ts'
-import { isEstablished, isForgotten, isSamePeer, isUsable, type Standing } from './redundancy.ts'
+import { isEstablished, isForgotten, isUsable, oneTooMany, type Standing } from './redundancy.ts'
 import { Rivals } from './rivals.ts'
 import { childrenOf, nameOfInit, SessionBook } from './session-book.ts'
 import { type SessionSummary, summaryOf } from './session-summary.ts'
@@ -27,8 +27,6 @@ import { pathFor, reasonAgainst } from './wishes.ts'
 /** The endpoint knows which SPIs its own children have; others may be taken too. */
 export type OutsideWorld = Omit<World, 'isSpiTaken' | 'isFirstContact'> & Partial<Pick<World, 'isSpiTaken'>>
 
-/** Sessions with one peer: it takes one for each way in which rules want it to prove itself. */
-const MOST_SESSIONS = 64
 /** Wishes that wait for one session; more are refused. */
 const MOST_WAITING = 256
 /** Events about what strangers send and leads nowhere, a second and at once: a flood of it is no flood of log lines. */
@@ -326,9 +324,9 @@ export class KeyingEndpoint {
 
   /** A session has come about: what its peer has forgotten ends without a word, and what waited for it goes on. */
   #welcome(session: Standing, world: World): readonly KeyingOutput[] {
-    if (session.state.peer.saysFirstContact !== true) return this.#closeOldest(session, world)
-    return this.#book.toPeer(session.path.remote.address).flatMap(other => {
-      if (!isForgotten(other, session)) return []
+    const ofAddress = this.#book.toPeer(session.path.remote.address)
+    const forgotten = ofAddress.flatMap(other => {
+      if (session.state.peer.saysFirstContact !== true || !isForgotten(other, session)) return []
       const { id, path } = other
       const why = 'its peer began anew and knows of no other session'
       const told = report({ kind: 'session-closed', session: id, peer: path.remote.address, why })
@@ -341,15 +339,13 @@ export class KeyingEndpoint {
         ...outputs.flatMap(one => (one.kind === 'refuse' ? this.#need(one.rule, one.flow, undefined, world) : [])),
       ]
     })
-  }
-
-  /** One peer, however honest it seems, has only so much of this host's memory. */
-  #closeOldest(session: Standing, world: World): readonly KeyingOutput[] {
-    const all = this.#book.toPeer(session.path.remote.address).filter(isUsable)
-    const ofPeer = all.filter(other => isSamePeer(other, session))
-    if (ofPeer.length <= MOST_SESSIONS) return []
-    const oldest = ofPeer.reduce((one, other) => (other.state.establishedAt < one.state.establishedAt ? other : one))
-    return this.#become(oldest, close(oldest, `its peer has more than ${MOST_SESSIONS} sessions`, world), world)
+    const surplus = oneTooMany(
+      session,
+      ofAddress.filter(({ id }) => this.#book.get(id) !== undefined),
+    )
+    if (surplus === undefined) return forgotten
+    const closed = close(surplus, 'its peer has too many sessions', world)
+    return [...forgotten, ...this.#become(surplus, closed, world)]
   }
 
   /** Wishes that waited for the session: it stands, or it came to nothing. */

@@ -5,6 +5,11 @@ import { sameAddress } from '../base/address.ts'
 import { isSameIdentity } from './identity.ts'
 import type { Child, Established, Session } from './ikev2/session.ts'
 
+/** Sessions with one peer: it takes one for each way in which rules want it to prove itself. */
+const MOST_SESSIONS = 64
+/** Where a NAT puts many hosts behind one address. */
+const MOST_OF_ADDRESS = 1024
+
 export type Standing = Session<Established>
 
 export interface ChildOfSession {
@@ -70,4 +75,18 @@ function rankOf({ session, child }: ChildOfSession, other: ChildOfSession): stri
 export function isForgotten(other: Session, session: Standing): other is Standing {
   if (!isEstablished(other) || other.id === session.id || !isSamePeer(other, session)) return false
   return other.state.establishedAt < session.state.begunAt
+}
+
+/**
+ * One peer, however honest it seems, has only so much of this host's memory. Without a NAT the address says who it is, for
+ * it may have many names; behind one its own oldest session goes, and where all together have too many the newest, so that
+ * nobody is cut off by its neighbours.
+ */
+export function oneTooMany(session: Standing, ofAddress: readonly Session[]): Standing | undefined {
+  const all = ofAddress.filter(isUsable)
+  const own = session.state.nat.beforePeer ? all.filter(other => isSamePeer(other, session)) : all
+  if (own.length > MOST_SESSIONS) {
+    return own.reduce((one, other) => (other.state.establishedAt < one.state.establishedAt ? other : one))
+  }
+  return all.length > MOST_OF_ADDRESS ? session : undefined
 }

@@ -36,7 +36,8 @@ const MOST_CHILDREN = 256
 export const answerChild: Handler<Established> = (session, { payloads }, world) => {
   const { state } = session
   if (isRekeyingSession(state)) return temporary('the peer asks for a child while the IKE SA is rekeyed')
-  if (state.children.filter(isThere).length >= MOST_CHILDREN) {
+  // With those that only linger: who renews without end has no more of them.
+  if (state.children.length >= MOST_CHILDREN) {
     return refusal(notification('NO_ADDITIONAL_SAS', {}), `the peer has ${MOST_CHILDREN} children and asks for more`)
   }
   const old = childToReplace(state, payloads)

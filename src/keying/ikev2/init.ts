@@ -95,7 +95,7 @@ export function answerInit(session: Session<AwaitingInit>, message: Opened, worl
   if (!exchange.ok) {
     return refusal(notification('INVALID_SYNTAX', {}), `the key exchange of ${peer}: ${exchange.error.what}`)
   }
-  const nonces = { initiator: need(payloads, 'nonce').nonce, responder: freshOctets(world.random, NONCE_BYTES) }
+  const nonces = { initiator: need(payloads, 'nonce').nonce.slice(), responder: freshOctets(world.random, NONCE_BYTES) }
   const { secured, agreed } = agreement(message, session.spis, choice, nonces, exchange.value.secret, world)
   const reply = [
     payload('security-association', { proposals: [{ ...answer, spi: NO_OCTETS }] }),
@@ -138,7 +138,7 @@ export function initAnswered(session: Session<InitSent>, message: Opened, world:
   const shared = exchange.finish(answer.publicValue)
   if (!shared.ok) return refusal('silent', `the key exchange of the peer: ${shared.error.what}`)
   exchange.close()
-  const nonces = { initiator: nonce, responder: need(payloads, 'nonce').nonce }
+  const nonces = { initiator: nonce, responder: need(payloads, 'nonce').nonce.slice() }
   const { secured, agreed } = agreement(message, spis, choice, nonces, shared.value, world, request)
   const moves = agreed.nat.beforeUs || agreed.nat.beforePeer || movesAnyway(message, spis, world)
   const path = moves ? pathThroughNat(session.path) : session.path
@@ -164,7 +164,7 @@ function askedAgain(session: Session<InitSent>, payloads: readonly Payload[], wo
   const offers = ikeOffersOf(world.policy.policy)
   const detours = state.detours + 1
   if (detours > MOST_DETOURS) return refusal('silent', `the peer has asked ${detours} times to be asked in another way`)
-  const cookie = findNotify(payloads, 'COOKIE')?.cookie
+  const cookie = findNotify(payloads, 'COOKIE')?.cookie.slice()
   if (cookie !== undefined) return asking({ ...session, state: { ...state, cookie, detours } }, world)
   const wanted = findNotify(payloads, 'INVALID_KE_PAYLOAD')?.method
   if (wanted !== undefined) {
@@ -222,7 +222,8 @@ function agreement(
       remaining: additional,
       chains: {},
       since: now,
-      certificateRequests: findAll(payloads, 'certificate-request'),
+      // Copies, as of the nonces: whoever received the datagram may use its memory again.
+      certificateRequests: findAll(payloads, 'certificate-request').map(one => ({ ...one, data: one.data.slice() })),
     },
   }
 }

@@ -13,9 +13,9 @@ import { notification } from '../../wire/ike/notify.ts'
 import { exchangeTypes } from '../../wire/ike/numbers.ts'
 import { payload } from '../../wire/ike/v2-payloads.ts'
 import { ikeProposals } from '../choose-proposal.ts'
-import { credentialsOf } from '../credentials.ts'
+import { type Credential, credentialsOf } from '../credentials.ts'
 import type { Path } from '../machine.ts'
-import { pskPolicy, START_DATE, type TestHost, TestNet } from '../test-hosts.ts'
+import { pskPolicy, START_DATE, TestHost, TestNet } from '../test-hosts.ts'
 import { receive } from './drive.ts'
 import { sealMessage } from './envelope.ts'
 import { headerOf } from './sending.ts'
@@ -223,4 +223,40 @@ test('a peer that several rules accept in different ways gets the association of
     net.advance(5)
     assert.equal(one.pairs.size, 2, `${name}, then ${other}`)
   }
+})
+
+test('nothing of a datagram is needed any more once it has been handled', () => {
+  const net = new TestNet(8)
+  const settings = { halfOpen: { cookiesFrom: 0, most: 10, perAddress: 10 } }
+  const hosts = [net.host('10.0.0.1', { settings }), net.host('10.0.0.2', { settings })] as const
+  for (const host of hosts) {
+    const input = host.input.bind(host)
+    host.input = given => {
+      input(given)
+      if (given.kind === 'datagram') given.bytes.fill(0)
+    }
+  }
+  const [one, two] = hosts
+  one.needs(two)
+  net.advance(5)
+  assert.ok(one.reaches(two) && two.reaches(one))
+})
+
+test('one address has only so many sessions, whatever names it gives itself and whatever it says of the others', () => {
+  const net = new TestNet(9)
+  const two = net.host('10.0.0.2')
+  let most = 0
+  for (let count = 0; count < 150; count++) {
+    const [credential] = two.credentials.of('all')
+    const identity = identityOf(`host-${count}.corp.test`)
+    const own = credentialsOf(new Map([['all', [{ ...credential!, identity } as Credential]]]))
+    const one = new TestHost(net, '10.0.0.1', { credentials: own })
+    net.hosts[1] = one
+    one.needs(two)
+    net.advance(0.1)
+    assert.ok(one.reaches(two))
+    one.isGone = true
+    most = Math.max(most, two.endpoint.sessions().filter(({ state }) => state === 'established').length)
+  }
+  assert.ok(most <= 128, `${most} sessions`)
 })

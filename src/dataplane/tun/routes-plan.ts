@@ -1,7 +1,7 @@
 // From wishes to what the kernel is told: rules that pick packets by addresses, protocol and ports, and routes into the
 // device. Rules of one priority never contradict each other: a wish that lies before another one with the opposite target,
 // and that some packet could fit both, has a lower number. That takes few priorities, and makes changes safe in small steps
-// (routes-change.ts). docs/decisions/0006-routing-into-the-device.md has the reasons.
+// (routes-change.ts). docs/decisions/0008-routing-into-the-device.md has the reasons.
 import type { Address, Prefix } from '../../base/address.ts'
 import type { Route, Rule } from '../../native/route-messages.ts'
 import { type CompiledPolicy, type FilterEntry, orderedFilters } from '../../policy/compile.ts'
@@ -14,11 +14,12 @@ import {
   everyAddress,
   hostSpan,
   isWithin,
-  overlap,
+  joined,
   prefixesOf,
   prefixSpan,
   type Span,
   spanOf,
+  touches,
 } from './routes-spans.ts'
 import { type ClearPair, coarseWishes, sealedProtocols, type Wish, wishesOf } from './routes-wishes.ts'
 
@@ -344,17 +345,17 @@ function longestAround(ways: readonly Placed[], prefix: Prefix, isStrictly = fal
 
 /** What the link of a way takes, less what the rules that may seal packets on that way add. */
 function mtuReader(entries: readonly FilterEntry[], family: 4 | 6, ways: readonly Way[]) {
-  const sealing = entries.map(({ rule, filter }) => {
+  const sealing = [...Map.groupBy(entries, ({ rule }) => rule)].map(([rule, some]) => {
     const { tunnelEndpoint: end } = rule
-    const far =
-      end && longestAround(ways.filter(({ to }) => to.address.family === end.family).map(placed), hostPrefix(end))
-    return { rule, to: spansOf(filter.destination, family), far }
+    const ofEnd = end === undefined ? [] : ways.filter(({ to }) => to.address.family === end.family).map(placed)
+    const far = end && longestAround(ofEnd, hostPrefix(end))
+    return { rule, to: joined(some.flatMap(({ filter }) => spansOf(filter.destination, family))), far }
   })
   const known = new Map<string, number>()
   return (way: Way): number | undefined => {
-    const span = [prefixSpan(way.to)]
+    const span = prefixSpan(way.to)
     const sizes = sealing.flatMap(({ rule, to, far }) => {
-      if (!overlap(to, span)) return []
+      if (!touches(to, span)) return []
       const linkMtu = rule.mode === 'tunnel' ? far?.mtu : way.mtu
       if (linkMtu === undefined) return []
       const key = `${rule.name} ${linkMtu}`

@@ -68,6 +68,17 @@ export function overlap(a: readonly Span[], b: readonly Span[]): boolean {
   return false
 }
 
+/** The same of one span, in a few steps for many spans. */
+export function touches(spans: readonly Span[], { first, last }: Span): boolean {
+  let [low, high] = [0, spans.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (spans[middle]!.last < first) low = middle + 1
+    else high = middle
+  }
+  return low < spans.length && spans[low]!.first <= last
+}
+
 /** Whether every address of `inner` is in `outer`; both as `joined` makes them. */
 export function holds(outer: readonly Span[], inner: readonly Span[]): boolean {
   let at = 0

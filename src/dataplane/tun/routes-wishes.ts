@@ -54,6 +54,8 @@ interface Scene {
   readonly entries: readonly FilterEntry[]
   readonly own: readonly Span[]
   readonly ways: readonly Way[]
+  /** The addresses that the kernel gives to what asks for none, each once; where it is not known, any of ours. */
+  readonly chosen: readonly Span[]
   readonly inClear: readonly ClearPair[]
 }
 
@@ -65,10 +67,9 @@ export function wishesOf(
 ): readonly Wish[] {
   const table = tableOf(compiled, family)
   const ways = facts.ways.filter(({ to }) => to.address.family === family)
-  // What stays on one link is said from addresses of that link only, to peers that no policy names.
-  const own = facts.own.filter(address => address.family === family && !isLinkLocal(address)).map(hostSpan)
+  const own = facts.own.filter(address => address.family === family && !staysNear(address)).map(hostSpan)
   const entries = orderedFilters(compiled.policy).filter(({ filter }) => concerns(filter, family))
-  const scene: Scene = { family, entries, own: joined(own), ways, inClear }
+  const scene: Scene = { family, entries, own: joined(own), ways, chosen: chosenSources(ways, own), inClear }
   return merged([
     ...exemptWishes(table),
     ...groupWishes(compiled, family),
@@ -83,8 +84,10 @@ function concerns({ source, destination }: FilterEntry['filter'], family: 4 | 6)
   return [source, destination].every(spec => spec.kind !== 'range' || spec.first.family === family)
 }
 
-function isLinkLocal({ family, words }: Address): boolean {
-  return family === 6 && words[0]! >>> 22 === 0xfe80 >>> 6
+/** Of one link, or of this host's own talk with itself: nothing is said from there to peers that policies name. */
+function staysNear({ family, words }: Address): boolean {
+  if (family === 4) return words[0]! >>> 24 === 127
+  return words[0]! >>> 22 === 0xfe80 >>> 6 || (words[3] === 1 && words.slice(0, 3).every(word => word === 0))
 }
 
 /**
@@ -93,10 +96,10 @@ function isLinkLocal({ family, words }: Address): boolean {
  */
 function sectionsOf(scene: Scene): readonly Section[] {
   const { entries, own } = scene
-  const ranges = entries.map(({ filter }) => filter.source).filter(spec => spec.kind === 'range')
+  const ranges = entries.flatMap(({ filter }) => rangeSpans(filter.source))
   const classOf = ({ first }: Span) =>
-    ranges.map(range => (addressNumber(range.first) <= first && first <= addressNumber(range.last) ? 1 : 0)).join('')
-  const chosen = new Set(chosenSources(scene).map(classOf))
+    ranges.map(range => (range.first <= first && first <= range.last ? 1 : 0)).join('')
+  const chosen = new Set(scene.chosen.map(classOf))
   const behind = tunnelled(scene)
   const hosts = own.flatMap(({ first, last }) =>
     Array.from({ length: Number(last - first) + 1 }, (_, index) => ({
@@ -112,10 +115,9 @@ function sectionsOf(scene: Scene): readonly Section[] {
   ]
 }
 
-/** The addresses that the kernel gives to what asks for none; where it is not known, any of ours. */
-function chosenSources({ ways, own }: Scene): readonly Span[] {
-  const chosen = ways.flatMap(({ source }) => (source === undefined ? [] : [hostSpan(source)]))
-  return chosen.length > 0 ? chosen : own
+function chosenSources(ways: readonly Way[], own: readonly Span[]): readonly Span[] {
+  const sources = new Set(ways.flatMap(({ source }) => (source === undefined ? [] : [addressNumber(source)])))
+  return sources.size > 0 ? [...sources].map(number => ({ first: number, last: number })) : own
 }
 
 /** Sources of what tunnels carry for other hosts. */
@@ -224,7 +226,7 @@ function placeOf(scene: Scene, section: Section, { filter }: FilterEntry): Pick<
   }
   if (isEvery || source.kind === 'me') return toPart
   const range = rangeSpans(source)
-  const chosen = chosenSources(scene)
+  const { chosen } = scene
   if (chosen.every(host => holds(range, [host]))) return chosen.length === 0 ? undefined : toPart
   if (!chosen.some(host => holds(range, [host]))) return undefined
   const reached = commonSpans(to ?? [everyAddress(family)], reachedFrom(scene, range))
@@ -291,7 +293,7 @@ export function coarseWishes(compiled: CompiledPolicy, family: 4 | 6, facts: Rou
       )
     return without(joined(spans), own)
   }
-  const behind = tunnelled({ family, entries, own, ways: [], inClear: [] })
+  const behind = tunnelled({ family, entries, own, ways: [], chosen: [], inClear: [] })
   const ofTunnels = toOf(entries.filter(({ rule }) => rule.mode === 'tunnel'))
   return [
     ...exemptWishes(table),

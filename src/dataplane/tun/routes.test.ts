@@ -166,3 +166,73 @@ test('addresses that come and go are followed, and everything is as before when 
   assert.equal(shown(), before)
   assert.equal(insideNamespace(host.left, () => host.routes.withdraw()).kind, 'nothing')
 })
+
+test('each peer has the source and the size of the link that it is reached by', { skip }, context => {
+  const host = routedHost(context)
+  const { left, right } = host
+  ip('link', 'add', 'narrow', 'netns', left, 'type', 'veth', 'peer', 'name', 'narrow', 'netns', right)
+  for (const [index, name] of [left, right].entries()) {
+    ip('-n', name, 'address', 'add', `10.98.0.${index + 1}/24`, 'dev', 'narrow')
+    ip('-n', name, 'link', 'set', 'narrow', 'mtu', '1400', 'up')
+  }
+  ip('-n', left, 'route', 'add', 'default', 'via', '10.99.0.2')
+  const plan = host.enforce(policy([rule('negotiate', ['any me <-> 10.0.0.0/8'])]))
+  assert.equal(plan.mtu, 1458)
+  assert.match(ip('-n', left, 'link', 'show', 'sealwire0'), /mtu 1458/)
+  const routes = ip('-n', left, 'route', 'show', 'table', '54')
+  assert.match(routes, /10\.0\.0\.0\/8 dev sealwire0 .*src 10\.99\.0\.1 metric 100 *$/m)
+  assert.match(routes, /10\.98\.0\.0\/24 dev sealwire0 .*src 10\.98\.0\.1 metric 100 mtu 1358/)
+  for (const [peer, own] of [
+    ['10.99.0.2', '10.99.0.1'],
+    ['10.98.0.2', '10.98.0.1'],
+    ['10.1.2.3', '10.99.0.1'],
+  ]) {
+    const sent = host.leaving(() => host.udp('0.0.0.0:999', `${peer}:445`))
+    assert.deepEqual(sent, [`sealwire0 udp ${own}:999 → ${peer}:445`])
+  }
+  assert.deepEqual(
+    host.leaving(() => host.udp('0.0.0.0:999', '192.0.2.7:445')),
+    ['wire udp 10.99.0.1:999 → 192.0.2.7:445'],
+  )
+})
+
+test('a filter for one of several addresses holds whether it is asked for or chosen', { skip }, context => {
+  const host = routedHost(context)
+  ip('-n', host.left, 'address', 'add', '10.99.0.9/24', 'dev', 'wire')
+  ip('-n', host.left, 'address', 'add', 'fd99::9/64', 'dev', 'wire', 'nodad', 'preferred_lft', '0')
+  const from = (own: string, peer: string) =>
+    host.leaving(() => host.udp(own, peer)).map(text => text.replace(/ udp.*/, ''))
+  host.enforce(policy([rule('negotiate', ['any 10.99.0.1 <-> 10.99.0.2', 'any fd99::1 <-> fd99::2'])]))
+  for (const [own, link] of [
+    ['10.99.0.1:999', 'sealwire0'],
+    ['10.99.0.9:999', 'wire'],
+    ['0.0.0.0:999', 'sealwire0'],
+  ] as const)
+    assert.deepEqual(from(own, '10.99.0.2:445'), [link], own)
+  for (const [own, link] of [
+    ['[fd99::1]:999', 'sealwire0'],
+    ['[fd99::9]:999', 'wire'],
+    ['[::]:999', 'sealwire0'],
+  ] as const)
+    assert.deepEqual(from(own, '[fd99::2]:445'), [link], own)
+  host.enforce(policy([rule('negotiate', ['any 10.99.0.9 <-> 10.99.0.2', 'any fd99::9 <-> fd99::2'])]))
+  for (const [own, link] of [
+    ['10.99.0.1:999', 'wire'],
+    ['10.99.0.9:999', 'sealwire0'],
+    ['0.0.0.0:999', 'wire'],
+  ] as const)
+    assert.deepEqual(from(own, '10.99.0.2:445'), [link], own)
+})
+
+test('when the device is gone, what is secured goes nowhere', { skip }, context => {
+  const host = routedHost(context)
+  host.enforce(allBetween())
+  ip('-n', host.left, 'link', 'delete', 'sealwire0')
+  const sent = host.leaving(() => {
+    host.udp('0.0.0.0:999', '10.99.0.2:445')
+    host.udp('[::]:999', '[fd99::2]:445')
+    host.udp('10.99.0.1:500', '10.99.0.2:500')
+    tcp(host, '10.99.0.2', 22)
+  })
+  assert.deepEqual(sent, ['wire udp 10.99.0.1:500 → 10.99.0.2:500'])
+})

@@ -9,7 +9,7 @@ import { NetworkWatcher } from '../../native/network-watcher.ts'
 import { watchReadable } from '../../native/readiness.ts'
 import { changeLink, findLink, listRoutes, listRules, openRouting } from '../../native/routing.ts'
 import type { CompiledPolicy } from '../../policy/compile.ts'
-import { type RoutingState, routeKey, ruleKey, stepsBetween, take } from './routes-change.ts'
+import { type RoutingState, routeKey, ruleKey, type Step, stepsBetween, take } from './routes-change.ts'
 import { readFacts } from './routes-facts.ts'
 import { destinationsOf, firstTable, planRoutes, type RoutePlan } from './routes-plan.ts'
 import type { ClearPair } from './routes-wishes.ts'
@@ -146,8 +146,13 @@ export class HostRoutes {
       rules: [...this.#taken.rules, ...added.flatMap(step => (step.kind === 'rule-added' ? [step.rule] : []))],
       routes: [...this.#taken.routes, ...added.flatMap(step => (step.kind === 'route-added' ? [step.route] : []))],
     }
-    for (const step of steps) take(netlink, step)
-    this.#taken = this.#present()
+    // What was there already is somebody else's, and stays when this ends.
+    const others = new Set(steps.filter(step => take(netlink, step).kind === 'nothing').map(keyOfStep))
+    const there = this.#present()
+    this.#taken = {
+      rules: there.rules.filter(rule => !others.has(ruleKey(rule))),
+      routes: there.routes.filter(route => !others.has(metricKey(route))),
+    }
     writeTaken(this.#folder, { done: this.#asDone(this.#taken), settings: [] }, this.#namespace)
     return plan
   }
@@ -177,6 +182,10 @@ export class HostRoutes {
       routes: unique(this.#taken.routes, metricKey).filter(route => routes.has(metricKey(route))),
     }
   }
+}
+
+function keyOfStep(step: Step): string {
+  return step.kind === 'rule-added' || step.kind === 'rule-removed' ? ruleKey(step.rule) : metricKey(step.route)
 }
 
 function metricKey(route: RoutingState['routes'][number]): string {

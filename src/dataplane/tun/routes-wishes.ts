@@ -212,9 +212,8 @@ function sectionWishes(scene: Scene, section: Section): readonly Wish[] {
 /** Where a filter's packets come from and go to, as far as the section has them; undefined where none are. */
 function placeOf(scene: Scene, section: Section, { filter }: FilterEntry): Pick<Wish, 'from' | 'to'> | undefined {
   const { own, family } = scene
-  // What goes to this host itself is found before any of these rules.
   if (filter.destination.kind === 'me') return undefined
-  const to = isAny(filter.destination, family) ? undefined : without(rangeSpans(filter.destination), own)
+  const to = isAny(filter.destination, family) ? undefined : notOwn(rangeSpans(filter.destination), own)
   if (to?.length === 0) return undefined
   const toPart = to === undefined ? {} : { to }
   const { source } = filter
@@ -231,6 +230,11 @@ function placeOf(scene: Scene, section: Section, { filter }: FilterEntry): Pick<
   if (!chosen.some(host => holds(range, [host]))) return undefined
   const reached = commonSpans(to ?? [everyAddress(family)], reachedFrom(scene, range))
   return reached.length === 0 ? undefined : { to: reached }
+}
+
+/** What goes to this host itself is found before any of these rules, so a range that holds its addresses is asked for whole. */
+function notOwn(spans: readonly Span[], own: readonly Span[]): readonly Span[] {
+  return spans.filter(span => !holds(own, [span]))
 }
 
 /** The destinations for which the kernel chooses a source in that range. */
@@ -291,7 +295,7 @@ export function coarseWishes(compiled: CompiledPolicy, family: 4 | 6, facts: Rou
       .flatMap(({ filter }) =>
         filter.destination.kind === 'any' ? [everyAddress(family)] : rangeSpans(filter.destination),
       )
-    return without(joined(spans), own)
+    return notOwn(joined(spans), own)
   }
   const behind = tunnelled({ family, entries, own, ways: [], chosen: [], inClear: [] })
   const ofTunnels = toOf(entries.filter(({ rule }) => rule.mode === 'tunnel'))

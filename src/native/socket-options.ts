@@ -80,21 +80,25 @@ export function getOption(fd: number, level: number, name: number, doing: string
 }
 
 export function applyOptions(fd: number, family: 4 | 6, options: SocketOptions): void {
-  const { level, pathSize, ownAddress, trafficClass, errors, free } = byFamily[family]
+  const { level, ownAddress, trafficClass, errors, free } = byFamily[family]
   if (options.reuseAddress === true) setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1, 'sharing the address')
   if (options.reusePort === true) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1, 'sharing the port')
   if (options.freeBind === true) setOption(fd, level, free, 1, 'binding to an address that is not there yet')
   if (options.mark !== undefined) setOption(fd, SOL_SOCKET, SO_MARK, options.mark, `marking with ${options.mark}`)
   if (options.buffers !== undefined) setBuffers(fd, options.buffers)
   if (options.device !== undefined) bindToDevice(fd, options.device)
-  if (options.pathSize !== undefined) {
-    setOption(fd, level, pathSize, pathSizes[options.pathSize], 'choosing what happens about the path size')
-  }
+  if (options.pathSize !== undefined) setPathSize(fd, family, options.pathSize)
   if (options.reportOwnAddress === true) {
     setOption(fd, level, ownAddress, 1, 'asking for own addresses')
     setOption(fd, level, trafficClass, 1, 'asking for traffic classes')
   }
   if (options.reportErrors === true) setOption(fd, level, errors, 1, 'asking for errors of the network')
+}
+
+/** What happens about the path size from now on. */
+export function setPathSize(fd: number, family: 4 | 6, size: PathSize): void {
+  const { level, pathSize } = byFamily[family]
+  setOption(fd, level, pathSize, pathSizes[size], 'choosing what happens about the path size')
 }
 
 function setBuffers(fd: number, octets: number): void {

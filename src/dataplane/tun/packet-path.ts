@@ -23,8 +23,8 @@ import { SuperPacket } from './super-packet.ts'
 import { tooBigReply } from './too-big-reply.ts'
 
 export interface Surroundings extends DataPlaneListener {
-  /** A whole packet with its IP header goes onto the network, behind all that went before. */
-  send(packet: Uint8Array): void
+  /** A packet with its IP header, whole or as pieces, goes onto the network, behind all that went before. */
+  send(pieces: readonly Uint8Array[]): void
   /** A whole packet goes to the host's applications, behind all that went before. */
   deliver(packet: Uint8Array): void
   /** Whatever was learnt about flows no longer holds. */
@@ -180,7 +180,7 @@ export class PacketPath {
     const { surroundings } = this.#options
     switch (outcome.kind) {
       case 'pass':
-        for (const piece of outcome.packets) surroundings.send(piece)
+        surroundings.send(outcome.packets)
         return false
       case 'drop':
         this.#drop(outcome.reason, outcome.flow)

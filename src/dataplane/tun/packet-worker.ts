@@ -94,7 +94,7 @@ export class PacketWorker {
       crypto,
       linkMtu: options.linkMtu,
       surroundings: {
-        send: packet => this.#departures.send(packet),
+        send: pieces => this.#departures.send(pieces),
         deliver: packet => this.#deliver(packet),
         changed: () => this.#forget(),
         needsKeys: (rule, flow) => this.#tell({ kind: 'needs-keys', rule, flow }),

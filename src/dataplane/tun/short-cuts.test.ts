@@ -57,7 +57,7 @@ class Host {
       crypto,
       linkMtu: LINK_MTU,
       surroundings: {
-        send: packet => void this.sent.push(packet.slice()),
+        send: pieces => void this.sent.push(...pieces),
         deliver: packet => {
           this.#coalescing.flush()
           this.delivered.push(packet.slice())

@@ -203,24 +203,27 @@ class Application {
 export class Wire {
   readonly packets: Uint8Array[] = []
   readonly #arena = new Arena(4 << 20)
-  readonly #capture: PacketCapture
+  readonly #capture: PacketCapture | undefined
 
-  constructor(namespace: string) {
+  constructor(namespace: string, keep: number) {
+    if (keep === 0) return
     this.#capture = insideNamespace(namespace, () => {
       const netlink = openRouting()
       const link = findLink(netlink, 'wire')!.index
       netlink.close()
-      return new PacketCapture(this.#arena, { link, keep: 65_600, batch: 32, from: 'packets', buffer: 64 << 20 })
+      return new PacketCapture(this.#arena, { link, keep, batch: 32, from: 'packets', buffer: 64 << 20 })
     })
   }
 
   fetch(keep: (packet: Uint8Array) => boolean): readonly Uint8Array[] {
-    for (let count = this.#capture.fetch(); count > 0; count = this.#capture.fetch()) {
+    const capture = this.#capture
+    if (capture === undefined) return []
+    for (let count = capture.fetch(); count > 0; count = capture.fetch()) {
       for (let slot = 0; slot < count; slot++) {
-        const at = this.#capture.frameAt(slot)
-        const protocol = this.#capture.protocol(slot)
+        const at = capture.frameAt(slot)
+        const protocol = capture.protocol(slot)
         if (protocol !== 0x0800 && protocol !== 0x86dd) continue
-        const packet = this.#arena.bytes.slice(at, at + this.#capture.keptBytes(slot))
+        const packet = this.#arena.bytes.slice(at, at + capture.keptBytes(slot))
         if (keep(packet)) this.packets.push(packet)
       }
     }
@@ -228,7 +231,7 @@ export class Wire {
   }
 
   close(): void {
-    this.#capture.close()
+    this.#capture?.close()
   }
 }
 
@@ -237,12 +240,15 @@ export interface TunHostsOptions {
   readonly change?: Partial<TunDataPlaneOptions>
   /** Of the wire. */
   readonly linkMtu?: number
+  /** Octets that are kept of each packet on the wire; 0 captures nothing. Absent: whole packets. */
+  readonly captureBytes?: number
 }
 
 export async function tunHosts({
   family,
   change = {},
   linkMtu = 1500,
+  captureBytes = 65_600,
 }: TunHostsOptions): Promise<PlanesUnderTest & { readonly hosts: TwoHosts; readonly wireNow: Wire }> {
   const cleaning: (() => void)[] = []
   const hosts = twoHosts({ after: (work: () => void) => void cleaning.push(work) } as unknown as TestContext)
@@ -259,7 +265,7 @@ export async function tunHosts({
     ip('-n', name, 'neigh', 'replace', to, 'lladdr', links[0]!.address, 'dev', 'wire', 'nud', 'permanent')
   }
   const options = { device: 'sealwire%d', mtu: linkMtu - 80, linkMtu, ...change }
-  const wireNow = new Wire(hosts.left)
+  const wireNow = new Wire(hosts.left, captureBytes)
   const isBetween = (packet: Uint8Array) => {
     const text = (at: number) => Buffer.from(packet.subarray(at, at + (family === 4 ? 4 : 16))).toString('hex')
     const known = new Set(ends.map(({ words }) => words.map(word => word.toString(16).padStart(8, '0')).join('')))

@@ -42,6 +42,8 @@ export interface JudgedPeer {
   readonly name: string
   /** Where accounts are mapped: the one that it stands for. */
   readonly account?: string
+  /** Unix seconds; what of its certificates ends first. */
+  readonly until?: number
   readonly warnings: readonly string[]
 }
 
@@ -153,6 +155,7 @@ function judgeCertificate(
     key: leaf.value.publicKey,
     name: stated === subject ? stated : `${stated} (${subject})`,
     ...(mapped === undefined ? {} : { account: mapped.account }),
+    until: Math.min(...path.value.chain.map(({ notAfter }) => notAfter)),
     warnings: [...warnings, ...path.value.warnings],
   })
 }

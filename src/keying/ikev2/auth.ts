@@ -272,13 +272,14 @@ function established(
   wish?: ChildWish,
 ): Step & { readonly session: Session<Established> } {
   const { choice, nat, support, since } = agreed
-  const { credential, name } = proved.judged
+  const { credential, name, until } = proved.judged
   const { type, data } = identity
   const peer: Peer = {
     identity: { type, data },
     name,
     credential,
     support,
+    ...(until === undefined ? {} : { until }),
     ...(isInitialContact ? { saysFirstContact: true } : {}),
   }
   const queue = wish === undefined ? [] : [{ kind: 'make-child', wish } as const]

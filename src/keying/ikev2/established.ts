@@ -44,13 +44,15 @@ export function establish(parts: EstablishedParts, world: World): Established {
   const { now, policy, settings } = world
   const { lifetime, liveness = LIVENESS } = policy.policy.ike ?? {}
   const { seconds } = lifetime ?? { seconds: IKE_LIFETIME }
+  // A rekey asks for no new proof: without this one certificate would be good for ever.
+  const left = parts.peer.until === undefined ? seconds : parts.peer.until - world.date
   const state: Established = {
     kind: 'established',
     queue: [],
     ...parts,
     establishedAt: now,
     rekeyAt: now + seconds * softShare(world),
-    expiresAt: now + seconds,
+    expiresAt: now + Math.max(0, Math.min(seconds, left)),
     heardAt: now,
     saidAt: now,
     rhythm: { liveness, keepalive: settings.keepalive },

@@ -22,6 +22,8 @@ import { headerOf } from './sending.ts'
 import { Authority, identityOf } from './test-certificates.ts'
 import { TwoHosts } from './test-two-hosts.ts'
 
+const IKE_SECURITY = ['aes128gcm16-prfsha256-curve25519']
+
 /** The way on which `from` reaches `to`, as `to` sees it. */
 function pathTo(to: TestHost, from: TestHost, port = 500): Path {
   return { local: { address: to.address, port }, remote: { address: from.address, port } }
@@ -194,7 +196,7 @@ test('a peer that several rules accept in different ways gets the association of
       ruleOf('negotiate', ['tcp any <-> any:445'], { name: 'files' }),
       ruleOf('negotiate', ['tcp any <-> any:80'], { name: 'web' }),
     ],
-    { ike: { security: ['aes128gcm16-prfsha256-curve25519'] } },
+    { ike: { security: IKE_SECURITY } },
   )
   for (const [name, destinationPort] of [
     ['files', 445],
@@ -259,4 +261,22 @@ test('one address has only so many sessions, whatever names it gives itself and 
     most = Math.max(most, two.endpoint.sessions().filter(({ state }) => state === 'established').length)
   }
   assert.ok(most <= 128, `${most} sessions`)
+})
+
+test('no session outlives the certificate that its peer proved itself by, however often it is rekeyed', () => {
+  const authority = new Authority('a root of the test', START_DATE)
+  const policy = pskPolicy({ lifetime: { seconds: 20_000 } }, { ike: { security: IKE_SECURITY, liveness: 0 } })
+  const net = new TestNet(10)
+  const host = (own: string) =>
+    net.host(own, { policy, credentials: credentialsOf(new Map([['all', [authority.host(own, 'p256')]]])) })
+  const [one, two] = [host('10.0.0.1'), host('10.0.0.2')] as const
+  one.needs(two)
+  net.advance(86_300)
+  assert.ok(one.of('session-rekeyed').length > 1)
+  assert.ok(one.reaches(two) && two.reaches(one))
+  net.advance(150)
+  assert.deepEqual([one.endpoint.sessions().length, one.pairs.size, two.pairs.size], [0, 0, 0])
+  one.needs(two)
+  net.advance(5)
+  assert.equal(one.refused.length, 1)
 })

@@ -178,6 +178,8 @@ export interface Peer {
   readonly name: string
   readonly credential: Credential
   readonly support: PeerSupport
+  /** Unix seconds: what proved it is good for no longer, and so is any IKE SA that follows from the proof. */
+  readonly until?: number
   /** It said INITIAL_CONTACT in IKE_AUTH: it knows of no session with us but this one. */
   readonly saysFirstContact?: true
 }

@@ -229,3 +229,7 @@ test('the kernel lets pass what decide permits, and nothing else but what is sea
   }
   context.diagnostic([...counts].map(([key, number]) => `${number} ${key}`).join(', '))
 })
+
+test('where the lab is required, nftables and namespaces are there', () => {
+  if (process.env['SEALWIRE_LAB'] === 'required') assert.equal(skip, false)
+})

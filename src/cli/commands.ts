@@ -12,10 +12,12 @@ import { demo } from './commands/demo.ts'
 import { down } from './commands/down.ts'
 import { explain } from './commands/explain.ts'
 import { firewallApply, firewallRemove, firewallShow } from './commands/firewall.ts'
+import { ping } from './commands/ping.ts'
 import { policyCheck } from './commands/policy-check.ts'
 import { policyLint } from './commands/policy-lint.ts'
 import { policyPair } from './commands/policy-pair.ts'
 import { policyShow } from './commands/policy-show.ts'
+import { probe } from './commands/probe.ts'
 import { prove } from './commands/prove.ts'
 import { status } from './commands/status.ts'
 import { up } from './commands/up.ts'
@@ -29,6 +31,8 @@ export const commands: readonly CommandSpec[] = [
   up,
   down,
   status,
+  ping,
+  probe,
   policyCheck,
   policyShow,
   policyLint,

@@ -8,6 +8,8 @@ const alone: ReadonlyMap<string, () => Promise<CommandSpec>> = new Map([
   ['explain', async () => (await import('./commands/explain.ts')).explain],
   ['prove', async () => (await import('./commands/prove.ts')).prove],
   ['compare', async () => (await import('./commands/compare.ts')).compare],
+  ['ping', async () => (await import('./commands/ping.ts')).ping],
+  ['probe', async () => (await import('./commands/probe.ts')).probe],
 ])
 
 /** `words`: what stands behind `sealwire` on the command line. */

@@ -4,7 +4,7 @@ import { type Address, formatAddress } from '../../base/address.ts'
 import { type Absent, ControlClient } from '../control-client.ts'
 import type { Negotiating } from '../control-commands.ts'
 import type { Answer } from '../control-protocol.ts'
-import { stateFolder } from '../state-folder.ts'
+import type { StateFolder } from '../state-folder.ts'
 import type { AgentStatus } from '../status.ts'
 import type { KnownAssociation } from './match-echo.ts'
 
@@ -17,8 +17,8 @@ export interface AgentView {
   close(): void
 }
 
-export async function viewAgent(state: string, host: Address): Promise<AgentView | Absent> {
-  const client = await ControlClient.connect(stateFolder(state))
+export async function viewAgent(state: StateFolder, host: Address): Promise<AgentView | Absent> {
+  const client = await ControlClient.connect(state)
   if (typeof client === 'string') return client
   const look = async () => valueIn<AgentStatus>(await client.ask({ kind: 'status' }))
   const status = await look()

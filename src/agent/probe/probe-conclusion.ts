@@ -70,9 +70,10 @@ function anyAnswers(all: readonly Probed[], wanted: ProbeClass): boolean {
 
 export function concludeProbe(all: readonly Probed[], beside: Beside): ProbeConclusion {
   const sent = all.filter(({ hasLeft }) => hasLeft)
-  if (sent.length === 0) {
+  // IKE leaves a host that secures the rest: it alone tells nothing of the rest.
+  if (sent.every(({ probe }) => probe.class === 'ike')) {
     const sentence =
-      'No probe left this host in clear, since a policy or a firewall here seals or stops them: probe from a host that has none for it.'
+      'Nothing but IKE left this host in clear, since a policy or a firewall here seals or stops the rest: probe from a host that has none.'
     return { answersInClear: false, likeness: 'not-probed', sentences: [sentence] }
   }
   const answersInClear = sent.some(one => one.probe.class !== 'ike' && inClear(one))

@@ -6,10 +6,10 @@ import type { OnWire } from '../../agent/ping/match-echo.ts'
 import { type Pinged, type PingNews, ping as runEchoes } from '../../agent/ping/ping.ts'
 import { type Asked, conclude, type EchoResult, protectionOf, summarize } from '../../agent/ping/ping-report.ts'
 import { type Target, type Way, whyNoCapture } from '../../agent/ping/target.ts'
-import { DEFAULT_STATE } from '../../agent/state-folder.ts'
 import { formatAddress } from '../../base/address.ts'
 import { systemRandom } from '../../base/random.ts'
 import { systemClock } from '../../base/time.ts'
+import { stateOf, stateOption } from '../agent-options.ts'
 import {
   ANSWER_IS_NO,
   type CommandInput,
@@ -17,7 +17,6 @@ import {
   FINE,
   jsonOption,
   MACHINE_CANNOT,
-  textOption,
   WRONG_INPUT,
 } from '../command.ts'
 import type { Console } from '../console.ts'
@@ -37,12 +36,7 @@ export const ping: CommandSpec = {
     { flags: '--size <octets>', key: 'size', description: `octets of payload, 0 to ${MOST_ECHO_OCTETS}; 32` },
     { flags: '--interval <seconds>', key: 'interval', description: 'from one echo to the next, 0.01 to 3600; 1' },
     { flags: '--patience <seconds>', key: 'patience', description: 'how long an answer may take, 0.1 to 3600; 4' },
-    {
-      flags: '--state <folder>',
-      key: 'state',
-      description: `of the agent that is asked; ${DEFAULT_STATE}`,
-      values: 'file',
-    },
+    stateOption,
     jsonOption,
   ],
   examples: ['sealwire ping 10.54.0.2', 'sealwire ping dc2.example --count 10 --size 20000 --json'],
@@ -70,7 +64,7 @@ async function runPing(input: CommandInput, console: Console): Promise<number> {
     return MACHINE_CANNOT
   }
   const { target, way } = found
-  const view = await viewAgent(textOption(input, 'state') ?? DEFAULT_STATE, target.address)
+  const view = await viewAgent(stateOf(input), target.address)
   const agent = typeof view === 'string' ? undefined : view
   if (view === 'forbidden')
     console.say('An agent may run here, but this user may not ask it: what the wire shows is told.')
@@ -192,7 +186,8 @@ function wayWords({ kind, form, algorithms, spi, certainty }: OnWire): string {
   if (kind === 'clear') return 'in clear'
   if (kind === 'unseen' || form === null) return 'not seen on the wire'
   const doubt = certainty === 'unsure' ? ', not told apart from others' : ''
-  return `${forms[form]}${algorithms === null ? '' : ` ${algorithms}`}${spi === null ? '' : ` SPI ${spi}`}${doubt}`
+  // The layers of an association name the protocol themselves.
+  return `${forms[form]}${algorithms === null ? '' : ` ${algorithms.replace(/^(esp|ah) /, '')}`}${spi === null ? '' : ` SPI ${spi}`}${doubt}`
 }
 
 function printSums(

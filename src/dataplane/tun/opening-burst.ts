@@ -14,6 +14,7 @@ import type { Coalescing } from './coalescing.ts'
 import { FlowCache } from './flow-cache.ts'
 import { NearLimits } from './near-limits.ts'
 import { askedOctets, IPV4_BYTES, IPV6_BYTES, plainProtocol } from './plain-packet.ts'
+import { mayBeTranslated, repairChecksum } from './translated-checksum.ts'
 
 const LEAST_SEALED = 12
 const INNER_IPV4 = 4
@@ -45,7 +46,7 @@ export class OpeningBurst {
   packets = 0
   readonly #parts: OpeningBurstParts
   readonly #targets = new Map<Spi, Target>()
-  readonly #flows: FlowCache<true>
+  readonly #flows: FlowCache<'as-it-is' | 'translated'>
   readonly #opened = new OpenedEsp()
 
   constructor(parts: OpeningBurstParts) {
@@ -177,13 +178,15 @@ export class OpeningBurst {
       const version = arena.bytes[ip]! >> 4
       const transport = ip + (version === 4 ? IPV4_BYTES : IPV6_BYTES)
       const asked = askedOctets(arena, transport, protocol)
-      if (this.#flows.find(ip, version, protocol, asked, association.name) !== undefined)
-        return coalescing.add(ip, length, protocol)
+      const known = this.#flows.find(ip, version, protocol, asked, association.name)
+      if (known === 'translated') repairChecksum(arena.bytes, ip, length)
+      if (known !== undefined) return coalescing.add(ip, length, protocol)
     }
     const content = arena.bytes.slice(ip, ip + length)
     const outcome = inbound()!.judgeOpened(content, association, isTunnel, now)
     if (protocol < 0 || outcome.kind !== 'pass') return settle(outcome, now)
-    this.#flows.put(true)
+    const isTranslated = mayBeTranslated(association.pair.inbound) && repairChecksum(arena.bytes, ip, length)
+    this.#flows.put(isTranslated ? 'translated' : 'as-it-is')
     coalescing.add(ip, length, protocol)
   }
 }

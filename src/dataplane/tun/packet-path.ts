@@ -21,6 +21,7 @@ import { type WaitingPacket, WaitingPackets } from '../waiting-packets.ts'
 import { Ages } from './ages.ts'
 import { SuperPacket } from './super-packet.ts'
 import { tooBigReply } from './too-big-reply.ts'
+import { mayBeTranslated, repairChecksum } from './translated-checksum.ts'
 
 export interface Surroundings extends DataPlaneListener {
   /** A packet with its IP header, whole or as pieces, goes onto the network, behind all that went before. */
@@ -230,7 +231,9 @@ export class PacketPath {
         return
       case 'pass':
         // What came in clear has come to the host by its own stack already, or was dropped there.
-        if (outcome.association !== undefined) this.#options.surroundings.deliver(outcome.packet)
+        if (outcome.association === undefined) return
+        if (mayBeTranslated(outcome.association.pair.inbound)) repairChecksum(outcome.packet, 0, outcome.packet.length)
+        this.#options.surroundings.deliver(outcome.packet)
         return
       case 'incomplete':
     }

@@ -70,7 +70,12 @@ export class TunDataPlane implements DataPlane {
     const { port1: port, port2: far } = new MessageChannel()
     const wakeup = openWakeup()
     const task: WorkerTask = { port: far, wakeup, options }
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: task, transferList: [far] })
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: task,
+      transferList: [far],
+      // Flags of the process may be about its main program alone.
+      execArgv: [],
+    })
     const facts = new Promise<TunFacts>((resolve, reject) => (this.#started = { resolve, reject }))
     port.on('message', (told: Told) => this.#hear(told))
     worker.on('error', error => this.#end(error instanceof Error ? error : new Error(String(error))))

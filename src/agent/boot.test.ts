@@ -159,7 +159,6 @@ test('each mode passes what Server 2003 passed in it', { skip }, async context =
     permit: steps.map(() => true),
   }
   for (const mode of bootModes) {
-    spawnSync('conntrack', ['-F'])
     await host.load(bootRuleset(mode, [exemption('udp:0:3389:inbound')]).text)
     for (const [index, [direction, from, to]] of steps.entries()) {
       // Another mode must not profit from what the kernel remembers of the one before.

@@ -1,5 +1,7 @@
 // Message IDs of one IKE SA (RFC 7296 §2.1 to §2.3) with a window of one: at most one request of ours is on its way, the
 // peer's requests come in order, and the last response is kept to answer the same request again. Shared by all exchanges.
+import { createHash } from 'node:crypto'
+import { octetsOf } from '../crypto/whole-mac.ts'
 import { isResponse } from '../wire/ike/header.ts'
 import type { MessageHeader } from '../wire/ike/message.ts'
 import type { KeyingSettings } from './keying-settings.ts'
@@ -18,7 +20,10 @@ export interface ExchangeWindow {
 
 export interface Answered {
   readonly id: number
-  /** The request's datagram, or the first of its fragments: the same request has the same octets (RFC 7296 §2.1). */
+  /**
+   * What `markOf` gives for the request's datagram, or the first of its fragments: the same request has the same octets
+   * (RFC 7296 §2.1).
+   */
   readonly asked: Uint8Array
   readonly datagrams: readonly Uint8Array[]
 }
@@ -92,5 +97,15 @@ export function withResponse(
   asked: Uint8Array,
   datagrams: readonly Uint8Array[],
 ): ExchangeWindow {
-  return { ...window, nextPeer: id + 1, answered: { id, asked, datagrams } }
+  return { ...window, nextPeer: id + 1, answered: { id, asked: markOf(asked), datagrams } }
+}
+
+/** Whether the request that was answered last is this one. */
+export function isAskedAgain({ answered }: ExchangeWindow, datagram: Uint8Array): boolean {
+  return answered !== undefined && Buffer.compare(answered.asked, markOf(datagram)) === 0
+}
+
+/** A stranger's request of 64 KiB is not kept for it: sessions that came to nothing are many when somebody wants it so. */
+function markOf(datagram: Uint8Array): Uint8Array {
+  return octetsOf(createHash('sha256').update(datagram).digest())
 }

@@ -7,7 +7,7 @@ import { isFromInitiator, isResponse } from '../../wire/ike/header.ts'
 import { type Message, type MessageHeader, readMessage, sealedOf } from '../../wire/ike/message.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { exchangeTypes } from '../../wire/ike/numbers.ts'
-import { newWindow, placeOf, withoutRequest } from '../exchange-window.ts'
+import { isAskedAgain, newWindow, placeOf, withoutRequest } from '../exchange-window.ts'
 import { type KeyingOutput, type Path, type Refusal, type Role, refusal, report, type World } from '../machine.ts'
 import { childrenGone, ended, forget, lingering, waitingFlows } from './ending.ts'
 import { openMessage } from './envelope.ts'
@@ -61,9 +61,11 @@ export function receive(session: Session, datagram: Uint8Array, path: Path, worl
   if (place === 'stale') return ignored(session, path, `nobody waits for message ${header.messageId}`)
   if (place === 'request-again') {
     // To the path that was proved, wherever this one claims to come from.
-    const { asked, datagrams } = session.window.answered!
-    const isSame = asked.length === datagram.length && asked.every((octet, at) => octet === datagram[at])
-    return { sessions: [session], outputs: isSame ? resend(session.path, datagrams) : [] }
+    const { datagrams } = session.window.answered!
+    return {
+      sessions: [session],
+      outputs: isAskedAgain(session.window, datagram) ? resend(session.path, datagrams) : [],
+    }
   }
   return header.exchange === exchangeTypes.of.IKE_SA_INIT
     ? receiveInit(session, read.value, datagram, path, world)

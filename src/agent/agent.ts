@@ -214,14 +214,21 @@ export class Agent {
   async #reloadNow(): Promise<Result<void, readonly Problem[]>> {
     const { source, date } = this.parts
     const loaded = source.load()
-    const next = loaded.ok ? this.#enforcement.prepare(loaded.value, this.addresses) : loaded.error
-    if ('length' in next) {
-      this.#refused = { at: date(), problems: next }
+    const refuse = (problems: readonly Problem[]) => {
+      this.#refused = { at: date(), problems }
       const text = 'The new policy is refused, and the one in force stays.'
-      this.tell(eventOfProblems('policy-refused', text, next, 'error'))
-      return failure(next)
+      this.tell(eventOfProblems('policy-refused', text, problems, 'error'))
+      return failure(problems)
     }
-    await this.#enforcement.change(next)
+    const next = loaded.ok ? this.#enforcement.prepare(loaded.value, this.addresses) : loaded.error
+    if ('length' in next) return refuse(next)
+    try {
+      await this.#enforcement.change(next)
+    } catch (error) {
+      if (error instanceof HalfEnforced) throw error
+      const what = `it could not be put in place: ${wordsOfError(error)}`
+      return refuse([{ severity: 'error', where: source.name, what, hint: '' }])
+    }
     this.#refused = undefined
     const { name } = next.loaded.policy
     const text = `The policy “${name}” is in force.`

@@ -38,13 +38,25 @@ export class Log {
       write(`${paint === undefined ? line : paint(event.level, line)}\n`)
       return
     }
-    write(`${form === 'journal' ? `<${priorities[event.level]}>` : ''}${JSON.stringify(recordOf(event))}\n`)
+    write(
+      `${form === 'journal' ? `<${priorities[event.level]}>` : ''}${inPlainLetters(JSON.stringify(recordOf(event)))}\n`,
+    )
   }
 }
 
 function recordOf({ at, level, kind, text, fields }: ToldEvent) {
-  return { time: timeOf(at), level, event: kind, message: printable(text), ...fields }
+  return { time: timeOf(at), level, event: kind, message: text, ...fields }
 }
+
+/** The same JSON: what a terminal would act on is written by its number. */
+function inPlainLetters(json: string): string {
+  return json.replaceAll(unprintable, found =>
+    // Those above U+FFFF are two in JSON's escapes.
+    [...Array(found.length).keys()].map(at => `\\u${found.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
+  )
+}
+
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 function wordsOf({ at, level, text, fields }: ToldEvent): string {
   const mark = level === 'warning' || level === 'error' ? `${level}: ` : ''
@@ -61,5 +73,5 @@ function timeOf(at: number): string {
 
 /** Control characters, line separators and what turns the direction of writing are shown by number. */
 export function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, found => `\\u{${found.codePointAt(0)!.toString(16)}}`)
+  return text.replaceAll(unprintable, found => `\\u{${found.codePointAt(0)!.toString(16)}}`)
 }

@@ -1,15 +1,17 @@
 // An agent's status as a person reads it: what is wrong first, then the policy, then who is sealed with whom.
+
+import { printable } from '../agent/log.ts'
 import type { AgentStatus, AssociationStatus, SessionStatus } from '../agent/status.ts'
 import type { Console } from './console.ts'
 
 export function printStatus(status: AgentStatus, console: Console): void {
   const { policy, setting, dataPlane, guard, sessions, associations, drops } = status
-  for (const warning of status.warnings) console.print(`${console.style('redBright', '!')} ${warning}`)
+  for (const warning of status.warnings) console.print(`${console.style('redBright', '!')} ${printable(warning)}`)
   if (status.warnings.length > 0) console.print()
   const dim = (text: string) => console.style('dim', text)
   const { isAnswering: _, ...facts } = dataPlane
   console.table([
-    [dim('policy'), `${policy.name}  ${dim(policy.source)}`],
+    [dim('policy'), `${printable(policy.name)}  ${dim(policy.source)}`],
     [dim('setting'), settingLine(status)],
     [dim('exempt'), setting.exempt.map(({ title }) => title).join(', ') || 'nothing'],
     [dim('addresses'), status.addresses.join(', ') || 'none'],
@@ -47,7 +49,7 @@ function settingLine({ setting, policy }: AgentStatus): string {
 function printSession(session: SessionStatus, associations: readonly AssociationStatus[], console: Console): void {
   const dim = (text: string) => console.style('dim', text)
   const { own, peer, peerName, offer, role, state, ageSeconds, rekeyInSeconds } = session
-  const who = `${own} ↔ ${peer}${peerName === null ? '' : `  ${peerName}`}`
+  const who = `${own} ↔ ${peer}${peerName === null ? '' : `  ${printable(peerName)}`}`
   const facts = [
     state === 'established' ? `IKEv2 as ${role}` : `IKEv2 as ${role}: ${state}`,
     offer ?? '',
@@ -66,7 +68,7 @@ function associationRows(one: AssociationStatus, dim: (text: string) => string):
   const renewal = rekeyInSeconds === null ? 'never renewed' : `new keys in ${duration(rekeyInSeconds)}`
   const bad = Object.entries(faults).filter(([, packets]) => packets > 0)
   return [
-    [`  in ${spi} · out ${peerSpi}`, seals, `“${rule}”`],
+    [`  in ${spi} · out ${peerSpi}`, seals, `“${printable(rule)}”`],
     [
       dim(`  for ${duration(one.ageSeconds)}${one.isSending ? '' : ', only receives'}`),
       `${traffic(outbound)} out, ${traffic(inbound)} in`,

@@ -8,9 +8,9 @@ import type { DataPlane } from '../dataplane/data-plane.ts'
 import type { KeyingSettings } from '../keying/keying-settings.ts'
 import type { Path } from '../keying/machine.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
+import type { RuleId } from '../policy/model.ts'
 import type { ToldEvent } from './agent-event.ts'
 import type { PolicySource } from './policy-source.ts'
-import type { ClearPair } from './watched-plane.ts'
 
 /** A mistake or a state of the machine that a person can do something about, found while going up. */
 export class Unready extends Error {
@@ -23,6 +23,15 @@ export class Unready extends Error {
     this.whose = whose
     this.problems = problems
   }
+}
+
+/** Two hosts that speak unsecured for a while because their rule allows it. */
+export interface ClearPair {
+  readonly rule: RuleId
+  readonly own: Address
+  readonly peer: Address
+  /** On the agent's clock. */
+  readonly until: number
 }
 
 export interface GuardHealth {

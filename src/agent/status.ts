@@ -8,8 +8,8 @@ import { spiOf } from '../keying/describe-event.ts'
 import type { SessionSummary } from '../keying/session-summary.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { ToldEvent } from './agent-event.ts'
-import type { GuardHealth } from './agent-parts.ts'
-import type { ClearPair, InstalledAssociation } from './watched-plane.ts'
+import type { ClearPair, GuardHealth } from './agent-parts.ts'
+import type { InstalledAssociation } from './watched-plane.ts'
 
 export interface AssociationStatus {
   readonly spi: string

@@ -10,7 +10,7 @@ import { IN_CLEAR } from '../ipsec/negotiation.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { RuleId } from '../policy/model.ts'
 import { type AgentEvent, eventOfDrops } from './agent-event.ts'
-import type { GuardPart } from './agent-parts.ts'
+import type { ClearPair, GuardPart } from './agent-parts.ts'
 
 /** What status shows of an association; its keys are the plane's alone. */
 export interface InstalledAssociation {
@@ -27,15 +27,6 @@ export interface InstalledAssociation {
   readonly rekeyAt: number | undefined
   readonly endsAt: number | undefined
   isSending: boolean
-}
-
-/** Two hosts that speak unsecured for a while because their rule allows it. */
-export interface ClearPair {
-  readonly rule: RuleId
-  readonly own: Address
-  readonly peer: Address
-  /** On the agent's clock. */
-  readonly until: number
 }
 
 export interface WatchedPlaneOptions {

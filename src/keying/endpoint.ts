@@ -287,7 +287,8 @@ export class KeyingEndpoint {
       if (!stood && isEstablished(session)) all.push(...this.#welcome(session, world))
       if ('wish' in state) return all
     }
-    if (before !== undefined) all.push(...this.#goOnWaiting(before.id, world))
+    const isSilent = outputs.some(one => one.kind === 'refuse' && one.isSilent === true)
+    if (before !== undefined) all.push(...this.#goOnWaiting(before, isSilent, world))
     return all
   }
 
@@ -336,7 +337,9 @@ export class KeyingEndpoint {
       // What waited for the old one is asked of the new one.
       return [
         ...gone,
-        ...outputs.flatMap(one => (one.kind === 'refuse' ? this.#need(one.rule, one.flow, undefined, world) : [])),
+        ...outputs.flatMap(one =>
+          one.kind === 'refuse' ? this.#need(one.rule, one.flow, path.local.address, world) : [],
+        ),
       ]
     })
     const surplus = oneTooMany(
@@ -349,15 +352,15 @@ export class KeyingEndpoint {
   }
 
   /** Wishes that waited for the session: it stands, or it came to nothing. */
-  #goOnWaiting(id: SessionId, world: World): readonly KeyingOutput[] {
+  #goOnWaiting({ id, path }: Session, isSilent: boolean, world: World): readonly KeyingOutput[] {
     const waiting = this.#waiting.get(id) ?? []
     this.#waiting.delete(id)
     const isThere = this.#book.get(id) !== undefined
     return waiting.flatMap(wish => {
       const { rule, flow } = wish
       if (flow === undefined || this.#isServed({ rule, flow }, world)) return []
-      if (!isThere) return [{ kind: 'refuse', rule, flow } as const]
-      return this.#need(rule, flow, undefined, world)
+      if (!isThere) return [{ kind: 'refuse', rule, flow, ...(isSilent ? { isSilent } : {}) } as const]
+      return this.#need(rule, flow, path.local.address, world)
     })
   }
 

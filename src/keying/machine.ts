@@ -65,8 +65,11 @@ export type KeyingOutput =
   | { readonly kind: 'install'; readonly pair: AssociationPair }
   | { readonly kind: 'begin-sending'; readonly name: Spi }
   | { readonly kind: 'remove'; readonly names: readonly Spi[] }
-  /** No association will come for the flow. */
-  | { readonly kind: 'refuse'; readonly rule: RuleId; readonly flow: Flow }
+  /**
+   * No association will come for the flow. `isSilent`: nobody said a word of IKE at that address. Only then may traffic go
+   * in clear where a rule allows that; a peer that speaks IKE and refuses, or whose proof is wrong, is no host without IPsec.
+   */
+  | { readonly kind: 'refuse'; readonly rule: RuleId; readonly flow: Flow; readonly isSilent?: true }
   | { readonly kind: 'report'; readonly event: KeyingEvent }
 
 /** Own SPI of an IKE SA, 16 hexadecimal digits: names a session on this host. */

@@ -14,8 +14,8 @@ import { exchangeTypes } from '../../wire/ike/numbers.ts'
 import { payload } from '../../wire/ike/v2-payloads.ts'
 import { ikeProposals } from '../choose-proposal.ts'
 import { type Credential, credentialsOf } from '../credentials.ts'
-import type { Path } from '../machine.ts'
-import { pskPolicy, START_DATE, TestHost, TestNet } from '../test-hosts.ts'
+import type { KeyingOutput, Path } from '../machine.ts'
+import { pskPolicy, START_DATE, sharedSecret, TestHost, TestNet } from '../test-hosts.ts'
 import { receive } from './drive.ts'
 import { sealMessage } from './envelope.ts'
 import { headerOf } from './sending.ts'
@@ -279,4 +279,30 @@ test('no session outlives the certificate that its peer proved itself by, howeve
   one.needs(two)
   net.advance(5)
   assert.equal(one.refused.length, 1)
+})
+
+test('only where nobody answers at all is a refusal one that a fallback to clear may follow', () => {
+  const cases = [
+    ['nobody there', () => undefined, true],
+    ['the peer refuses', (two: TestHost) => (two.policy = pskPolicy({ active: false })), false],
+    ['the peer has another secret', (two: TestHost) => (two.credentials = sharedSecret(two.policy, 'another')), false],
+  ] as const
+  for (const [name, change, isSilent] of cases) {
+    const net = new TestNet(11)
+    const [one, two] = [net.host('10.0.0.1'), net.host('10.0.0.2')] as const
+    change(two)
+    if (isSilent) net.cut(two)
+    const seen: KeyingOutput[] = []
+    const handle = one.endpoint.handle.bind(one.endpoint)
+    one.endpoint.handle = (input, world) => {
+      const outputs = handle(input, world)
+      seen.push(...outputs)
+      return outputs
+    }
+    one.needs(two)
+    one.needs(two, 'all', { destinationPort: 80 })
+    net.advance(60)
+    const refused = seen.flatMap(output => (output.kind === 'refuse' ? [output.isSilent === true] : []))
+    assert.deepEqual(refused, [isSilent, isSilent], name)
+  }
 })

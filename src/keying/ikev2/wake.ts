@@ -50,9 +50,11 @@ function givenUp(session: Session, exchange: number, sends: number): Driven {
   const what = `the peer does not answer: ${exchangeTypes.nameOf(exchange)} was sent ${sends} times`
   const isNew = state.kind === 'init-sent' || state.kind === 'intermediate-sent' || state.kind === 'auth-sent'
   const about = { session: id, peer: path.remote.address }
-  return ended(session, [
+  const { sessions, outputs } = ended(session, [
     isNew
       ? report({ ...about, kind: 'session-failed', what })
       : report({ ...about, kind: 'session-closed', why: what }),
   ])
+  if (state.kind !== 'init-sent' || state.detours > 0) return { sessions, outputs }
+  return { sessions, outputs: outputs.map(one => (one.kind === 'refuse' ? { ...one, isSilent: true } : one)) }
 }

@@ -70,6 +70,12 @@ export interface Statistics {
   readonly sendingCalls: number
 }
 
+/**
+ * Messages that the main thread has not taken yet are counted in one word that both threads see. Above this many, what
+ * strangers can cause is held back or dropped: a busy main thread must not fill the memory.
+ */
+export const MOST_UNHEARD = 1000
+
 export type Told =
   | { readonly kind: 'started'; readonly facts: TunFacts }
   | { readonly kind: 'answer'; readonly number: number; readonly answer: Answer }

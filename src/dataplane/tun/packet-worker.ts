@@ -21,6 +21,7 @@ import {
   type Answer,
   type Asked,
   type Command,
+  MOST_UNHEARD,
   receivePair,
   receivePolicy,
   type Statistics,
@@ -50,6 +51,7 @@ interface Drop {
 export class PacketWorker {
   readonly #port: MessagePort
   readonly #wakeup: number
+  readonly #unheard: Int32Array
   readonly #arena = new Arena(ARENA)
   readonly #device: TunDevice
   readonly #doors: readonly Doors[]
@@ -71,8 +73,9 @@ export class PacketWorker {
   #readFromTun = 0
   #writtenToTun = 0
 
-  constructor(port: MessagePort, wakeup: number, options: TunOptions) {
+  constructor(port: MessagePort, wakeup: number, unheard: Int32Array, options: TunOptions) {
     this.#port = port
+    this.#unheard = unheard
     this.#wakeup = wakeup
     const arena = this.#arena
     const crypto = choosePacketCrypto(options.engine)
@@ -128,7 +131,10 @@ export class PacketWorker {
     this.#arrivals = new Arrivals(arena, {
       packet: (at, length, transport, protocol) => this.#packet(at, length, transport, protocol),
       datagram: (at, length) => this.#datagram(at, length),
-      keying: (path, bytes) => this.#tell({ kind: 'keying-datagram', path, bytes }),
+      // Whoever is not heard sends again.
+      keying: (path, bytes) => {
+        if (!this.#isBehind()) this.#tell({ kind: 'keying-datagram', path, bytes })
+      },
     })
     this.#polled = new PollSet(arena)
     const { name, segmentation } = this.#device
@@ -303,12 +309,18 @@ export class PacketWorker {
     else last.count += count
   }
 
+  #isBehind(): boolean {
+    return Atomics.load(this.#unheard, 0) > MOST_UNHEARD
+  }
+
   #tellDrops(): void {
+    if (this.#isBehind()) return
     for (const { reason, flow, count } of this.#drops) this.#tell({ kind: 'dropped', reason, flow, count })
     this.#drops.length = 0
   }
 
   #tell(told: Told): void {
+    Atomics.add(this.#unheard, 0, 1)
     this.#port.postMessage(told)
   }
 }

@@ -69,7 +69,8 @@ export class TunDataPlane implements DataPlane {
     const { keyingDatagram: _, failed: __, ...options } = this.#options
     const { port1: port, port2: far } = new MessageChannel()
     const wakeup = openWakeup()
-    const task: WorkerTask = { port: far, wakeup, options }
+    const unheard = new SharedArrayBuffer(4)
+    const task: WorkerTask = { port: far, wakeup, unheard, options }
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
       workerData: task,
       transferList: [far],
@@ -77,7 +78,11 @@ export class TunDataPlane implements DataPlane {
       execArgv: [],
     })
     const facts = new Promise<TunFacts>((resolve, reject) => (this.#started = { resolve, reject }))
-    port.on('message', (told: Told) => this.#hear(told))
+    const count = new Int32Array(unheard)
+    port.on('message', (told: Told) => {
+      Atomics.sub(count, 0, 1)
+      this.#hear(told)
+    })
     worker.on('error', error => this.#end(error instanceof Error ? error : new Error(String(error))))
     worker.on('exit', () => this.#end(new Error('the thread of the data plane ended')))
     // A worker in poll is not reached by the end of the process: it is told, else the end would wait for it.

@@ -8,13 +8,15 @@ export interface WorkerTask {
   readonly port: MessagePort
   /** An eventfd that tells of messages: the thread stands in poll and hears nothing else. */
   readonly wakeup: number
+  /** One word: messages that the main thread has not taken yet. */
+  readonly unheard: SharedArrayBuffer
   readonly options: TunOptions
 }
 
-const { port, wakeup, options } = workerData as WorkerTask
+const { port, wakeup, unheard, options } = workerData as WorkerTask
 try {
   if (options.namespace !== undefined) enterNamespace(options.namespace)
-  new PacketWorker(port, wakeup, options).run()
+  new PacketWorker(port, wakeup, new Int32Array(unheard), options).run()
 } finally {
   port.close()
 }

@@ -134,7 +134,9 @@ function likenessOf(sent: readonly Probed[]): Found {
 /** Kerberos and RSVP share a bit of NoDefaultExempt, multicast and broadcast the other. */
 function exempting(sent: readonly Probed[], has: (wanted: ProbeClass) => boolean): Found {
   const which = [has('kerberos') ? 'port 88 (KB 811832)' : '', has('rsvp') ? 'RSVP' : ''].filter(word => word !== '')
-  const start = `It answers in clear to ${which.join(' and ')}, and not to the same without`
+  const wasTried = sent.some(({ probe }) => probe.class === 'plain')
+  const rest = wasTried ? 'and not to the same without' : 'and the same without could not be tried from here'
+  const start = `It answers in clear to ${which.join(' and ')}, ${rest}`
   const asked = sent.some(({ probe }) => probe.class === 'group')
   if (has('group')) {
     return {

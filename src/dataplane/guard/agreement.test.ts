@@ -13,7 +13,7 @@ import { decideKnowing } from '../../policy/decide.ts'
 import { type Draw, pick, randomFlow, randomPolicy, seeded } from '../../policy/test-policies.ts'
 import { decodeIp } from '../../wire/decode.ts'
 import { IKE, IS_IP, Packet, PLAIN } from '../../wire/packet.ts'
-import { guardRuleset } from './ruleset.ts'
+import { defaultGuard, guardRuleset, withoutTable } from './ruleset.ts'
 import { guardedHost, isBroadcastHere, own, setNumber, whyNoGuard } from './test-guarded-host.ts'
 
 const skip = whyNoGuard()
@@ -164,7 +164,7 @@ test('the kernel lets pass what decide permits, and nothing else but what is sea
 }, async context => {
   const host = await guardedHost(context, 'agreement')
   const me = own.map(address)
-  const [policies, packets] = isLong ? [400, 1000] : [40, 500]
+  const [policies, packets] = isLong ? [400, 1000] : [30, 500]
   const counts = new Map<string, number>()
   const count = (key: string) => counts.set(key, (counts.get(key) ?? 0) + 1)
   for (let seed = 0; seed < policies; seed++) {
@@ -193,9 +193,18 @@ test('the kernel lets pass what decide permits, and nothing else but what is sea
       if (direction === 'out') host.send(bytes)
       else host.receive(bytes)
     }
+    const noted = {
+      out: { 4: await host.outbound(4), 6: await host.outbound(6) },
+      in: { 4: await host.inbound(4), 6: await host.inbound(6) },
+    }
+    // What the kernel does not deliver anyhow, such as what comes from an own address, says nothing about the rules.
+    await host.load(withoutTable(defaultGuard.table))
+    for (const [key, { bytes }] of sent) if (key.startsWith('in')) host.receive(bytes)
+    const deliverable = { 4: await host.inbound(4), 6: await host.inbound(6) }
     for (const direction of directions) {
       for (const family of [4, 6] as const) {
-        const { came, passed } = await (direction === 'out' ? host.outbound(family) : host.inbound(family))
+        const { passed } = noted[direction][family]
+        const came = direction === 'out' ? noted.out[family].came : deliverable[family].passed
         for (const number of came) {
           const asked = sent.get(`${direction} ${family} ${number}`)
           if (asked === undefined) continue

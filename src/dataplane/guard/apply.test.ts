@@ -69,7 +69,7 @@ test('the guard says which rules it is made of, and whether anybody has changed 
   assert.equal(ok(await healthOf(table, seen)), 'as-written')
   assert.equal(ok(await letInClear(table, [pairs])), undefined)
   assert.equal(ok(await healthOf(table, seen)), 'as-written', 'pairs in clear are no change of the rules')
-  ok(await loadRuleset(`insert rule inet ${table} output accept\n`))
+  ok(await loadRuleset(`insert rule inet ${table} leaving accept\n`))
   assert.equal(ok(await healthOf(table, seen)), 'changed')
   ok(await applyGuard(two!, table))
   assert.equal(ok(await healthOf(table, seen)), 'another')

@@ -60,9 +60,12 @@ export function guardRuleset(
       'exthdr frag exists return',
       'counter drop comment "its headers cannot be read"',
     ]),
-    ...chain('output', [
-      'type filter hook output priority filter; policy accept;',
+    // Behind every translation of addresses: what a container sends through this host leaves with the host's address, and is
+    // judged by it. Local and forwarded traffic, each before it is cut in pieces.
+    ...chain('leaving', [
+      'type filter hook postrouting priority srcnat + 200; policy accept;',
       'oif lo accept',
+      `iifname "${device}" counter accept comment "opened by the agent"`,
       `oifname "${device}" counter accept comment "to be sealed by the agent"`,
       ...rulesFor('out'),
     ]),
@@ -73,12 +76,17 @@ export function guardRuleset(
       ...tooBigRules(),
       ...rulesFor('in'),
     ]),
-    // Traffic of other hosts through this one: only tunnels seal it.
-    ...chain('forward', [
-      'type filter hook forward priority filter; policy accept;',
-      `iifname "${device}" counter accept comment "opened by the agent"`,
-      `oifname "${device}" counter accept comment "to be sealed by the agent"`,
-      ...rulesFor('out'),
+    // In front of every translation: what comes to us may be for a container behind us, and never see the hook above. Where
+    // addresses are translated the kernel has put pieces together by now; elsewhere they are judged above.
+    ...chain('arriving', [
+      'type filter hook prerouting priority raw; policy accept;',
+      'iif lo accept',
+      `iifname "${device}" accept`,
+      'fib daddr type != local accept',
+      'ip frag-off & 0x3fff != 0 accept',
+      'exthdr frag exists accept',
+      ...tooBigRules(),
+      ...rulesFor('in'),
     ]),
   ]
   const { text, digest } = rulesetOf(table, `the net of the policy ${quoted(policy.name)}`, body)

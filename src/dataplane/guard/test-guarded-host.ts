@@ -87,8 +87,8 @@ function observer(device: string): string {
   return `table inet observer\ndelete table inet observer\ntable inet observer {
 ${sets.join('\n')}
 chain out_came {\ntype filter hook output priority -10\noifname ${device} jump note_out_came\n}
-chain out_passed {\ntype filter hook output priority 10\noifname ${device} jump note_out_passed\n}
-chain in_came {\ntype filter hook input priority -10\niifname ${device} jump note_in_came\n}
+chain out_passed {\ntype filter hook postrouting priority 310\noifname ${device} jump note_out_passed\n}
+chain in_came {\ntype filter hook prerouting priority -310\niifname ${device} jump note_in_came\n}
 chain in_passed {\ntype filter hook input priority 10\niifname ${device} jump note_in_passed\n}
 ${NAMES.map(name => `chain note_${name} {\n${note(name)}\n}`).join('\n')}
 }`

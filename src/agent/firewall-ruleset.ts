@@ -45,8 +45,9 @@ export function firewallRuleset({ permits, hosts, device = 'sealwire*' }: Firewa
       ...permits.flatMap(permitted('in')),
       'counter drop comment "not sealed"',
     ]),
-    ...chain('output', [
-      'type filter hook output priority filter; policy accept;',
+    // Behind every translation of addresses: what is forwarded for containers leaves as this host's own.
+    ...chain('leaving', [
+      'type filter hook postrouting priority srcnat + 200; policy accept;',
       'oif lo accept',
       `oifname "${device}" counter accept comment "to be sealed by the agent"`,
       ...unnamed(hosts, 'daddr'),

@@ -1,5 +1,6 @@
 // The end of a session: what leaves with it, and what stays for a while to answer a peer that did not hear the last word.
 import { wipeIkeKeys, wipeSecrets } from '../../crypto/ike-keys.ts'
+import { withoutRequest } from '../exchange-window.ts'
 import type { KeyingOutput, World } from '../machine.ts'
 import { type Closed, type Session, type State, securedOf } from './session.ts'
 
@@ -16,10 +17,11 @@ export function ended(
   return { sessions: [], outputs }
 }
 
-/** The same session with nothing but its window. Whoever calls wipes the keys, after the answer is sealed with them. */
+/** The same session with nothing but its last answer. Whoever calls wipes the keys, after the answer is sealed with them. */
 export function lingering(session: Session, { now }: World): Session<Closed> {
-  const { pieces: _, ...rest } = session
-  return { ...rest, state: { kind: 'closed', until: now + LINGER } }
+  const { pieces: _, window, ...rest } = session
+  // What we asked ourselves nobody will answer any more.
+  return { ...rest, window: withoutRequest(window), state: { kind: 'closed', until: now + LINGER } }
 }
 
 export function childrenGone({ state }: Session): readonly KeyingOutput[] {

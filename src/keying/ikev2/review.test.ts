@@ -306,3 +306,25 @@ test('only where nobody answers at all is a refusal one that a fallback to clear
     assert.deepEqual(refused, [isSilent, isSilent], name)
   }
 })
+
+test('a session that its peer has ended asks nothing any more, and is not given up a second time', () => {
+  const hosts = new TwoHosts().withChild()
+  const { one, two } = hosts
+  one.wants({ kind: 'ask-whether-alive' })
+  hosts.lose(one)
+  two.wants({ kind: 'delete-session', why: 'a test' })
+  hosts.deliver(two)
+  assert.deepEqual(
+    one.sessions.map(({ state }) => state.kind),
+    ['closed'],
+  )
+  hosts.deliver(one)
+  hosts.isStrict = false
+  for (let second = 0; second < 100; second++) {
+    hosts.clock.now++
+    one.wake()
+    assert.deepEqual(one.wire, [], `after ${second} s`)
+  }
+  assert.equal(one.eventsOf('session-closed').length, 1)
+  assert.equal(one.sessions.length, 0)
+})

@@ -44,6 +44,8 @@ export interface OutboundOptions {
   readonly bench: Workbench
   readonly linkMtu: number
   readonly fallBacks: FallBacks
+  /** A sender on this host hears by ICMP what fits, so that its IPv6 packets need not be cut after sealing. */
+  readonly tellsOwnSenders?: boolean
   /** Told when an association reaches a limit. */
   readonly ageing: (association: Association, age: Exclude<Age, 'fresh'>) => void
 }
@@ -105,10 +107,11 @@ export class Outbound {
     // A sender that forbids cutting learns how much fits inside (RFC 4301 §8.1). IPv6 senders cut only by themselves,
     // but a host seals its own packets, and those of up to 1,280 octets have to pass. Who has cut already has done what
     // it can: smaller pieces would become the same whole packet here.
+    const isHeard = outbound.mode === 'tunnel' || this.#options.tellsOwnSenders === true
     const isTooBig =
       !wasCut &&
       whole.length > room &&
-      (mustNotBeCut(whole) || (flow.source.family === 6 && whole.length > 1280 && outbound.mode === 'tunnel'))
+      (mustNotBeCut(whole) || (flow.source.family === 6 && whole.length > 1280 && isHeard))
     if (isTooBig)
       return { kind: 'drop', reason: 'too-big', flow, mtu: Math.max(room, flow.source.family === 6 ? 1280 : 68) }
     const sealed = sealPacket(this.#options.bench, association, whole)

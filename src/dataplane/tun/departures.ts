@@ -21,6 +21,8 @@ const ROOM = 512 * 1024
 const LARGEST = 65_536 + 512
 /** Where ESP has its SPI, four zero octets say that it is IKE (RFC 3948 §2.2). */
 const MARKER = 4
+/** Octets of the arena that are left alone. */
+const LEAST_LEFT = 65_536
 const PATIENCE_MILLISECONDS = 5
 const MOST_TRIES = 4
 
@@ -83,9 +85,11 @@ export class Departures {
     return exit !== undefined && (udpPort === undefined || exit.udpPort === udpPort)
   }
 
-  /** A destination to keep; give it back when it is no longer needed. */
-  takeDestination(): Destination {
-    return this.#free.pop() ?? new Destination(this.#arena, { to: undefined, port: 0 })
+  /** A destination to keep; give it back when it is no longer needed. Undefined where there is no room for more. */
+  takeDestination(): Destination | undefined {
+    const free = this.#free.pop()
+    if (free !== undefined || this.#arena.left < LEAST_LEFT) return free
+    return new Destination(this.#arena, { to: undefined, port: 0 })
   }
 
   giveBack(destination: Destination): void {

@@ -85,7 +85,7 @@ export class PacketPath {
     if (this.#outbound === undefined || this.#inbound === undefined) {
       const { linkMtu } = this.#options
       const shared = { database: this.database, bench: this.#bench, fallBacks: this.#fallBacks, ageing: this.#tellAge }
-      this.#outbound = new Outbound(policy, { ...shared, linkMtu })
+      this.#outbound = new Outbound(policy, { ...shared, linkMtu, tellsOwnSenders: true })
       this.#inbound = new Inbound(policy, shared)
     } else {
       this.#outbound.policy = policy

@@ -116,6 +116,7 @@ export class SealingBurst {
     // The socket at port 4500 is the only one to send from.
     if (!departures.takes(to.family, encapsulation?.sourcePort)) return undefined
     const destination = departures.takeDestination()
+    if (destination === undefined) return undefined
     if (inUdp) destination.redirect({ to, port: encapsulation.destinationPort, from: source })
     else destination.redirect({ to, port: 0 })
     const limits = new NearLimits(association, 'outbound')

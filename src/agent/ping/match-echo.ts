@@ -30,7 +30,8 @@ export interface KnownAssociation {
 
 /**
  * `exact`: the echo itself was read on the wire. `strong`: the only fitting packet, of an association that the agent told
- * of. `likely`: the only fitting one. `unsure`: several fit, or none quite. `none`: nothing was seen.
+ * of. `likely`: the only fitting one. `unsure`: one of several that fit. `none`: nothing that could be it was seen, or not
+ * everything that was there.
  */
 export type Certainty = 'exact' | 'strong' | 'likely' | 'unsure' | 'none'
 
@@ -101,11 +102,17 @@ function findSealed(echo: SentEcho, here: readonly Sighting[], known: Knowledge,
   const candidates = ofAgent.length > 0 ? ofAgent : fitting
   // A request is the first after it was asked for; a reply the last before it was heard.
   const chosen = isOutgoing ? candidates[0] : candidates.at(-1)
-  if (chosen === undefined) return notFitting(all, known, isOutgoing)
-  const { length } = candidates
-  if (known.isIncomplete) {
-    return sealed(chosen, known, isOutgoing, length, 'unsure', 'it fits, but not every packet of the wire was caught')
+  // What was missed may be the echo in clear, and what does not fit is something else: neither may count as sealed.
+  if (known.isIncomplete) return unseen('not every packet of the wire was caught', candidates.length)
+  if (chosen === undefined) {
+    return unseen(
+      all.length > 0
+        ? 'sealed packets went that way, but none of fitting length; in clear there was none'
+        : 'neither in clear nor sealed was anything of it seen on this link',
+      0,
+    )
   }
+  const { length } = candidates
   if (length > 1) {
     const why = `${length} sealed packets fit; in clear there was none`
     return sealed(chosen, known, isOutgoing, length, 'unsure', why)
@@ -119,16 +126,8 @@ function findSealed(echo: SentEcho, here: readonly Sighting[], known: Knowledge,
   return sealed(chosen, known, isOutgoing, 1, 'likely', why)
 }
 
-function notFitting(all: readonly Sealed[], known: Knowledge, isOutgoing: boolean): OnWire {
-  const first = all[0]
-  if (first !== undefined) {
-    const why = 'sealed packets went that way, but none of fitting length; in clear there was none'
-    return sealed(first, known, isOutgoing, all.length, 'unsure', why)
-  }
-  const why = known.isIncomplete
-    ? 'nothing of it was seen, but not every packet of the wire was caught'
-    : 'neither in clear nor sealed was anything of it seen on this link'
-  return { ...nothing, kind: 'unseen', certainty: 'none', why }
+function unseen(why: string, candidates: number): OnWire {
+  return { ...nothing, kind: 'unseen', certainty: 'none', why, candidates }
 }
 
 function fits({ octets, form }: Sealed, { size, family }: SentEcho): boolean {

@@ -23,13 +23,12 @@ export interface EchoResult {
   readonly reply: OnWire | null
   /** Why there is no reply, where somebody told. */
   readonly note: string | null
+  /** The rule's fall back to clear was in use then. */
+  readonly fellBack: boolean
 }
 
 /** What the policy asks for an echo; `null` where no agent tells. */
-export interface Asked extends Pick<Negotiating, 'action' | 'because' | 'rule'> {
-  /** The rule's fall back to clear is in use. */
-  readonly isFallingBack: boolean
-}
+export type Asked = Pick<Negotiating, 'action' | 'because' | 'rule'>
 
 /** `as-asked-clear`: in clear, and the policy lets it. */
 export type Protection = 'sealed' | 'as-asked-clear' | 'clear' | 'unseen'
@@ -44,6 +43,8 @@ export interface PingSummary {
   readonly clearAsAsked: number
   readonly clear: number
   readonly unseen: number
+  /** In clear because a rule fell back to it. */
+  readonly fellBack: number
   readonly minimumMilliseconds: number | null
   readonly averageMilliseconds: number | null
   readonly maximumMilliseconds: number | null
@@ -57,15 +58,12 @@ export interface PingConclusion {
 
 /** Of all that was seen of an echo: one way in clear is clear. Undefined where there is nothing to judge. */
 export function protectionOf(echo: EchoResult, asked: Asked | null): Protection | undefined {
+  const mayBeClear = asked?.action === 'permit' || (asked?.action === 'negotiate' && echo.fellBack)
   const ways = [echo.request, ...(echo.reply === null ? [] : [echo.reply])]
-  if (ways.some(({ kind }) => kind === 'clear')) return mayBeClear(asked) ? 'as-asked-clear' : 'clear'
+  if (ways.some(({ kind }) => kind === 'clear')) return mayBeClear ? 'as-asked-clear' : 'clear'
   if (echo.state !== 'reply') return undefined
   if (ways.every(({ kind }) => kind === 'sealed')) return 'sealed'
-  return mayBeClear(asked) ? 'as-asked-clear' : 'unseen'
-}
-
-function mayBeClear(asked: Asked | null): boolean {
-  return asked !== null && (asked.action === 'permit' || (asked.action === 'negotiate' && asked.isFallingBack))
+  return mayBeClear ? 'as-asked-clear' : 'unseen'
 }
 
 export function summarize(echoes: readonly EchoResult[], asked: Asked | null): PingSummary {
@@ -83,6 +81,7 @@ export function summarize(echoes: readonly EchoResult[], asked: Asked | null): P
     clearAsAsked: count('as-asked-clear'),
     clear: count('clear'),
     unseen: count('unseen'),
+    fellBack: echoes.filter(echo => echo.fellBack && protectionOf(echo, asked) === 'as-asked-clear').length,
     minimumMilliseconds: times.length === 0 ? null : Math.min(...times),
     averageMilliseconds: times.length === 0 ? null : rounded(sum / times.length),
     maximumMilliseconds: times.length === 0 ? null : Math.max(...times),
@@ -111,8 +110,7 @@ export function conclude(summary: PingSummary, asked: Asked | null, host: string
     )
   }
   if (clearAsAsked > 0) {
-    const why =
-      asked?.isFallingBack === true ? 'NOT SECURED: its rule falls back to clear now' : 'the policy lets it pass'
+    const why = summary.fellBack > 0 ? 'NOT SECURED: its rule falls back to clear' : 'the policy lets it pass'
     const rest = sealed > 0 ? `, ${sealed} sealed` : ''
     return {
       ok: true,

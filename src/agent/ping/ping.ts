@@ -56,6 +56,7 @@ export async function ping(options: PingOptions, tell: TellPing): Promise<Pinged
 interface UnderWay {
   readonly sent: SentEcho
   readonly since: number
+  readonly lostBefore: number
   waitsForKeys: boolean
   answered: { readonly at: number } | undefined
   failed: { readonly state: EchoState; readonly note: string } | undefined
@@ -91,6 +92,7 @@ class PingRun {
       this.#tap.close()
       throw error
     }
+    this.#log.identifier = this.#socket.identifier
     this.#watch = watchReadable(this.#socket.fd, () => this.#hear())
   }
 
@@ -129,7 +131,15 @@ class PingRun {
       ...{ family: address.family, host: formatAddress(address), identifier, sequence, size },
       nonce: hex(nonce.subarray(0, Math.min(size, NONCE_OCTETS))),
     }
-    const now: UnderWay = { sent, since: clock.now(), waitsForKeys: false, answered: undefined, failed: undefined }
+    const lostBefore = this.#tap.lost()
+    const now: UnderWay = {
+      sent,
+      since: clock.now(),
+      lostBefore,
+      waitsForKeys: false,
+      answered: undefined,
+      failed: undefined,
+    }
     this.#now = now
     const refusal = this.#socket.send(message)
     if (refusal !== undefined) now.failed = { state: 'not-sent', note: whyNotSent(refusal) }
@@ -137,17 +147,16 @@ class PingRun {
     if (sequence === 1) await this.#askAgent()
     await this.#until(now.since + patience, () => now.answered !== undefined || now.failed !== undefined)
     this.#tap.drain()
-    this.#known = associationsOf(await this.#options.agent?.look())
-    return this.#result(now)
+    const status = await this.#options.agent?.look()
+    this.#known = associationsOf(status)
+    return this.#result(now, fallsBack(status, address))
   }
 
   async #askAgent(): Promise<void> {
-    const { agent, target } = this.#options
-    const asks = await agent?.asks()
+    const asks = await this.#options.agent?.asks()
     if (asks === undefined) return
-    const status = await agent?.look()
     const { action, because, rule } = asks
-    this.#asked = { action, because, rule, isFallingBack: fallsBack(status, target.address) }
+    this.#asked = { action, because, rule }
   }
 
   /** Waits until that time, or until `isDone`, or until it is to end. */
@@ -194,7 +203,7 @@ class PingRun {
     now.answered ??= { at: this.#options.clock.now() }
   }
 
-  #result(now: UnderWay): EchoResult {
+  #result(now: UnderWay, fellBack: boolean): EchoResult {
     const { answered, failed, sent, since } = now
     const request = this.#onWire(now, 'request')
     const isHeldBack = now.waitsForKeys && request.kind === 'unseen'
@@ -207,11 +216,12 @@ class PingRun {
       request,
       reply: answered === undefined ? null : this.#onWire(now, 'reply'),
       note: answered === undefined ? (failed?.note ?? null) : null,
+      fellBack,
     }
   }
 
-  #onWire({ sent }: UnderWay, way: 'request' | 'reply'): OnWire {
-    const isIncomplete = this.#log.isOver || this.#tap.lost() > 0
+  #onWire({ sent, lostBefore }: UnderWay, way: 'request' | 'reply'): OnWire {
+    const isIncomplete = this.#log.isOver || this.#tap.lost() > lostBefore
     return findOnWire(sent, way, this.#log.since(0), { associations: this.#known, isIncomplete })
   }
 }

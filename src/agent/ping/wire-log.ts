@@ -1,5 +1,5 @@
 // What a capture showed that may have to do with a ping: echoes in clear, sealed packets, keys being agreed on. Fragments
-// of one sealed packet count as one, of their joint length. What is kept is bounded: a busy wire makes it say "more".
+// of one sealed packet count as one, of their joint length. What is kept is bounded, however busy the wire is.
 
 import { formatAddress } from '../../base/address.ts'
 import { AH, ESP, ICMP, ICMPV6 } from '../../base/flow.ts'
@@ -33,7 +33,9 @@ export class WireLog {
   readonly #sightings: Sighting[] = []
   /** Where the sighting of a fragmented sealed packet stands, by direction and identification. */
   readonly #fragmented = new Map<string, number>()
-  /** More was seen than is kept. */
+  /** Echoes with this identifier are kept, others not. */
+  identifier = -1
+  /** More of these were seen than are kept. */
   isOver = false
 
   get length(): number {
@@ -61,8 +63,11 @@ export class WireLog {
     }
     const sighting = sightingOf(packet, bytes, isOutgoing)
     if (sighting === undefined) return undefined
+    if (sighting.kind === 'ike' || ('echo' in sighting && sighting.echo?.identifier !== this.identifier))
+      return sighting
     if (this.#sightings.length >= MOST) {
-      this.isOver = true
+      // Thousands of sealed packets tell no more than some; an echo that is not kept might be the one in clear.
+      this.isOver ||= sighting.kind === 'echo'
       return sighting
     }
     this.#sightings.push(sighting)

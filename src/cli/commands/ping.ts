@@ -162,6 +162,7 @@ function mark(echo: EchoResult, asked: Asked | null, console: Console): string {
     case 'clear':
       return `${console.style('redBright', 'CLEAR')}  `
     case 'as-asked-clear':
+      if (echo.fellBack) return `${console.style('redBright', 'NOT SECURED, fell back to clear')}  `
       return `${console.style('yellow', 'in clear, as the policy lets it')}  `
     case 'unseen':
       return `${console.style('yellow', 'not seen')}  `
@@ -195,7 +196,7 @@ function printSums(
   { ok, sentence }: ReturnType<typeof conclude>,
   console: Console,
 ): void {
-  const { sent, received, lost, negotiating, sealed, clearAsAsked, clear, unseen } = summary
+  const { sent, received, lost, negotiating, sealed, clearAsAsked, clear, unseen, fellBack } = summary
   const parts = [
     `sent ${sent}, received ${received}, lost ${lost}`,
     negotiating > 0 ? `waiting for keys ${negotiating}` : '',
@@ -210,5 +211,5 @@ function printSums(
     const [low, middle, high] = [least, average!, most!].map(time => time.toFixed(3))
     console.print(`Round trip: minimum ${low} ms, average ${middle} ms, maximum ${high} ms.`)
   }
-  console.print(console.style(ok ? 'bold' : 'redBright', sentence))
+  console.print(console.style(ok && fellBack === 0 ? 'bold' : 'redBright', sentence))
 }

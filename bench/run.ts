@@ -4,12 +4,16 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { benchAudit } from './audit.ts'
 import { markdown, type Table } from './bench.ts'
+import { benchFlood } from './flood.ts'
+import { benchHandshakes } from './handshakes.ts'
 import { benchLookup } from './lookup.ts'
 import { benchPacketCrypto } from './packet-crypto.ts'
 import { benchTun } from './tun.ts'
 
 const benches: Readonly<Record<string, () => Promise<readonly Table[]>>> = {
   audit: benchAudit,
+  flood: benchFlood,
+  handshakes: benchHandshakes,
   lookup: benchLookup,
   'packet-crypto': benchPacketCrypto,
   tun: benchTun,

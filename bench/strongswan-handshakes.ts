@@ -10,10 +10,12 @@ import {
   startStrongSwan,
   whyNoStrongSwan,
 } from '../test/interop/ike/strongswan.ts'
-import { part } from '../test/interop/ike/vici.ts'
+import { part, type ViciSection } from '../test/interop/ike/vici.ts'
 
 const addresses = ['10.54.9.1', '10.54.9.2'] as const
-const NAME = 'bench'
+/** Connections: sessions with a child, and sessions alone (RFC 6023), which install nothing. */
+export type Extent = 'whole' | 'childless'
+const [WHOLE, CHILDLESS]: readonly [Extent, Extent] = ['whole', 'childless']
 /** Milliseconds for all handshakes of a round. */
 const PATIENCE = 60_000
 
@@ -80,28 +82,29 @@ export class StrongSwanPair {
 
   async use({ ike, esp, authentication, secret, key }: StrongSwanWords): Promise<void> {
     for (const [index, daemon] of this.#daemons.entries()) {
-      const connection: ConnectionWords = {
-        ...{ name: NAME, local: addresses[index]!, remote: addresses[1 - index]!, ike: [ike], esp: [esp] },
-        ...{ here: authentication, there: authentication, mode: 'tunnel', more: { unique: 'never' } },
-      }
-      await load(daemon.vici, [connection], {
+      const connection = (name: string, more: ViciSection): ConnectionWords => ({
+        ...{ name, local: addresses[index]!, remote: addresses[1 - index]!, ike: [ike], esp: [esp] },
+        ...{ here: authentication, there: authentication, mode: 'tunnel', more: { unique: 'never', ...more } },
+      })
+      const both = [connection(WHOLE, {}), connection(CHILDLESS, { childless: 'force' })]
+      await load(daemon.vici, both, {
         ...(secret === undefined ? {} : { psk: addresses.map(address => [address, secret] as const) }),
         ...(key === undefined ? {} : { keys: [key] }),
       })
     }
   }
 
-  /** So many handshakes at once, each with its session's first child, from the first wish until both ends have all of them. */
-  async run(count: number): Promise<Spent> {
+  /** So many handshakes at once, from the first wish until both ends have all of them. */
+  async run(count: number, extent: Extent): Promise<Spent> {
     const [one] = this.#daemons
     const before = await this.#processorSeconds()
     const start = performance.now()
-    const wish = { child: NAME, timeout: '-1', 'init-limits': 'no' }
+    const wish = { [extent === 'whole' ? 'child' : 'ike']: extent, timeout: '-1', 'init-limits': 'no' }
     await Promise.all(Array.from({ length: count }, () => one!.vici.ask('initiate', wish)))
     await this.#until(count)
     const seconds = (performance.now() - start) / 1000
     const processorSeconds = (await this.#processorSeconds()) - before
-    await one!.vici.ask('terminate', { ike: NAME, timeout: '-1' })
+    await one!.vici.ask('terminate', { ike: extent, timeout: '-1' })
     await this.#until(0)
     return { processorSeconds, seconds }
   }

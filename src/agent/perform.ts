@@ -8,7 +8,7 @@ import type { DataPlane, DataPlaneListener } from '../dataplane/data-plane.ts'
 import { pairName, type Spi } from '../ipsec/association.ts'
 import type { DropReason } from '../ipsec/drop-reasons.ts'
 import type { KeyingEndpoint, OutsideWorld } from '../keying/endpoint.ts'
-import type { KeyingEvent, KeyingInput, KeyingOutput, Path } from '../keying/machine.ts'
+import type { Instant, KeyingEvent, KeyingInput, KeyingOutput, Path } from '../keying/machine.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 
 export interface KeeperParts {
@@ -36,6 +36,7 @@ export class Keeper {
   #done: (() => void)[] = []
   readonly #installed = new Map<Spi, number>()
   #cancelWake: (() => void) | undefined
+  #wakeAt: Instant | undefined
   #cancelLook: (() => void) | undefined
   #isStopped = false
 
@@ -78,9 +79,17 @@ export class Keeper {
     if (this.#isStopped) return
     const { endpoint, world, clock } = this.#parts
     for (const output of endpoint.handle(input, { ...world(), now: clock.now() })) this.#take(output)
-    this.#cancelWake?.()
     const { wakeAt } = endpoint
-    this.#cancelWake = wakeAt === undefined ? undefined : clock.at(wakeAt, () => this.input({ kind: 'wake' }))
+    // Most of what comes changes nothing about it, a flood above all.
+    if (wakeAt === this.#wakeAt && this.#cancelWake !== undefined) return
+    this.#cancelWake?.()
+    this.#wakeAt = wakeAt
+    this.#cancelWake = wakeAt === undefined ? undefined : clock.at(wakeAt, () => this.#wake())
+  }
+
+  #wake(): void {
+    this.#cancelWake = undefined
+    this.input({ kind: 'wake' })
   }
 
   /** When all that was wanted up to now is done. */

@@ -20,6 +20,7 @@ const SO_ATTACH_FILTER = 26
 const SO_SNDBUFFORCE = 32
 const SO_RCVBUFFORCE = 33
 const SO_MARK = 36
+const SO_ATTACH_REUSEPORT_CBPF = 51
 
 /**
  * What the kernel does about the size of a path (ip(7)). `fragment`: no DF, fragments here where needed. `follow`: DF,
@@ -151,6 +152,18 @@ export const takeNothing: readonly FilterStep[] = [[0x06, 0, 0, 0]]
 
 /** What the filter refuses never reaches the socket. */
 export function attachFilter(fd: number, steps: readonly FilterStep[]): void {
+  attach(fd, SO_ATTACH_FILTER, steps)
+}
+
+/**
+ * Which of the sockets at one port (`reusePort`) gets a datagram: what the program answers counts them in the order in which
+ * they were opened. Offset 0 is that of UDP's content.
+ */
+export function attachChoice(fd: number, steps: readonly FilterStep[]): void {
+  attach(fd, SO_ATTACH_REUSEPORT_CBPF, steps)
+}
+
+function attach(fd: number, option: number, steps: readonly FilterStep[]): void {
   const { scratch, setsockopt } = libC()
   const view = viewOf(scratch)
   const at = 16
@@ -163,7 +176,7 @@ export function attachFilter(fd: number, steps: readonly FilterStep[]): void {
     view.setUint8(at + 8 * index + 3, ifFalse)
     view.setUint32(at + 8 * index + 4, operand, true)
   }
-  check(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, scratch.address, 16), 'setsockopt', 'attaching a filter')
+  check(setsockopt(fd, SOL_SOCKET, option, scratch.address, 16), 'setsockopt', 'attaching a filter')
 }
 
 /** The socket's domain for a family. */

@@ -157,6 +157,20 @@ test('going down ends although everything hangs', async () => {
   assert.ok(host.kinds().filter(kind => kind === 'fault').length >= 2)
 })
 
+test('a guard that somebody took away is put back, with who speaks in clear, and that is said aloud', async () => {
+  const host = new TestAgent()
+  host.next = success(loaded(policyNamed('first', { fallBackToClear: true })))
+  await host.in(host.agent.up())
+  await host.agent.plane.refuse(flow, 'all')
+  await host.pass(1)
+  host.takeDone()
+  host.hasGuard = false
+  await host.pass(20)
+  assert.deepEqual(host.takeDone(), ['guard first', 'guard lets clear'])
+  assert.equal(host.told.find(({ kind }) => kind === 'guard-mended')?.level, 'error')
+  assert.equal(host.hasGuard, true)
+})
+
 test('addresses that come and go are what “me” means from then on; what is the same is no news', async () => {
   const host = await up()
   host.addressesChanged()

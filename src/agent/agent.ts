@@ -10,9 +10,10 @@ import type { Path } from '../keying/machine.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { NAT_TRAVERSAL_PORT } from '../wire/udp-encapsulation.ts'
 import { type AgentEvent, eventOfKeying, eventOfProblems, type ToldEvent, wordsOfError } from './agent-event.ts'
-import { type AgentParts, type GuardHealth, Unready } from './agent-parts.ts'
+import { type AgentParts, Unready } from './agent-parts.ts'
 import { agentSteps } from './agent-steps.ts'
 import { Enforcement, HalfEnforced } from './enforcement.ts'
+import { GuardWatch } from './guard-watch.ts'
 import { sameAddresses } from './own-addresses.ts'
 import { Keeper } from './perform.ts'
 import { type AgentStatus, statusOf } from './status.ts'
@@ -37,7 +38,9 @@ export type Ending =
 
 /** Seconds between looks at whether everything still stands. */
 const LOOK_EVERY = 5
-/** Seconds that the data plane and the guard have for a word. */
+/** Looks between those at the guard, which cost a listing of its rules. */
+const GUARD_EVERY = 3
+/** Seconds that the data plane has for a word. */
 const ANSWER_WITHIN = 4
 /** Seconds after which addresses are read: several change at a time. */
 const ADDRESSES_QUIET = 0.3
@@ -65,7 +68,8 @@ export class Agent {
   #refused: { readonly at: number; readonly problems: readonly Problem[] } | undefined
   #keepsGuard: boolean
   #isAnswering = true
-  #guardHealth: GuardHealth = { isThere: true, text: '' }
+  readonly #guardWatch: GuardWatch | undefined
+  #looks = 0
   #cancelLook: (() => void) | undefined
   #cancelAddresses: (() => void) | undefined
 
@@ -100,6 +104,8 @@ export class Agent {
       failed: ({ kind }, cause) => this.#fault(`the data plane could not carry out “${kind}”`, cause),
     })
     this.#enforcement = new Enforcement(parts, this.keeper, this.plane)
+    const inForce = () => ({ compiled: this.compiled, clearPairs: this.plane.clearPairs })
+    this.#guardWatch = guard && new GuardWatch({ guard, clock, tell: event => this.tell(event), inForce })
     const { keeper, plane: watched } = this
     const own = agentSteps({
       ...{ parts, keeper, plane: watched, enforcement: this.#enforcement, farewell },
@@ -183,7 +189,8 @@ export class Agent {
     const { guard, source, clock } = parts
     const { loaded, compiled, loadedAt, addresses } = this.#enforcement.inForce
     const isRunning = this.#state === 'up'
-    if (isRunning && guard !== undefined) await this.#lookAtGuard()
+    const health = isRunning ? await this.#guardWatch?.look() : undefined
+    if (health?.isThere === false) this.#mendGuard()
     const counters = isRunning ? this.#within(plane.counters()) : undefined
     return statusOf({
       ...{ state: this.#state, pid: process.pid, since: this.#since, now: clock.now(), source: source.name },
@@ -191,7 +198,7 @@ export class Agent {
       addresses: addresses.map(formatAddress),
       planeFacts: parts.plane.facts(),
       isAnswering: this.#isAnswering,
-      guard: guard === undefined ? undefined : { name: guard.name, health: this.#guardHealth },
+      guard: guard === undefined ? undefined : { name: guard.name, health: health ?? { isThere: true, text: '' } },
       sessions: this.endpoint.sessions(),
       associations: plane.associations,
       counters: (await counters?.catch(() => undefined)) ?? new Map<Spi, Counters>(),
@@ -341,12 +348,13 @@ export class Agent {
     }
     if (this.#state !== 'up') return
     if (this.#isAnswering) alive?.()
+    if (this.#looks++ % GUARD_EVERY === 0) this.#mendGuard()
     this.#cancelLook = clock.at(clock.now() + LOOK_EVERY, () => void this.#look())
   }
 
-  async #lookAtGuard(): Promise<void> {
-    const failed = (error: unknown): GuardHealth => ({ isThere: false, text: wordsOfError(error) })
-    this.#guardHealth = await this.#within(this.parts.guard!.health()).catch(failed)
+  #mendGuard(): void {
+    const watch = this.#guardWatch
+    if (watch !== undefined) this.#later('the guard', () => watch.mend())
   }
 
   #within<T>(promise: Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@
 import type { ControlClient } from '../agent/control-client.ts'
 import type { Answer, Command } from '../agent/control-protocol.ts'
 import { DEFAULT_STATE, type StateFolder, stateFolder } from '../agent/state-folder.ts'
+import { systemClock } from '../base/time.ts'
 import { ANSWER_IS_NO, type CommandInput, MACHINE_CANNOT, type OptionSpec, textOption } from './command.ts'
 import type { Console } from './console.ts'
 
@@ -33,9 +34,24 @@ export async function reachAgent(folder: StateFolder, console: Console): Promise
   return client
 }
 
+/** Seconds; a process that is stopped or busy to death does not answer. */
+const ANSWER_WITHIN = 15
+const HANGS = 'its process hangs: kill -9 ends it while the guard stays, then “sealwire down” takes back the rest'
+
 /** Asks one thing; the exit status where the agent refuses, and why has been said. */
-export async function askAgent(client: ControlClient, command: Command, console: Console): Promise<Answer | number> {
-  const answer = await client.ask(command)
+export async function askAgent(
+  client: ControlClient,
+  command: Command,
+  console: Console,
+  seconds = ANSWER_WITHIN,
+): Promise<Answer | number> {
+  const { within } = await import('../agent/within.ts')
+  const asked = within(systemClock, seconds, 'an answer of the agent', client.ask(command))
+  const late = (error: Error): Answer => ({
+    kind: 'refused',
+    problems: [{ severity: 'error', where: 'the agent', what: error.message, hint: HANGS }],
+  })
+  const answer = await asked.catch(late)
   if (answer.kind === 'fine') return answer
   console.problems(answer.problems)
   return ANSWER_IS_NO

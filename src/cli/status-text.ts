@@ -40,7 +40,8 @@ export function printStatus(status: AgentStatus, console: Console): void {
   }
 }
 
-function settingLine({ setting, policy }: AgentStatus): string {
+/** `NoDefaultExempt 1, from the policy`. */
+export function settingLine({ setting, policy }: AgentStatus): string {
   const { name, value, from } = setting
   if (name === null) return `profile ${policy.profile}, which reads none`
   return `${name} ${value}, ${from === 'policy' ? 'from the policy' : `the default of profile ${policy.profile}`}`

@@ -1,6 +1,6 @@
 // `sealwire down`: ends the agent of a state folder and leaves the host as it was found; also after an agent that died.
-import { reachAgent, stateOf, stateOption } from '../agent-options.ts'
-import { ANSWER_IS_NO, type CommandInput, type CommandSpec, FINE, WRONG_INPUT } from '../command.ts'
+import { askAgent, reachAgent, stateOf, stateOption } from '../agent-options.ts'
+import { type CommandInput, type CommandSpec, FINE, WRONG_INPUT } from '../command.ts'
 import type { Console } from '../console.ts'
 
 export const down: CommandSpec = {
@@ -21,6 +21,9 @@ export const down: CommandSpec = {
   run: runDown,
 }
 
+/** Seconds for every step of going down. */
+const PATIENCE = 120
+
 async function runDown(input: CommandInput, console: Console): Promise<number> {
   const folder = stateOf(input)
   const keepGuard = input.options['keepGuard'] === true
@@ -28,14 +31,11 @@ async function runDown(input: CommandInput, console: Console): Promise<number> {
   const client = await ControlClient.connect(folder)
   if (client === 'forbidden') return (await reachAgent(folder, console)) as number
   if (client !== 'none') {
-    const answer = await client.ask({ kind: 'down', keepGuard })
+    const answer = await askAgent(client, { kind: 'down', keepGuard }, console, PATIENCE)
     client.close()
-    if (answer.kind === 'fine') {
-      console.say('Down.')
-      return FINE
-    }
-    console.problems(answer.problems)
-    return ANSWER_IS_NO
+    if (typeof answer === 'number') return answer
+    console.say('Down.')
+    return FINE
   }
   const { takeBackDeadAgent } = await import('../../agent/clean-up.ts')
   const taken = await takeBackDeadAgent(folder, keepGuard)

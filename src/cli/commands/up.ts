@@ -5,10 +5,12 @@ import { closeSync, openSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { UpOptions } from '../../agent/start.ts'
 import { prepareStateFolder, type StateFolder } from '../../agent/state-folder.ts'
+import type { AgentStatus } from '../../agent/status.ts'
 import type { Problem } from '../../base/result.ts'
 import { stateOf, stateOption } from '../agent-options.ts'
 import { type CommandInput, type CommandSpec, FINE, MACHINE_CANNOT, textOption, WRONG_INPUT } from '../command.ts'
 import type { Console, Style } from '../console.ts'
+import { settingLine } from '../status-text.ts'
 
 export const up: CommandSpec = {
   name: 'up',
@@ -75,8 +77,18 @@ async function runUp(input: CommandInput, console: Console): Promise<number> {
     return status
   }
   report({ kind: 'up' })
+  if (console.isWatched) sayWhatStands(await started.agent.status(), folder, console)
   const ending = await started.finished
   return ending.kind === 'asked' ? FINE : MACHINE_CANNOT
+}
+
+function sayWhatStands(status: AgentStatus, { path }: StateFolder, console: Console): void {
+  const { policy, guard, dataPlane, addresses } = status
+  console.say(`Policy ${policy.name} (${policy.source}) for ${addresses.join(', ')}; ${settingLine(status)}.`)
+  console.say(
+    `Guard: ${guard?.name ?? 'none'}. Data plane: ${dataPlane['device']}, ${dataPlane['engine']}. State: ${path}.`,
+  )
+  console.say('Ctrl+C ends it and leaves the host as it was. From here on what happens:')
 }
 
 function problemsOf(input: CommandInput): readonly Problem[] {

@@ -184,7 +184,22 @@ export async function twoAgents(context: TestContext): Promise<readonly [LiveHos
 /** Captures the wire from here on; `stop` answers the file. */
 export async function captureWire(host: LiveHost): Promise<() => Promise<string>> {
   const file = join(host.folder, `wire-${Date.now()}.pcap`)
-  const words = ['netns', 'exec', host.namespace, 'tcpdump', '-i', 'wire', '-U', '-s', '200', '-w', file, '-Z', 'root']
+  const words = [
+    'netns',
+    'exec',
+    host.namespace,
+    'tcpdump',
+    '-i',
+    'wire',
+    '-U',
+    '--immediate-mode',
+    '-s',
+    '200',
+    '-w',
+    file,
+    '-Z',
+    'root',
+  ]
   const child = spawn('ip', words, { stdio: ['ignore', 'ignore', 'pipe'] })
   await new Promise<void>((resolve, reject) => {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {

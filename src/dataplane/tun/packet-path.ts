@@ -1,6 +1,7 @@
 // The journeys of packets through this host's policy and associations, between the TUN device and the network: the whole
 // path of src/ipsec for whatever is rare, and behind it the short cuts of sealing-burst.ts and opening-burst.ts for the
 // many packets that are like the ones before. Knows no device and no socket: what comes and goes is in `Surroundings`.
+import type { Address } from '../../base/address.ts'
 import type { Flow } from '../../base/flow.ts'
 import type { PacketCrypto } from '../../crypto/packet-crypto.ts'
 import type { Association, AssociationPair, Counters, Spi } from '../../ipsec/association.ts'
@@ -236,6 +237,16 @@ export class PacketPath {
         this.#options.surroundings.deliver(outcome.packet)
         return
       case 'incomplete':
+    }
+  }
+
+  /** The links that lead to peers are as large as `sizesTo` says, where they are smaller than was thought. */
+  learnSizes(sizesTo: (destinations: readonly Address[]) => readonly (number | undefined)[], now: number): void {
+    const mtu = this.#outbound?.mtu
+    if (mtu === undefined) return
+    const destinations = [...this.database.all()].map(({ pair }) => pair.outbound.destination)
+    for (const [index, size] of sizesTo(destinations).entries()) {
+      if (size !== undefined) mtu.tooBig(destinations[index]!, size, now)
     }
   }
 

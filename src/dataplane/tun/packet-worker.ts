@@ -17,6 +17,7 @@ import { checksumOn } from './checksum.ts'
 import { Coalescing } from './coalescing.ts'
 import { Departures } from './departures.ts'
 import { closeDoors, type Doors, openDevice, openDoors } from './doors.ts'
+import { linkSizes } from './link-sizes.ts'
 import {
   type Answer,
   type Asked,
@@ -32,7 +33,7 @@ import { OpeningBurst } from './opening-burst.ts'
 import { PacketPath } from './packet-path.ts'
 import { SealingBurst } from './sealing-burst.ts'
 import { SuperPacket } from './super-packet.ts'
-import type { TunOptions } from './tun-options.ts'
+import { SEALWIRE_MARK, type TunOptions } from './tun-options.ts'
 
 const ARENA = 8 * 1024 * 1024
 /** Packets that are read from the device before the network has its turn again. */
@@ -41,6 +42,7 @@ const MOST_READS = 64
 const MOST_DROPS_TOLD = 64
 /** So that a process that ends without a word is noticed. */
 const LONGEST_SLEEP = 1000
+const SECONDS_BETWEEN_SIZES = 0.1
 
 interface Drop {
   readonly reason: DropReason
@@ -68,14 +70,18 @@ export class PacketWorker {
   readonly #polled: PollSet
   readonly #drops: Drop[] = []
   readonly #keyingAt: number
+  readonly #mark: number
   #now = 0
   #isStopped = false
+  #isSizeRefused = false
+  #nextSizes = 0
   #readFromTun = 0
   #writtenToTun = 0
 
   constructor(port: MessagePort, wakeup: number, unheard: Int32Array, options: TunOptions) {
     this.#port = port
     this.#unheard = unheard
+    this.#mark = options.mark ?? SEALWIRE_MARK
     this.#wakeup = wakeup
     const arena = this.#arena
     const crypto = choosePacketCrypto(options.engine)
@@ -91,7 +97,7 @@ export class PacketWorker {
     this.#readAt = arena.take(SuperPacket.room)
     this.#writeAt = arena.take(MOST_TUN_BYTES)
     this.#keyingAt = arena.take(65_536)
-    this.#departures = new Departures(arena, this.#doors, (reason, count) => this.#drop(reason, undefined, count))
+    this.#departures = new Departures(arena, this.#doors, (reason, count) => this.#lost(reason, count))
     this.#path = new PacketPath({
       arena,
       crypto,
@@ -170,6 +176,7 @@ export class PacketWorker {
           else if ((happened & (FAILED | HUNG_UP)) !== 0) throw new Error(`the TUN device ${this.#device.name} is gone`)
         }
         this.#path.ages.look(this.#now)
+        this.#learnSizes()
         if (takeWakeup(this.#wakeup)) this.#obey()
         this.#tellDrops()
       }
@@ -216,6 +223,20 @@ export class PacketWorker {
     const start = this.#arrivals.wrap(at, length)
     this.#path.arrive(this.#arena.bytes.subarray(start, at + length), this.#now)
     this.#opening?.learn(spi)
+  }
+
+  /** The kernel did not take a packet. */
+  #lost(reason: DropReason, count: number): void {
+    this.#drop(reason, undefined, count)
+    if (reason === 'too-big') this.#isSizeRefused = true
+  }
+
+  /** Links differ in size, and change it: what was refused is the reason to ask, at most once in a while. */
+  #learnSizes(): void {
+    if (!this.#isSizeRefused || this.#now < this.#nextSizes) return
+    this.#isSizeRefused = false
+    this.#nextSizes = this.#now + SECONDS_BETWEEN_SIZES
+    this.#path.learnSizes(destinations => linkSizes(destinations, this.#mark), this.#now)
   }
 
   #forget(): void {

@@ -337,6 +337,31 @@ for (const [index, setting] of settings.entries()) {
   })
 }
 
+for (const family of [4, 6] as const) {
+  test(`what waits for keys waits as it came, super-packets too, and leaves as if it had never waited: IPv${family}`, {
+    skip,
+  }, () => {
+    const [one, other] = hosts[family].map(addressOf)
+    const [mine] = bothEnds({ one: one!, other: other!, security: 'esp-aes128gcm16' })
+    const [late, early] = [new Host(true), new Host(true)]
+    prepare(early, { family, words: {} }, mine)
+    late.path.enforce(compile(policy([rule('negotiate', [everything[family]], { name: 'all' })])), 0)
+    const traffic = new Traffic(seededRandom(7), family)
+    for (let turn = 0; turn < 60; turn++) {
+      const packet = traffic.next()
+      early.leave(packet)
+      late.leave(packet)
+    }
+    assert.equal(late.told.filter(told => told.startsWith('needs keys')).length, 1)
+    late.path.install(mine, 0)
+    late.path.beginSending(pairName(mine), 0)
+    // What is permitted, such as keying, has not waited.
+    const sealed = (host: Host) => texts(host.sent, false).filter(text => text.includes('00001000'))
+    assert.deepEqual(sealed(late), sealed(early))
+    assert.ok(sealed(late).length > 100)
+  })
+}
+
 /** Whole segments are told apart from what carried them by identification, which joining does not keep. */
 function byFlow(packets: readonly Uint8Array[]): readonly Uint8Array[] {
   return packets.map(packet => {

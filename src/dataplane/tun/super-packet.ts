@@ -40,6 +40,7 @@ export class SuperPacket {
   /** The headers as they came. */
   readonly #template: number
   #at = 0
+  #numbered = 0
   #identification = 0
   #sequence = 0
   #flags = 0
@@ -72,12 +73,26 @@ export class SuperPacket {
     if (segmentation === SEGMENT_NONE) {
       if (isPartial) this.#complete(this.ip + start, offset)
       bytes[at + virtioHeader.flags] = 0
+      if (this.version === 4) this.#number()
       return true
     }
     return (
       isPartial &&
       this.#readSegments(segmentation, this.ip + start, view.getUint16(at + virtioHeader.segmentBytes, true))
     )
+  }
+
+  /**
+   * A packet that may be cut has a number: the kernel would give one to a packet without, behind the seal, and AH covers it
+   * (RFC 4302 §3.3.3.1.1).
+   */
+  #number(): void {
+    const { bytes, view } = this.#arena
+    if (view.getUint32(this.ip + 4) !== 0) return
+    this.#numbered = (this.#numbered % 0xffff) + 1
+    view.setUint16(this.ip + 4, this.#numbered)
+    view.setUint16(this.ip + 10, 0)
+    view.setUint16(this.ip + 10, ~fold(this.#sum(this.ip, (bytes[this.ip]! & 15) * 4)) & 0xffff, true)
   }
 
   #complete(start: number, offset: number): void {

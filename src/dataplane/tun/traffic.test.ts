@@ -246,6 +246,17 @@ for (const family of [4, 6] as const) {
   }
 }
 
+test('a link that is smaller than was thought is found out, and TCP passes', { skip }, async context => {
+  for (const words of [{}, { encapsulation: IN_UDP }]) {
+    const change = { linkMtu: 1500, mtu: 1420 }
+    const { planes, scene } = await sealedHosts(context, { family: 4, linkMtu: 1400, change }, words)
+    const { left, right } = planes.hosts
+    await transfer(context, left, right, '10.99.0.2', 7801, 5_000_000)
+    const lost = scene.toldOne.drops.get('too-big') ?? 0
+    assert.ok(lost > 0 && lost < 200, `${lost} packets were too big`)
+  }
+})
+
 test('tshark opens what stood on the wire with the written keys, and every ICV is good', {
   skip: skip || (spawnSync('tshark', ['-v']).error === undefined ? false : 'because tshark is not installed'),
 }, async context => {

@@ -80,6 +80,19 @@ test('what the policy lets pass in clear is said to be in clear, and is no failu
   assert.match(report.sentence, /rule “Echoes” permits it/)
 })
 
+test('a rule that falls back to clear is said to be not secured, from when it does', { skip }, async context => {
+  const [one, two] = await twoAgents(context)
+  one.writePolicy({ more: ['fallBackToClear: true'] })
+  await one.up()
+  const { status, report } = await ping(one, two.address, '--count', '8')
+  assert.deepEqual([status, report.verdict], [0, 'clear-as-asked'], report.sentence)
+  assert.match(report.sentence, /NOT SECURED: its rule falls back to clear/)
+  assert.ok(report.echoes.some(({ state }) => state === 'negotiating'))
+  assert.ok(report.echoes.every(echo => echo.state !== 'reply' || (echo.fellBack && echo.request.kind === 'clear')))
+  const words = await one.sealwire('ping', two.address, '--count', '1', '--state', one.state)
+  assert.match(words.out, / {2}NOT SECURED, fell back to clear {2}request and reply\n/)
+})
+
 test('where no peer agrees on keys there is no answer, the echo waits for keys, and nothing stands in clear', {
   skip,
 }, async context => {

@@ -50,3 +50,9 @@ export function fallsBack(status: AgentStatus | undefined, host: Address): boole
   const text = formatAddress(host)
   return status?.inClear.some(({ peer }) => peer === text) === true
 }
+
+/** An association seals what is sent to that host; the keys of a tunnel are another host's. */
+export function hasKeys({ associations }: AgentStatus, host: Address): boolean {
+  const text = formatAddress(host)
+  return associations.some(({ peer, mode, isSending }) => isSending && (peer === text || mode === 'tunnel'))
+}

@@ -4,7 +4,7 @@ import { formatAddress } from '../../base/address.ts'
 import type { Random } from '../../base/random.ts'
 import type { Clock } from '../../base/time.ts'
 import { watchReadable } from '../../native/readiness.ts'
-import { type AgentView, associationsOf, fallsBack } from './agent-view.ts'
+import { type AgentView, associationsOf, fallsBack, hasKeys } from './agent-view.ts'
 import { hex, NONCE_OCTETS, readEcho, writeEcho } from './echo-message.ts'
 import { EchoSocket, type Heard } from './echo-socket.ts'
 import { findOnWire, type KnownAssociation, type OnWire, type SentEcho } from './match-echo.ts'
@@ -149,6 +149,8 @@ class PingRun {
     this.#tap.drain()
     const status = await this.#options.agent?.look()
     this.#known = associationsOf(status)
+    const hasNoKeys = status !== undefined && !hasKeys(status, address)
+    if (hasNoKeys && this.#asked?.action === 'negotiate' && now.answered === undefined) this.#waitsForKeys(now)
     return this.#result(now, fallsBack(status, address))
   }
 
@@ -173,7 +175,11 @@ class PingRun {
 
   #sawKeying(): void {
     const now = this.#now
-    if (now === undefined || now.waitsForKeys || now.answered !== undefined || now.failed !== undefined) return
+    if (now !== undefined && now.answered === undefined) this.#waitsForKeys(now)
+  }
+
+  #waitsForKeys(now: UnderWay): void {
+    if (now.waitsForKeys || now.failed !== undefined) return
     // Its request stands on the wire already: whatever keys are agreed on, it does not wait for them.
     if (this.#onWire(now, 'request').kind !== 'unseen') return
     now.waitsForKeys = true

@@ -28,6 +28,8 @@ export type Sighting =
   | (Seen & { readonly kind: 'ike' })
 
 const MOST = 2000
+/** Of sealed packets, of which thousands tell no more than some; an echo that is not kept might be one in clear. */
+const MOST_SEALED = 1800
 
 export class WireLog {
   readonly #sightings: Sighting[] = []
@@ -63,11 +65,10 @@ export class WireLog {
     }
     const sighting = sightingOf(packet, bytes, isOutgoing)
     if (sighting === undefined) return undefined
-    if (sighting.kind === 'ike' || ('echo' in sighting && sighting.echo?.identifier !== this.identifier))
-      return sighting
-    if (this.#sightings.length >= MOST) {
-      // Thousands of sealed packets tell no more than some; an echo that is not kept might be the one in clear.
-      this.isOver ||= sighting.kind === 'echo'
+    const isEcho = 'echo' in sighting
+    if (sighting.kind === 'ike' || (isEcho && sighting.echo?.identifier !== this.identifier)) return sighting
+    if (this.#sightings.length >= (isEcho ? MOST : MOST_SEALED)) {
+      this.isOver ||= isEcho
       return sighting
     }
     this.#sightings.push(sighting)

@@ -17,7 +17,7 @@ import type { Instant, KeyingInput, KeyingOutput, Path, SessionId, World } from 
 import { report } from './machine.ts'
 import { judgeSession, keyedRule } from './policy-change.ts'
 import { RateLimit } from './rate-limit.ts'
-import { isEstablished, isForgotten, isUsable, oneTooMany, type Standing } from './redundancy.ts'
+import { isAnothers, isEstablished, isForgotten, isUsable, oneTooMany, type Standing } from './redundancy.ts'
 import { Rivals } from './rivals.ts'
 import { childrenOf, nameOfInit, SessionBook } from './session-book.ts'
 import { type SessionSummary, summaryOf } from './session-summary.ts'
@@ -25,7 +25,8 @@ import { Strangers } from './strangers.ts'
 import { pathFor, reasonAgainst } from './wishes.ts'
 
 /** The endpoint knows which SPIs its own children have; others may be taken too. */
-export type OutsideWorld = Omit<World, 'isSpiTaken' | 'isFirstContact'> & Partial<Pick<World, 'isSpiTaken'>>
+export type OutsideWorld = Omit<World, 'isSpiTaken' | 'isFirstContact' | 'isAnothers'> &
+  Partial<Pick<World, 'isSpiTaken'>>
 
 /** Wishes that wait for one session; more are refused. */
 const MOST_WAITING = 256
@@ -64,6 +65,7 @@ export class KeyingEndpoint {
     const world: World = {
       ...outside,
       isSpiTaken: spi => this.#isTaken(spi) || outside.isSpiTaken?.(spi) === true,
+      isAnothers: claim => isAnothers(this.#book.toPeer(claim.address), claim),
       // A session whose proof is on its way may stand at the peer already.
       isFirstContact: peer =>
         !this.#book.toPeer(peer).some(({ state: { kind } }) => kind === 'established' || kind === 'auth-sent'),

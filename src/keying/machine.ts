@@ -10,8 +10,9 @@ import type { AssociationPair, Spi } from '../ipsec/association.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { RuleId } from '../policy/model.ts'
 import type { MessageHeader } from '../wire/ike/message.ts'
+import type { TrafficSelector } from '../wire/ike/traffic-selectors.ts'
 import type { Payload } from '../wire/ike/v2-payloads.ts'
-import type { Credentials } from './credentials.ts'
+import type { Credentials, Identity } from './credentials.ts'
 import type { KeyingSettings } from './keying-settings.ts'
 
 /** Seconds of a clock that never jumps back. */
@@ -41,7 +42,19 @@ export interface World {
   readonly isSpiTaken: (spi: Spi) => boolean
   /** Whether no other session with that address stands: then IKE_AUTH says INITIAL_CONTACT. Left out, it does not. */
   readonly isFirstContact?: (peer: Address) => boolean
+  /** Whether another peer behind the same NAT has an association in transport mode for some of that traffic. */
+  readonly isAnothers?: (claim: NatClaim) => boolean
 }
+
+/** What a peer behind a NAT asks for: seen from here, its address is that of all its neighbours. */
+export interface NatClaim {
+  readonly session: SessionId
+  readonly identity: Identity
+  readonly address: Address
+  readonly selectors: { readonly own: readonly AddressSelector[]; readonly peer: readonly AddressSelector[] }
+}
+
+type AddressSelector = Extract<TrafficSelector, { readonly kind: 'addresses' }>
 
 export type KeyingInput =
   /** What a UDP socket brought; on port 4500 with what stands there in front: marker and IKE, or a lone keepalive. */

@@ -3,7 +3,9 @@
 // is sure that both ends have it, closes the loser. And what a peer that starts anew has forgotten.
 import { sameAddress } from '../base/address.ts'
 import { isSameIdentity } from './identity.ts'
+import { overlap } from './ikev2/selectors.ts'
 import type { Child, Established, Session } from './ikev2/session.ts'
+import type { NatClaim } from './machine.ts'
 
 /** Sessions with one peer: it takes one for each way in which rules want it to prove itself. */
 const MOST_SESSIONS = 64
@@ -69,6 +71,18 @@ export function wins(a: ChildOfSession, b: ChildOfSession): boolean {
 function rankOf({ session, child }: ChildOfSession, other: ChildOfSession): string {
   if (session.id !== other.session.id) return session.spis.initiator.toHex()
   return Math.min(child.name, child.peerSpi).toString(16).padStart(8, '0')
+}
+
+/** Whether one of the sessions is another host's behind the same NAT, with an association for some of that traffic. */
+export function isAnothers(ofAddress: readonly Session[], { session, identity, selectors }: NatClaim): boolean {
+  return ofAddress.some(({ id, state }) => {
+    if (state.kind !== 'established' || id === session || !state.nat.beforePeer) return false
+    if (isSameIdentity(state.peer.identity, identity)) return false
+    return state.children.some(
+      ({ mode, standing, ownSelectors: own, peerSelectors: peer }) =>
+        mode === 'transport' && standing !== 'gone' && overlap({ own, peer }, selectors),
+    )
+  })
 }
 
 /** Sessions that a peer which knows of none but `session` has forgotten: those that stood before it began. */

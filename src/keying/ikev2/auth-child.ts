@@ -6,7 +6,7 @@ import { notification } from '../../wire/ike/notify.ts'
 import { isErrorNotify, notifyName } from '../../wire/ike/notify-numbers.ts'
 import { protocolIds } from '../../wire/ike/numbers.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
-import type { Credential } from '../credentials.ts'
+import type { Credential, Identity } from '../credentials.ts'
 import { type KeyingOutput, report, type World } from '../machine.ts'
 import { isSameValue } from '../same-value.ts'
 import {
@@ -61,13 +61,14 @@ export interface ResponderChild {
 export function answerChildInside(
   session: Session,
   agreed: Agreed,
-  peerCredential: Credential,
+  peer: { readonly credential: Credential; readonly identity: Identity },
   keys: IkeKeys,
   payloads: readonly Payload[],
   world: World,
 ): ResponderChild {
   if (find(payloads, 'security-association') === undefined) return { made: [], payloads: [], outputs: [] }
-  const context = contextOf(session, agreed, peerCredential)
+  const { path, nat, session: known } = contextOf(session, agreed, peer.credential)
+  const context = { path, nat, session: { ...known, peerIdentity: peer.identity } }
   const done = agreeOnChild(payloads, context, childKeys(agreed, keys), NO_FRESH_KEYS, world)
   if (!('kind' in done)) return { made: [done.child], payloads: done.payloads, outputs: done.outputs }
   const answer = done.notify === 'silent' ? notification('NO_PROPOSAL_CHOSEN', {}) : done.notify

@@ -138,7 +138,7 @@ export function answerAuth(before: Session<AwaitingAuth>, message: Opened, world
   const proof = prove(own, octets, prf, { hashes: agreed.support.hashes, allowOld: allowsOld(world.policy) })
   if (!proof.ok) return notProved(proof.error)
   if (keys !== secured.keys) wipeOtherOf(secured.keys)
-  const child = answerChildInside(session, agreed, judged.credential, keys, payloads, world)
+  const child = answerChildInside(session, agreed, { ...judged, identity }, keys, payloads, world)
   const next: Parts = {
     secured: { ...secured, keys },
     agreed,

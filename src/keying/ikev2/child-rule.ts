@@ -7,7 +7,7 @@ import { decideByFilters, tableOf } from '../../policy/decide.ts'
 import { type DirectedFilter, directions, filterMatches } from '../../policy/filter.ts'
 import type { Rule, RuleId } from '../../policy/model.ts'
 import { notification } from '../../wire/ike/notify.ts'
-import type { Credential } from '../credentials.ts'
+import type { Credential, Identity } from '../credentials.ts'
 import { type Path, type Refusal, refusal, type SessionId, type World } from '../machine.ts'
 import { isSameValue } from '../same-value.ts'
 import {
@@ -29,7 +29,7 @@ export interface ChildContext {
   readonly path: Path
   readonly nat: NatFindings
   /** The credential is known once the peer has proved itself. */
-  readonly session: { readonly id: SessionId; readonly peerCredential?: Credential }
+  readonly session: { readonly id: SessionId; readonly peerCredential?: Credential; readonly peerIdentity?: Identity }
 }
 
 export function ruleNamed(name: RuleId, { policy }: World): Rule | undefined {
@@ -101,6 +101,24 @@ export interface AnsweredRule {
  * what the peer asks. A child that replaces another is of its rule, where that still fits.
  */
 export function ruleToAnswer(
+  offered: SelectorPair,
+  mode: Child['mode'],
+  context: ChildContext,
+  world: World,
+  old: Child | undefined,
+): AnsweredRule | Refusal {
+  const found = ruleFitting(offered, mode, context, world, old)
+  const { path, nat, session } = context
+  const { id, peerIdentity: identity } = session
+  if ('kind' in found || mode === 'tunnel' || !nat.beforePeer || identity === undefined) return found
+  // The newer association would get what is meant for the other host (RFC 3948 §5.2).
+  const claim = { session: id, identity, address: path.remote.address, selectors: found.selectors }
+  return world.isAnothers?.(claim) === true
+    ? unacceptable(`another host behind the NAT ${formatAddress(path.remote.address)} has an association for that`)
+    : found
+}
+
+function ruleFitting(
   offered: SelectorPair,
   mode: Child['mode'],
   context: ChildContext,

@@ -90,7 +90,8 @@ export function withoutTask({ task: _, deletedEarly: __, ...state }: Established
 }
 
 export function contextOf({ id, path, state }: Session<Established>): ChildContext {
-  return { path, nat: state.nat, session: { id, peerCredential: state.peer.credential } }
+  const { credential, identity } = state.peer
+  return { path, nat: state.nat, session: { id, peerCredential: credential, peerIdentity: identity } }
 }
 
 /** What events tell of a session. */

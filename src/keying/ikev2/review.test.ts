@@ -1,7 +1,7 @@
 // Attacks and mishaps that a review thought of: each was possible once, or was looked for and is not.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseAddress } from '../../base/address.ts'
+import { parseAddress, sameAddress } from '../../base/address.ts'
 import { UDP } from '../../base/flow.ts'
 import { seededRandom } from '../../base/random.ts'
 import { compile } from '../../policy/compile.ts'
@@ -327,4 +327,43 @@ test('a session that its peer has ended asks nothing any more, and is not given 
   }
   assert.equal(one.eventsOf('session-closed').length, 1)
   assert.equal(one.sessions.length, 0)
+})
+
+test('of two hosts behind one NAT the second does not get the traffic of the first', () => {
+  const net = new TestNet(12)
+  const server = net.host('10.0.0.2')
+  const nat = parseAddress('10.0.0.9')!
+  const inside = [net.host('192.168.0.1'), net.host('192.168.0.2')] as const
+  net.tamper = (bytes, { local, remote }) => {
+    const later = (to: TestHost, path: Path) =>
+      net.clock.at(net.clock.now() + 0.01, () => to.input({ kind: 'datagram', path, bytes: bytes.slice() }))
+    const from = inside.findIndex(({ address }) => sameAddress(address, local.address))
+    if (from >= 0) {
+      later(server, { local: remote, remote: { address: nat, port: local.port + 10_000 * (from + 1) } })
+    } else {
+      const at = Math.floor(remote.port / 10_000)
+      const host = inside[at - 1]!
+      later(host, { local: { address: host.address, port: remote.port - 10_000 * at }, remote: local })
+    }
+    return []
+  }
+  const [first, second] = inside
+  first.needs(server)
+  net.advance(5)
+  const sending = () => server.pairs.get(server.sending.at(-1)!)!.pair.outbound.encapsulation?.destinationPort
+  assert.equal(sending(), 14_500)
+  second.needs(server)
+  net.advance(5)
+  assert.equal(sending(), 14_500)
+  assert.equal(second.refused.length, 1)
+  assert.match(server.of('child-failed')[0]!.what, /another host behind the NAT 10\.0\.0\.9/)
+  // The first one may renew what it has, and the second one may come when the first has gone.
+  first.input({ kind: 'ageing', name: first.sending[0]!, age: 'soft' })
+  net.advance(8)
+  assert.equal(first.pairs.size, 1)
+  first.input({ kind: 'close' })
+  net.advance(5)
+  second.needs(server)
+  net.advance(5)
+  assert.equal(sending(), 24_500)
 })

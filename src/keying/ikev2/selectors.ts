@@ -157,6 +157,19 @@ function widest(list: readonly RangeSelector[]): readonly RangeSelector[] {
   return kept
 }
 
+/** Whether some packet is in both. */
+export function overlap(a: SelectorPair<RangeSelector>, b: SelectorPair<RangeSelector>): boolean {
+  const meet = (one: RangeSelector, other: RangeSelector) =>
+    one.startPort <= other.endPort &&
+    other.startPort <= one.endPort &&
+    (one.protocol === 0 || other.protocol === 0 || one.protocol === other.protocol) &&
+    common({ first: one.start, last: one.end }, { first: other.start, last: other.end }).length > 0
+  return (
+    a.own.some(one => b.own.some(other => meet(one, other))) &&
+    a.peer.some(one => b.peer.some(other => meet(one, other)))
+  )
+}
+
 function goTogether(own: RangeSelector, peer: RangeSelector): boolean {
   const isOneProtocol = own.protocol === peer.protocol || own.protocol === 0 || peer.protocol === 0
   return isOneProtocol && own.start.family === peer.start.family

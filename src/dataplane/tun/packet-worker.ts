@@ -11,6 +11,7 @@ import type { DropReason } from '../../ipsec/drop-reasons.ts'
 import { Arena } from '../../native/arena.ts'
 import { EAGAIN, systemError } from '../../native/libc.ts'
 import { FAILED, HUNG_UP, PollSet, READABLE, takeWakeup } from '../../native/readiness.ts'
+import { readSysctl } from '../../native/sysctl.ts'
 import { MOST_TUN_BYTES, type TunDevice, virtioHeader } from '../../native/tun-device.ts'
 import { Arrivals } from './arrivals.ts'
 import { checksumOn } from './checksum.ts'
@@ -121,7 +122,14 @@ export class PacketWorker {
     const toldAge = (association: Association) => path.toldAge(association)
     if (options.withoutShortCuts !== true) {
       const departures = this.#departures
-      this.#sealing = new SealingBurst({ arena, sum, departures, outbound: () => path.outbound, toldAge })
+      this.#sealing = new SealingBurst({
+        arena,
+        sum,
+        departures,
+        timeToLive: timeToLive(),
+        outbound: () => path.outbound,
+        toldAge,
+      })
       this.#opening = new OpeningBurst({
         arena,
         sum,
@@ -344,4 +352,9 @@ export class PacketWorker {
     Atomics.add(this.#unheard, 0, 1)
     this.#port.postMessage(told)
   }
+}
+
+function timeToLive(): Readonly<Record<4 | 6, number>> {
+  const read = (path: string) => Number(readSysctl(path) ?? '64')
+  return { 4: read('net/ipv4/ip_default_ttl'), 6: read('net/ipv6/conf/default/hop_limit') }
 }

@@ -24,8 +24,6 @@ const MOST_ALIGNMENT = 4
 /** Of sequence numbers; the whole path sees to the rest of them. */
 const NEARLY_USED = 0.9
 const ALMOST_ALL_USED = 0.999
-/** What the kernel writes into headers that it makes. */
-const TIME_TO_LIVE = 64
 const INNER_IPV4 = 4
 const INNER_IPV6 = 41
 
@@ -53,6 +51,8 @@ export interface SealingBurstParts {
   readonly arena: Arena
   readonly sum: Sum
   readonly departures: WaysOut
+  /** What the kernel writes into headers that it makes, by family. */
+  readonly timeToLive: Readonly<Record<4 | 6, number>>
   readonly outbound: () => Outbound | undefined
   /** The last age that was told of an association. */
   readonly toldAge: (association: Association) => Age
@@ -146,11 +146,12 @@ export class SealingBurst {
 
   /** Where the kernel makes the outer header: whether it is the one that the whole path would make. */
   #kernelWritesTheSame(target: Target, read: SuperPacket): boolean {
-    const { bytes } = this.#parts.arena
+    const { arena, timeToLive } = this.#parts
+    const { bytes } = arena
     const { ip, version } = read
     const isWhole = version === 4 ? (bytes[ip + 6]! & 0x40) !== 0 : read.lengthOf(read.segments - 1) > 1280
     if (target.family === 4 && !isWhole) return false
-    return target.isTunnel || bytes[ip + (version === 4 ? 8 : 7)] === TIME_TO_LIVE
+    return target.isTunnel || bytes[ip + (version === 4 ? 8 : 7)] === timeToLive[target.family]
   }
 
   #seal(target: Target, read: SuperPacket, protocol: number, header: number): void {

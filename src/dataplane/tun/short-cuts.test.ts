@@ -92,7 +92,14 @@ class Host {
         void this.sent.push(arena.bytes.slice(this.#out, this.#out + length)),
       datagram: () => assert.fail('nothing goes in UDP here'),
     }
-    this.sealing = new SealingBurst({ arena, sum, departures, outbound: () => this.path.outbound, toldAge })
+    this.sealing = new SealingBurst({
+      arena,
+      sum,
+      departures,
+      timeToLive: { 4: 64, 6: 64 },
+      outbound: () => this.path.outbound,
+      toldAge,
+    })
     this.opening = new OpeningBurst({
       arena,
       sum,

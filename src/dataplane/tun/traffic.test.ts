@@ -156,7 +156,7 @@ test('keys that are renewed again and again under a TCP stream lose no octet and
     const { planes, scene, renew, first } = await sealedHosts(context, { family: 4, captureBytes: 128 }, words)
     const { left, right } = planes.hosts
     let isOver = false
-    const done = transfer(context, left, right, '10.99.0.2', 7801, 150_000_000).finally(() => (isOver = true))
+    const done = transfer(context, left, right, '10.99.0.2', 7801, 100_000_000).finally(() => (isOver = true))
     let old = first
     let renewals = 0
     while (!isOver) {

@@ -3,7 +3,6 @@
 
 import { KeyingSockets } from '../src/agent/keying-sockets.ts'
 import { Keeper } from '../src/agent/perform.ts'
-import { systemRandom } from '../src/base/random.ts'
 import { systemClock, unixSeconds } from '../src/base/time.ts'
 import type { DataPlane } from '../src/dataplane/data-plane.ts'
 import { KeyingEndpoint } from '../src/keying/endpoint.ts'
@@ -171,7 +170,6 @@ const roles: Readonly<Record<string, () => (order: Order) => void>> = { host: be
 if (import.meta.main) {
   const [role, namespace] = process.argv.slice(2)
   enterNamespace(namespace!)
-  systemRandom.fill(new Uint8Array(1))
   const obey = roles[role!]!()
   process.on('message', (order: Order) => {
     if (order.kind === 'end') process.exit(0)

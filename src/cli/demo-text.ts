@@ -2,7 +2,7 @@
 // value; and what to look at next.
 import type { DemoRun } from '../agent/demo/run-demo.ts'
 import type { AuditReport } from '../audit/report.ts'
-import { verdicts } from '../audit/verdict.ts'
+import { printAuditBar } from './audit-bar.ts'
 import { type Console, meaning } from './console.ts'
 
 export interface JudgedRun {
@@ -11,7 +11,6 @@ export interface JudgedRun {
   readonly audit: AuditReport
 }
 
-const BAR = 48
 const CELL = 13
 
 export function printDemo(runs: readonly JudgedRun[], console: Console): void {
@@ -29,7 +28,7 @@ export function printDemo(runs: readonly JudgedRun[], console: Console): void {
   printKinds(runs, console)
   console.print()
   console.print(bold('What the auditor says, who has seen the captures only'))
-  for (const judged of runs) printVerdict(judged, console)
+  for (const { run, audit } of runs) printAuditBar(run.setting.title.padStart(6), audit, console)
   console.print()
   for (const line of story) console.print(line)
 }
@@ -83,41 +82,6 @@ function cellOf(run: DemoRun, name: string, console: Console): string {
   const glyph = { keying: '▓', protected: '█', exempt: '▒', permitted: '░' }[colour]
   const text = sealed > 0 && clear > 0 ? `${sealed}+${clear} !` : `${group(sealed + clear)} ${glyph}`
   return console.style(sealed > 0 && clear > 0 ? meaning.leaked : meaning[colour], text.padStart(CELL))
-}
-
-const glyphs = { protected: '█', keying: '▓', exempt: '▒', permitted: '░', leaked: '!', blocked: '×' } as const
-
-function printVerdict({ run, audit }: JudgedRun, console: Console): void {
-  const { totals } = audit
-  const shown = (['protected', 'keying', 'exempt', 'permitted', 'leaked', 'blocked'] as const).filter(
-    v => totals[v] > 0,
-  )
-  const cells = shown.map(verdict => Math.max(1, Math.round((totals[verdict] / audit.capture.packets) * BAR)))
-  // What is rounded up for the small ones is taken from the largest.
-  const largest = cells.indexOf(Math.max(...cells))
-  cells[largest] = cells[largest]! + BAR - cells.reduce((sum, cell) => sum + cell, 0)
-  const bar = shown
-    .map((verdict, index) => console.style(meaning[verdict], glyphs[verdict].repeat(cells[index]!)))
-    .join('')
-  const words = verdicts
-    .filter(verdict => totals[verdict] > 0)
-    .map(verdict => console.style(meaning[verdict], `${group(totals[verdict])} ${verdict}`))
-  const answer =
-    totals.leaked > 0
-      ? console.style(['bold', meaning.leaked], `${group(totals.leaked)} leaked`)
-      : console.style('bold', 'nothing leaked')
-  console.print(`  ${run.setting.title.padStart(6)}  ${bar}  ${answer}`)
-  console.print(`          ${words.join(' · ')}${exemptClasses(audit)}`)
-}
-
-/** ` (kerberos 589, rsvp 2, …)` behind the sums. */
-function exemptClasses({ findings }: AuditReport): string {
-  const sums = new Map<string, number>()
-  for (const { verdict, class: name, packets } of findings) {
-    if (verdict === 'exempt') sums.set(name, (sums.get(name) ?? 0) + packets)
-  }
-  const told = [...sums].sort((a, b) => b[1] - a[1]).map(([name, packets]) => `${name} ${group(packets)}`)
-  return told.length === 0 ? '' : ` — exempt: ${told.join(', ')}`
 }
 
 const story: readonly string[] = [

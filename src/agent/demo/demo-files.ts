@@ -12,14 +12,14 @@ const PAGE = 'README.md'
 /** By this line a folder is known as one of the demo's. */
 const TITLE = '# What stood on the wire, written by `sealwire demo`'
 
-/** Makes the folder where it is not there. Throws only what nobody can help who calls a command. */
-export function prepareFolder(folder: string): Result<undefined, Problem> {
+/** Makes the folder where it is not there. `title`: the first line of the page by which one of an earlier run is known. Throws only what nobody can help who calls a command. */
+export function prepareFolder(folder: string, title = TITLE): Result<undefined, Problem> {
   const problem = (what: string, hint: string) =>
     failure<Problem>({ severity: 'error', where: `--out ${folder}`, what, hint })
   try {
     mkdirSync(folder, { recursive: true })
     const names = readdirSync(folder)
-    if (names.length === 0 || isOwn(folder, names)) return success(undefined)
+    if (names.length === 0 || isOwn(folder, names, title)) return success(undefined)
     return problem('the folder holds files that no demo wrote', 'name a new folder, so that nothing is overwritten')
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
@@ -30,8 +30,8 @@ export function prepareFolder(folder: string): Result<undefined, Problem> {
   }
 }
 
-function isOwn(folder: string, names: readonly string[]): boolean {
-  return names.includes(PAGE) && readFileSync(join(folder, PAGE), 'utf8').startsWith(`${TITLE}\n`)
+function isOwn(folder: string, names: readonly string[], title: string): boolean {
+  return names.includes(PAGE) && readFileSync(join(folder, PAGE), 'utf8').startsWith(`${title}\n`)
 }
 
 /** Whoever has one of these reads the traffic, or passes for the host. */

@@ -29,7 +29,11 @@ export const demo: CommandSpec = {
     'Replays what two domain controllers said on a simulated wire, sealed as the policy decides at NoDefaultExempt absent, 0, 1, 2 and 3, ' +
     'with keys that the two agree on by IKEv2, and audits each capture. It needs no network and no rights. With --out it leaves the ' +
     'captures, the policies and certificates of both hosts, and the keys in the form of the tables of Wireshark (esp_sa and ' +
-    'ikev2_decryption_table). Exit status 0: nothing leaked; 1: something did; 2: the folder cannot be used.',
+    'ikev2_decryption_table). With --live two hosts with real sockets tell the story: two network namespaces, two agents, ' +
+    'Kerberos by a KDC of MIT where one is installed, and tcpdump at the bridge between them; it needs root. What it made is ' +
+    'removed again, also after Ctrl+C. ' +
+    'Exit status 0: nothing leaked; 1: something did, or with --live anything is not as Microsoft says; 2: the folder cannot ' +
+    'be used; 3: this machine cannot do it live.',
   options: [
     {
       flags: '--out <folder>',
@@ -37,6 +41,18 @@ export const demo: CommandSpec = {
       description:
         'write the captures, their policies, certificates and keys there; a new folder, or one of an earlier demo',
       values: 'file',
+    },
+    {
+      flags: '--live',
+      key: 'live',
+      description:
+        'with real agents between two network namespaces of this machine; needs root, tcpdump, nftables and ping',
+    },
+    {
+      flags: '--keep',
+      key: 'keep',
+      description:
+        'with --live: leave the namespaces and all that runs there, to be looked at; the next --live removes them',
     },
     {
       flags: '--trace [value]',
@@ -56,11 +72,18 @@ export const demo: CommandSpec = {
     'sealwire demo --trace',
     'sealwire demo --out demo-captures',
     'sealwire demo --json --seed 7',
+    'sealwire demo --live',
   ],
   run: runDemoCommand,
 }
 
 async function runDemoCommand(input: CommandInput, console: Console): Promise<number> {
+  if (input.options['live'] === true) return (await import('./demo-live.ts')).runLiveDemo(input, console)
+  if (input.options['keep'] === true) {
+    const what = 'there is nothing to keep: a simulated wire is gone with the command'
+    console.problems([{ severity: 'error', where: '--keep', what, hint: 'add --live, or name a folder with --out' }])
+    return WRONG_INPUT
+  }
   const seed = readSeed(textOption(input, 'seed'), console)
   const folder = textOption(input, 'out')
   const traced = readTraced(input.options['trace'], console)

@@ -170,7 +170,7 @@ function noNeighbours(owner: Entry): Remark {
   return {
     kind: 'neighbour-discovery-secured',
     sentence:
-      'The rule secures neighbour discovery, by which hosts on one IPv6 link find each other: over IPv6 not even IKE would get through.',
+      "The rule secures neighbour discovery, by which hosts on one IPv6 link find each other: on a Windows not even IKE would get through, and sealwire's guard lets it pass in clear.",
     hint: isMeant
       ? 'add a rule that permits protocol icmpv6 between these hosts'
       : 'add a rule that permits protocol icmpv6, or name IPv4 addresses if only they are meant',

@@ -35,6 +35,8 @@ const always = {
   sealed: 'ESP and AH: the agent opens what arrives, and nobody else takes it; what leaves was sealed',
   keying: 'IKE, ESP in UDP and keepalives from and to our own port: the agent asks who it is',
   'path MTU': 'a router says in clear that a sealed packet was too big',
+  neighbours:
+    'neighbour discovery of the own link, where a rule wants traffic sealed: nothing sealed could leave without',
 } as const
 
 type Difference = keyof typeof stricter | keyof typeof always
@@ -71,6 +73,8 @@ function difference(asked: Asked, direction: Direction): Difference | undefined 
   }
   if (flow.protocol === 50 || flow.protocol === 51) return 'sealed'
   if (direction === 'in' && isTooBig(packet, bytes)) return 'path MTU'
+  const { icmpType = 0 } = flow
+  if (flow.protocol === ICMPV6 && icmpType >= 133 && icmpType <= 136 && bytes[7] === 255) return 'neighbours'
   return packet.content !== PLAIN && isOwnPort(asked, direction) ? 'keying' : undefined
 }
 

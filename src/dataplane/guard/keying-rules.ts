@@ -55,3 +55,12 @@ export function tooBigRules(): readonly string[] {
     `${v6} @th,112,8 17 @th,384,16 4500 ${why}`,
   ]
 }
+
+/**
+ * How hosts of one link find each other's station, as ARP does for IPv4 (RFC 4861): it cannot be sealed, for without it no
+ * sealed packet finds its way either. No router hands a packet with this hop limit on. It passes where a rule wants traffic
+ * sealed; what a rule blocks is blocked.
+ */
+export function neighbourRules(): readonly string[] {
+  return ['ip6 hoplimit 255 icmpv6 type { 133-136 } counter accept comment "neighbour discovery"']
+}

@@ -9,7 +9,7 @@ import type { CompiledPolicy, FilterEntry } from '../../policy/compile.ts'
 import { orderedFilters } from '../../policy/compile.ts'
 import { specificity } from '../../policy/filter.ts'
 import type { Rule } from '../../policy/model.ts'
-import { keyingRules, sealedRules, tooBigRules } from './keying-rules.ts'
+import { keyingRules, neighbourRules, sealedRules, tooBigRules } from './keying-rules.ts'
 import { type Choice, lookUps } from './look-ups.ts'
 import { askedByFilter, askedOfAddresses, groupMatches, linkBroadcastMatch, matchOfBox } from './matches.ts'
 
@@ -195,9 +195,11 @@ function consequences(rule: Rule, direction: Direction): readonly string[] {
   const effect = effectOf(rule, direction)
   if (effect === 'accept') return [verdict('accept', name)]
   const why = rule.action === 'block' ? name : `${name}: only sealed`
-  if (effect === 'drop') return [verdict('drop', why)]
+  const neighbours = rule.action === 'negotiate' ? neighbourRules() : []
+  if (effect === 'drop') return [...neighbours, verdict('drop', why)]
   const [own, peer] = direction === 'out' ? ['saddr', 'daddr'] : ['daddr', 'saddr']
   return [
+    ...neighbours,
     `ip ${own} . ip ${peer} @${clearPairs[4]} ${verdict('accept', `${name}: in clear`)}`,
     `ip6 ${own} . ip6 ${peer} @${clearPairs[6]} ${verdict('accept', `${name}: in clear`)}`,
     verdict('drop', why),

@@ -1,6 +1,7 @@
 // Throughput of the TUN data plane: one TCP stream of iperf3 between two network namespaces over a veth link, sealed by us in
 // each form and by each packet engine, next to the bare link and to wireguard-go, in turn, in the same rounds.
 import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import type { TestContext } from 'node:test'
 import { formatAddress } from '../src/base/address.ts'
 import type { EngineName } from '../src/crypto/packet-engine.ts'
@@ -15,6 +16,13 @@ const ROUNDS = Number(process.argv.find(word => /^--rounds=/.test(word))?.slice(
 const SECONDS = 3
 const PORT = '5201'
 
+interface Measured {
+  readonly gigabits: number[]
+  readonly milliseconds: number[]
+  /** On the processor, for 10^9 octets on one host. */
+  readonly seconds: number[]
+}
+
 /** A way from one namespace to the other. */
 interface Way {
   readonly name: string
@@ -22,6 +30,8 @@ interface Way {
   readonly to: string
   /** Of the far end. */
   readonly address: string
+  /** Seconds on the processor that sealing and opening took so far, both hosts together; absent where nobody does. */
+  readonly spent?: () => number
   close(): Promise<void> | void
 }
 
@@ -38,14 +48,19 @@ export async function benchTun(): Promise<readonly Table[]> {
       ways.push(await ours(engine, true), await ours(engine, false))
     }
     if (hasCommand('wireguard-go') && hasCommand('wg')) ways.push(wireguard())
-    const measured = new Map<string, { gigabits: number[]; milliseconds: number[] }>()
+    const measured = new Map<string, Measured>()
     for (let round = 0; round < ROUNDS; round++) {
       for (const way of ways) {
         process.stderr.write(`round ${round + 1} of ${ROUNDS}: ${way.name}\n`)
-        const known = measured.get(way.name) ?? { gigabits: [], milliseconds: [] }
+        const known = measured.get(way.name) ?? { gigabits: [], milliseconds: [], seconds: [] }
+        const before = way.spent?.() ?? 0
         known.gigabits.push(stream(way))
+        const octets = (known.gigabits.at(-1)! * SECONDS) / 8
+        known.seconds.push(((way.spent?.() ?? 0) - before) / 2 / octets)
         known.milliseconds.push(roundTrip(way))
-        process.stderr.write(`  ${known.gigabits.at(-1)!.toFixed(2)} Gbit/s, ${known.milliseconds.at(-1)} ms\n`)
+        process.stderr.write(
+          `  ${known.gigabits.at(-1)!.toFixed(2)} Gbit/s, ${known.milliseconds.at(-1)} ms, ${known.seconds.at(-1)!.toFixed(2)} s for a gigabyte\n`,
+        )
         measured.set(way.name, known)
       }
     }
@@ -55,16 +70,16 @@ export async function benchTun(): Promise<readonly Table[]> {
   }
 }
 
-function table(measured: ReadonlyMap<string, { gigabits: number[]; milliseconds: number[] }>): Table {
+function table(measured: ReadonlyMap<string, Measured>): Table {
   const [, link] = [...measured][0]!
   const bare = median(link.gigabits)
   return {
     title: 'TUN data plane: one TCP stream',
-    unit: 'Gbit/s (ping, ms)',
+    unit: 'Gbit/s (ping in ms; processor seconds for a gigabyte on each host)',
     against: 'the bare link',
-    rows: [...measured].map(([what, { gigabits, milliseconds }]) => ({
+    rows: [...measured].map(([what, { gigabits, milliseconds, seconds }]) => ({
       what,
-      value: `${median(gigabits).toFixed(2)} (${median(milliseconds).toFixed(2)})`,
+      value: `${median(gigabits).toFixed(2)} (${median(milliseconds).toFixed(2)}; ${median(seconds).toFixed(2)})`,
       ratio: (median(gigabits) / bare).toFixed(2),
     })),
     remarks: [
@@ -76,7 +91,10 @@ function table(measured: ReadonlyMap<string, { gigabits: number[]; milliseconds:
 function collecting(): { context: TestContext; clean: () => void } {
   const works: (() => void)[] = []
   const context = { after: (work: () => void) => void works.push(work) } as unknown as TestContext
-  return { context, clean: () => works.forEach(work => work()) }
+  const clean = () => {
+    for (const work of works) work()
+  }
+  return { context, clean }
 }
 
 function bareLink(): Way {
@@ -103,6 +121,11 @@ async function ours(engine: EngineName, inUdp: boolean): Promise<Way> {
     from: hosts.hosts.left,
     to: hosts.hosts.right,
     address: formatAddress(other.address),
+    // Both hosts' workers are of this process, which does nothing else meanwhile; nor do the others.
+    spent: () => {
+      const { user, system } = process.cpuUsage()
+      return (user + system) / 1e6
+    },
     close: () => hosts.close(),
   }
 }
@@ -135,11 +158,20 @@ function wireguard(): Way {
     from: left,
     to: right,
     address: '10.97.0.2',
+    spent: () => ends.reduce((sum, { running }) => sum + processSeconds(running.pid!), 0),
     close: () => {
       for (const { running } of ends) running.kill()
       clean()
     },
   }
+}
+
+/** From proc(5), whose ticks are hundredths of a second everywhere. */
+function processSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
 /** Gbit/s that arrived. */

@@ -161,7 +161,7 @@ test('a guard that somebody took away is put back, with who speaks in clear, and
   const host = new TestAgent()
   host.next = success(loaded(policyNamed('first', { fallBackToClear: true })))
   await host.in(host.agent.up())
-  await host.agent.plane.refuse(flow, 'all')
+  await host.agent.plane.refuse(flow, 'all', 'no-answer')
   await host.pass(1)
   host.takeDone()
   host.hasGuard = false
@@ -188,7 +188,7 @@ test('two hosts speak in clear only by a rule’s word: the guard hears of it fi
   host.next = success(loaded(policyNamed('first', { fallBackToClear: true })))
   await host.in(host.agent.up())
   host.takeDone()
-  await host.agent.plane.refuse(flow, 'all')
+  await host.agent.plane.refuse(flow, 'all', 'no-answer')
   await host.pass(0.1)
   assert.deepEqual(host.takeDone(), ['guard lets clear', 'refuse', 'routes first in clear'])
   const status = await host.in(host.agent.status())
@@ -211,7 +211,7 @@ test('time in clear ends by itself, and packets are led to the data plane again'
   const host = new TestAgent()
   host.next = success(loaded(policyNamed('first', { fallBackToClear: true })))
   await host.in(host.agent.up())
-  await host.agent.plane.refuse(flow, 'all')
+  await host.agent.plane.refuse(flow, 'all', 'no-answer')
   await host.pass(200)
   assert.equal(host.done.at(-1), 'routes first in clear')
   await host.pass(100)
@@ -220,7 +220,7 @@ test('time in clear ends by itself, and packets are led to the data plane again'
 
 test('without such a word nothing is let out', async () => {
   const host = await up()
-  await host.agent.plane.refuse(flow, 'all')
+  await host.agent.plane.refuse(flow, 'all', 'no-answer')
   await host.pass(1)
   assert.deepEqual(host.takeDone(), ['refuse'])
 })

@@ -377,7 +377,7 @@ function planeForKeeper(plane: WatchedPlane, caught: (work: () => void) => void)
     install: pair => plane.install(pair),
     beginSending: name => plane.beginSending(name),
     remove: names => plane.remove(names),
-    refuse: (flow, rule) => plane.refuse(flow, rule),
+    refuse: (flow, rule, why) => plane.refuse(flow, rule, why),
     counters: () => plane.counters(),
     stop: async () => {},
   }

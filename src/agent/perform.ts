@@ -146,7 +146,11 @@ export class Keeper {
           for (const name of output.names) this.#installed.delete(name)
           return await dataPlane.remove(output.names)
         case 'refuse':
-          return await dataPlane.refuse(output.flow, output.rule)
+          return await dataPlane.refuse(
+            output.flow,
+            output.rule,
+            output.isSilent === true ? 'no-answer' : 'disagreement',
+          )
       }
     } catch (cause) {
       failed?.(output, cause)

@@ -112,7 +112,7 @@ function told(host: DataPlane, installed: (pair: AssociationPair) => void): Data
     },
     beginSending: name => host.beginSending(name),
     remove: names => host.remove(names),
-    refuse: (flow, rule) => host.refuse(flow, rule),
+    refuse: (flow, rule, why) => host.refuse(flow, rule, why),
     counters: () => host.counters(),
     stop: () => host.stop(),
   }

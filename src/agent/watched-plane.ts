@@ -3,7 +3,7 @@
 import { type Address, formatAddress } from '../base/address.ts'
 import type { Flow } from '../base/flow.ts'
 import type { Clock } from '../base/time.ts'
-import type { DataPlane, DataPlaneListener } from '../dataplane/data-plane.ts'
+import type { DataPlane, DataPlaneListener, WhyNone } from '../dataplane/data-plane.ts'
 import { type AssociationPair, type Counters, pairName, type Spi } from '../ipsec/association.ts'
 import type { DropReason } from '../ipsec/drop-reasons.ts'
 import { IN_CLEAR } from '../ipsec/negotiation.ts'
@@ -141,10 +141,11 @@ export class WatchedPlane implements DataPlane {
     for (const name of names) this.#installed.delete(name)
   }
 
-  async refuse(flow: Flow, rule: RuleId): Promise<void> {
-    const fallsBack = this.#policy?.policy.rules.find(({ name }) => name === rule)?.fallBackToClear === true
+  async refuse(flow: Flow, rule: RuleId, why: WhyNone): Promise<void> {
+    const isAllowed = this.#policy?.policy.rules.find(({ name }) => name === rule)?.fallBackToClear === true
+    const fallsBack = isAllowed && why === 'no-answer'
     if (fallsBack) await this.#begin(rule, flow.source, flow.destination)
-    await this.#plane.refuse(flow, rule)
+    await this.#plane.refuse(flow, rule, why)
     if (fallsBack) this.#clearChanged()
   }
 
@@ -155,7 +156,7 @@ export class WatchedPlane implements DataPlane {
     this.#cancelClear.push(this.#clock.at(until, this.#clearChanged))
     const text =
       `NOT SECURED: ${formatAddress(own)} and ${formatAddress(peer)} speak in clear for ${IN_CLEAR} s, ` +
-      `because rule “${rule}” allows it and no keys could be agreed on`
+      `because rule “${rule}” allows it and nobody answers IKE there`
     this.#tell({
       level: 'warning',
       kind: 'in-clear',

@@ -30,13 +30,32 @@ export const changes: readonly Fact[] = [
       scene.say(one, 4)
       await planes.settle()
       const { flow, rule } = scene.toldOne.needs[0]!
-      await one.plane.refuse(flow, rule)
+      await one.plane.refuse(flow, rule, 'no-answer')
       assert.equal(scene.toldOne.drops.get('refused'), 4)
       assert.equal(planes.wire().length, 0)
       scene.say(one, 1)
       await planes.settle()
       assert.equal(scene.toldOne.needs.length, 2)
       assert.equal(planes.wire().length, 0)
+    },
+  ],
+  [
+    'hosts that speak IKE and do not agree never talk in clear, whatever the rule allows',
+    async scene => {
+      const { one, other, planes } = scene
+      await other.plane.enforce(compile(scene.policy('permit'), { me: [other.address] }))
+      const soft = compile(scene.policy('negotiate', { fallBackToClear: true }), { me: [one.address] })
+      await one.plane.enforce(soft)
+      scene.say(one, 4)
+      await planes.settle()
+      const { flow, rule } = scene.toldOne.needs[0]!
+      await one.plane.refuse(flow, rule, 'disagreement')
+      scene.say(one, 2)
+      scene.say(other, 2)
+      await planes.settle()
+      assert.equal(scene.toldOne.drops.get('refused'), 4)
+      assertSame(one.received(), [])
+      assertSame(other.received(), [])
     },
   ],
   [
@@ -52,7 +71,7 @@ export const changes: readonly Fact[] = [
       const waited = scene.say(one, 4)
       await planes.settle()
       const { flow, rule } = scene.toldOne.needs[0]!
-      await one.plane.refuse(flow, rule)
+      await one.plane.refuse(flow, rule, 'no-answer')
       const there = scene.say(one, 2)
       const back = scene.say(other, 2)
       await planes.settle()

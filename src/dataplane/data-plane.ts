@@ -18,6 +18,12 @@ export interface DataPlaneListener {
   dropped(reason: DropReason, flow: Flow | undefined): void
 }
 
+/**
+ * Why there is no association. `no-answer`: at that address nobody speaks IKE, as far as anybody can tell. Hosts that speak it
+ * and do not agree never talk in clear: else whoever forges a refusal could have that.
+ */
+export type WhyNone = 'no-answer' | 'disagreement'
+
 /** Associations are named by pairName: the SPI of the outermost inbound layer. */
 export interface DataPlane {
   start(listener: DataPlaneListener): Promise<void>
@@ -31,10 +37,10 @@ export interface DataPlane {
   beginSending(name: Spi): Promise<void>
   remove(names: readonly Spi[]): Promise<void>
   /**
-   * No association will come between the flow's hosts: what waits is dropped, or goes in clear where the rule falls back,
-   * for a few minutes; then keys are asked for again.
+   * No association will come between the flow's hosts: what waits is dropped. Where nobody answered and the rule falls back,
+   * it goes in clear, for a few minutes; then keys are asked for again.
    */
-  refuse(flow: Flow, rule: RuleId): Promise<void>
+  refuse(flow: Flow, rule: RuleId, why: WhyNone): Promise<void>
   counters(): Promise<ReadonlyMap<Spi, Counters>>
   /** Nothing passes any more, in neither direction. */
   stop(): Promise<void>

@@ -113,7 +113,7 @@ test('a host without IPsec opens nothing to the others, and only for a while', a
   const { plane, book, sent, clock, to } = await host([{ ...everyone, fallBackToClear: true }])
   to(2)
   to(3)
-  await plane.refuse(book.flows[0]!, 'all')
+  await plane.refuse(book.flows[0]!, 'all', 'no-answer')
   assert.equal(sent.length, 1)
   to(2)
   to(3)
@@ -130,7 +130,7 @@ test('a new policy ends what fell back under the old one', async () => {
   const soft = { ...everyone, fallBackToClear: true }
   const { plane, book, sent, to } = await host([soft])
   to(2)
-  await plane.refuse(book.flows[0]!, 'all')
+  await plane.refuse(book.flows[0]!, 'all', 'no-answer')
   await plane.enforce(compile(policy([soft])))
   to(2)
   assert.equal(sent.length, 1)

@@ -15,7 +15,7 @@ import { Outbound, type OutboundOutcome } from '../../ipsec/outbound.ts'
 import { Workbench } from '../../ipsec/seal.ts'
 import type { CompiledPolicy } from '../../policy/compile.ts'
 import type { RuleId } from '../../policy/model.ts'
-import type { DataPlane, DataPlaneListener } from '../data-plane.ts'
+import type { DataPlane, DataPlaneListener, WhyNone } from '../data-plane.ts'
 import { keptRules } from '../kept-rules.ts'
 import { type WaitingPacket, WaitingPackets } from '../waiting-packets.ts'
 import type { SimulatedWire, WireHost } from './wire.ts'
@@ -112,11 +112,11 @@ export class SimulatedHost implements DataPlane, WireHost {
     this.#database.remove(association.name)
   }
 
-  async refuse(flow: Flow, name: RuleId): Promise<void> {
+  async refuse(flow: Flow, name: RuleId, why: WhyNone): Promise<void> {
     const rule = this.#outbound?.policy.policy.rules.find(rule => rule.name === name)
     const negotiation = negotiationOf(name, rule?.mode ?? 'transport', flow.source, flow.destination)
     const waiting = this.#waiting.take(negotiation)
-    if (rule?.fallBackToClear === true) {
+    if (rule?.fallBackToClear === true && why === 'no-answer') {
       this.#fallBacks.begin(negotiation, this.#options.clock.now())
       for (const waited of waiting) this.#transmit(waited)
       return

@@ -1,6 +1,7 @@
 // What the main thread and the worker of the TUN data plane say to each other, in values that structured cloning carries.
 // Of a policy only what decides about packets goes over, no secret of it; keys of associations go over as octets that are
 // wiped on this side, and become Secrets again there.
+
 import type { Address } from '../../base/address.ts'
 import type { Flow } from '../../base/flow.ts'
 import { Secret } from '../../base/secret.ts'
@@ -10,6 +11,7 @@ import type { DropReason } from '../../ipsec/drop-reasons.ts'
 import { atSetting, type CompiledPolicy, compile } from '../../policy/compile.ts'
 import type { Me } from '../../policy/filter.ts'
 import type { Policy, RuleId } from '../../policy/model.ts'
+import type { WhyNone, WhyNone } from '../data-plane.ts'
 
 /** A policy without authentication and keys, whose addresses it is, and the value of its setting. */
 export interface SentPolicy {
@@ -37,7 +39,7 @@ export type Command =
   | { readonly kind: 'install'; readonly pair: SentPair }
   | { readonly kind: 'begin-sending'; readonly name: Spi }
   | { readonly kind: 'remove'; readonly names: readonly Spi[] }
-  | { readonly kind: 'refuse'; readonly flow: Flow; readonly rule: RuleId }
+  | { readonly kind: 'refuse'; readonly flow: Flow; readonly rule: RuleId; readonly why: WhyNone }
   | { readonly kind: 'counters' }
   | { readonly kind: 'statistics' }
   | { readonly kind: 'send-keying'; readonly path: KeyingPath; readonly bytes: Uint8Array }

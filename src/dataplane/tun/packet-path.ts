@@ -16,7 +16,7 @@ import type { Arena } from '../../native/arena.ts'
 import { virtioHeader } from '../../native/tun-device.ts'
 import type { CompiledPolicy } from '../../policy/compile.ts'
 import type { RuleId } from '../../policy/model.ts'
-import type { DataPlaneListener } from '../data-plane.ts'
+import type { DataPlaneListener, WhyNone } from '../data-plane.ts'
 import { keptRules } from '../kept-rules.ts'
 import { type WaitingPacket, WaitingPackets } from '../waiting-packets.ts'
 import { Ages } from './ages.ts'
@@ -130,11 +130,11 @@ export class PacketPath {
     this.database.remove(association.name)
   }
 
-  refuse(flow: Flow, name: RuleId, now: number): void {
+  refuse(flow: Flow, name: RuleId, why: WhyNone, now: number): void {
     const rule = this.#outbound?.policy.policy.rules.find(rule => rule.name === name)
     const negotiation = negotiationOf(name, rule?.mode ?? 'transport', flow.source, flow.destination)
     const waiting = this.#waiting.take(negotiation)
-    if (rule?.fallBackToClear === true) {
+    if (rule?.fallBackToClear === true && why === 'no-answer') {
       this.#fallBacks.begin(negotiation, now)
       this.#release(waiting, now)
       return

@@ -305,7 +305,7 @@ export class PacketWorker {
       case 'remove':
         return void path.remove(command.names)
       case 'refuse':
-        return void path.refuse(command.flow, command.rule, this.#now)
+        return void path.refuse(command.flow, command.rule, command.why, this.#now)
       case 'counters':
         return { kind: 'counters', counters: path.counters() }
       case 'statistics':

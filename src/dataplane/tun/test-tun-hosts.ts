@@ -18,7 +18,7 @@ import { openUdpSocket, type UdpSocket } from '../../native/udp-socket.ts'
 import type { CompiledPolicy } from '../../policy/compile.ts'
 import type { RuleId } from '../../policy/model.ts'
 import type { Datagram, PlanesUnderTest, PlaneUnderTest } from '../contract-scene.ts'
-import type { DataPlane, DataPlaneListener } from '../data-plane.ts'
+import type { DataPlane, DataPlaneListener, WhyNone } from '../data-plane.ts'
 import { clearPairs, guardRuleset } from '../guard/ruleset.ts'
 import { TunDataPlane, type TunDataPlaneOptions } from './tun-data-plane.ts'
 
@@ -115,13 +115,13 @@ class GuardedPlane implements DataPlane {
     return this.tun.remove(names)
   }
 
-  async refuse(flow: Flow, name: RuleId): Promise<void> {
+  async refuse(flow: Flow, name: RuleId, why: WhyNone): Promise<void> {
     const rule = this.#policy?.policy.rules.find(rule => rule.name === name)
-    if (rule?.fallBackToClear === true) {
+    if (rule?.fallBackToClear === true && why === 'no-answer') {
       this.#clearPair('add')
       this.#isInClear = true
     }
-    await this.tun.refuse(flow, name)
+    await this.tun.refuse(flow, name, why)
   }
 
   #clearPair(change: 'add' | 'delete'): void {

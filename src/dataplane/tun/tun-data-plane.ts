@@ -8,7 +8,7 @@ import type { AssociationPair, Counters, Spi } from '../../ipsec/association.ts'
 import { closeDescriptor, openWakeup, wakeUp } from '../../native/readiness.ts'
 import type { CompiledPolicy } from '../../policy/compile.ts'
 import type { RuleId } from '../../policy/model.ts'
-import type { DataPlane, DataPlaneListener } from '../data-plane.ts'
+import type { DataPlane, DataPlaneListener, WhyNone } from '../data-plane.ts'
 import {
   type Answer,
   type Asked,
@@ -130,8 +130,8 @@ export class TunDataPlane implements DataPlane {
     await this.#ask({ kind: 'remove', names })
   }
 
-  async refuse(flow: Flow, rule: RuleId): Promise<void> {
-    await this.#ask({ kind: 'refuse', flow, rule })
+  async refuse(flow: Flow, rule: RuleId, why: WhyNone): Promise<void> {
+    await this.#ask({ kind: 'refuse', flow, rule, why })
   }
 
   async counters(): Promise<ReadonlyMap<Spi, Counters>> {

@@ -11,7 +11,7 @@ import type { DropReason } from '../../ipsec/drop-reasons.ts'
 import { atSetting, type CompiledPolicy, compile } from '../../policy/compile.ts'
 import type { Me } from '../../policy/filter.ts'
 import type { Policy, RuleId } from '../../policy/model.ts'
-import type { WhyNone, WhyNone } from '../data-plane.ts'
+import type { WhyNone } from '../data-plane.ts'
 
 /** A policy without authentication and keys, whose addresses it is, and the value of its setting. */
 export interface SentPolicy {

@@ -41,12 +41,12 @@ export class LiveAgent {
       if (status.setting.value === value) return
       await pause(0.05, this.#signal)
     }
-    throw new Error(`the agent of ${this.host.name} did not take its new policy:\n${this.#log()}`)
+    throw new Error(`the agent of ${this.host.name} did not take its new policy:\n${this.log()}`)
   }
 
   async #status(): Promise<AgentStatus> {
     const client = await ControlClient.connect(stateFolder(this.host.state))
-    if (typeof client === 'string') throw new Error(`no agent answers for ${this.host.name}:\n${this.#log()}`)
+    if (typeof client === 'string') throw new Error(`no agent answers for ${this.host.name}:\n${this.log()}`)
     const answer = await client.ask({ kind: 'status' })
     client.close()
     if (answer.kind === 'refused') throw new Error(answer.problems.map(formatProblem).join('; '))
@@ -66,7 +66,8 @@ export class LiveAgent {
     throw new Error(`process ${note.pid} does not go`)
   }
 
-  #log(): string {
+  /** The last lines that the agent wrote. */
+  log(): string {
     try {
       return readFileSync(stateFolder(this.host.state).log, 'utf8').split('\n').slice(-10).join('\n')
     } catch {

@@ -50,11 +50,12 @@ export class LiveTraffic {
     }
   }
 
-  /** Until the two have keys: an agent that was started just now has none. */
-  async makeContact(): Promise<void> {
+  /** Until the two have keys: an agent that was started just now has none. Answers whether they agreed on any. */
+  async makeContact(): Promise<boolean> {
     const [{ namespace }, { address }] = this.#parts.stage.hosts
     const words = inside(namespace, ['ping', '-n', '-q', '-c', '1', '-i', '0.2', '-w', '15', address])
-    await runProgram(words, { signal: this.#parts.signal })
+    const { status } = await runProgram(words, { signal: this.#parts.signal })
+    return status === 0
   }
 
   /** Both ways at once: where neither may speak, neither does. */

@@ -116,7 +116,7 @@ async function populate(stage: Stage, { sealwire, signal }: LiveOptions, applica
 }
 
 function makeCertificates({ folder, hosts }: Stage): void {
-  const order = { keyType: 'ecdsa-p256', days: 2, force: false } as const
+  const order = { keyType: 'ecdsa-p256', days: 90, force: false } as const
   const at = unixSeconds()
   const made = [orderAuthority({ ...order, name: 'sealwire demo CA', folder }, at)]
   const signer = { ca: join(folder, 'ca.pem'), key: join(folder, 'ca.key') }
@@ -135,6 +135,14 @@ interface Scene {
   readonly progress: (text: string) => void
 }
 
+/** What the two agents wrote when they could not agree on keys: without any there is no story. */
+export class NoContact extends Error {}
+
+async function makeContact({ agents, traffic }: Scene): Promise<void> {
+  if (await traffic.makeContact()) return
+  throw new NoContact(agents.map(agent => `${agent.host.name} wrote:\n${agent.log()}`).join('\n'))
+}
+
 async function playPhase(phase: LivePhase, scene: Scene): Promise<LiveRun> {
   const { stage, agents, traffic, signal, progress } = scene
   const [first] = agents
@@ -145,7 +153,7 @@ async function playPhase(phase: LivePhase, scene: Scene): Promise<LiveRun> {
     case 'absent':
       for (const { host } of agents) writeLivePolicy(host, phase.value)
       await Promise.all(agents.map(agent => agent.up()))
-      await traffic.makeContact()
+      await makeContact(scene)
       break
     case 'no-default-exempt-1':
       for (const { host } of agents) writeLivePolicy(host, phase.value)
@@ -160,7 +168,7 @@ async function playPhase(phase: LivePhase, scene: Scene): Promise<LiveRun> {
       break
     case 'back':
       await first.up()
-      await traffic.makeContact()
+      await makeContact(scene)
       break
   }
   const times: StepTime[] = []

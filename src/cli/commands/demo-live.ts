@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { prepareFolder } from '../../agent/demo/demo-files.ts'
 import { LIVE_TITLE, writeLiveDemo } from '../../agent/live-demo/live-files.ts'
 import { deviation, expectedOf } from '../../agent/live-demo/live-phases.ts'
-import { type LiveRun, liveMachine, playLiveDemo } from '../../agent/live-demo/play-live-demo.ts'
+import { type LiveRun, liveMachine, NoContact, playLiveDemo } from '../../agent/live-demo/play-live-demo.ts'
 import type { Stage } from '../../agent/live-demo/stage.ts'
 import { auditBytes } from '../../audit/audit-bytes.ts'
 import { monotonicSeconds } from '../../base/time.ts'
@@ -47,6 +47,11 @@ export async function runLiveDemo(input: CommandInput, console: Console): Promis
   const phases = await play(console, isKept, stage => {
     planned.stage = stage
   })
+  if (phases instanceof NoContact) {
+    if (isJson) console.json({ ok: false, problems: [problem('the agents', 'they agreed on no keys', phases.message)] })
+    console.say(`The two agents agreed on no keys. ${phases.message}`)
+    return ANSWER_IS_NO
+  }
   if (phases === undefined) {
     console.say('Stopped. What was made is removed.')
     return MACHINE_CANNOT
@@ -94,7 +99,7 @@ async function play(
   console: Console,
   keep: boolean,
   plan: (stage: Stage) => void,
-): Promise<readonly JudgedPhase[] | undefined> {
+): Promise<readonly JudgedPhase[] | NoContact | undefined> {
   const stopping = new AbortController()
   const stop = () => stopping.abort(new Stopped())
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -113,6 +118,7 @@ async function play(
     return judged.map((one, index) => ({ ...one, kerberosSeen: seen[index] }))
   } catch (error) {
     if (error instanceof Stopped) return undefined
+    if (error instanceof NoContact) return error
     throw error
   } finally {
     console.progress('')

@@ -314,12 +314,16 @@ export class Agent {
   async #readAddresses(): Promise<void> {
     const addresses = this.parts.addresses.list()
     if (sameAddresses(addresses, this.addresses)) return
+    const next = this.#enforcement.prepare(this.#enforcement.inForce.loaded, addresses)
+    if ('length' in next) {
+      return this.tell(
+        eventOfProblems('policy-refused', 'The policy no longer fits the host’s addresses.', next, 'error'),
+      )
+    }
+    await this.#enforcement.change(next)
     const words = addresses.map(formatAddress)
     const text = `The host’s addresses are now ${words.join(', ') || 'none'}.`
     this.tell({ level: 'info', kind: 'addresses-changed', text, fields: { addresses: words } })
-    const next = this.#enforcement.prepare(this.#enforcement.inForce.loaded, addresses)
-    if ('length' in next) this.tell(eventOfProblems('policy-refused', 'The policy no longer fits.', next, 'error'))
-    else await this.#enforcement.change(next)
   }
 
   #send(path: Path, bytes: Uint8Array): void {

@@ -2,7 +2,7 @@
 // run as a person runs it. What stood on the wire is captured and judged by the auditor. All is gone when the test is over.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -143,6 +143,12 @@ export class LiveHost {
     return Number(/(\d+) received/.exec(ran.out)?.[1] ?? 0)
   }
 
+  /** Nothing of this host runs any more, whatever the test did to it. */
+  async end(): Promise<void> {
+    const ran = await this.sealwire('down', '--state', this.state)
+    if (ran.status !== 0 && existsSync(join(this.state, 'agent.json'))) this.kill()
+  }
+
   kill(): void {
     const { pid } = JSON.parse(readFileSync(join(this.state, 'agent.json'), 'utf8')) as { pid: number }
     process.kill(pid, 'SIGKILL')
@@ -164,12 +170,16 @@ export function run(command: string, words: readonly string[]): Promise<Ran> {
 /** Both ends with certificates and policies, and nothing running. */
 export async function twoAgents(context: TestContext): Promise<readonly [LiveHost, LiveHost]> {
   const folder = mkdtempSync(join(tmpdir(), 'sealwire-live-'))
-  const { left, right } = twoHosts(context)
-  const hosts = [new LiveHost(folder, left, 1), new LiveHost(folder, right, 2)] as const
+  // What is done afterwards is done in the order in which it was asked for: agents end before their namespaces go, since
+  // nobody reaches one that lives on in a namespace without a name.
+  const made: LiveHost[] = []
   context.after(async () => {
-    for (const host of hosts) await host.sealwire('down', '--state', host.state)
+    for (const host of made) await host.end()
     rmSync(folder, { recursive: true, force: true })
   })
+  const { left, right } = twoHosts(context)
+  const hosts = [new LiveHost(folder, left, 1), new LiveHost(folder, right, 2)] as const
+  made.push(...hosts)
   const ca = await run(program, ['cert', 'ca', '--name', 'Test CA', '--out', folder])
   assert.equal(ca.status, 0, ca.error)
   for (const { name, address, address6 } of hosts) {

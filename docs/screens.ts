@@ -1,5 +1,5 @@
 // Pictures of what the commands print, for the pages: each command runs with colour, its output becomes an HTML page, and
-// Chromium takes the picture. `npm run screens`; needs Debian's `chromium` and `fonts-dejavu-core`.
+// Chromium takes the picture. `npm run screens`; needs Debian's `chromium` and `fonts-dejavu-core`, and `demo-live` root.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,6 +12,7 @@ const capture = 'examples/captures/two-domain-controllers.pcapng'
 const screens: Readonly<Record<string, readonly string[]>> = {
   demo: ['demo'],
   'demo-trace': ['demo', '--trace'],
+  'demo-live': ['demo', '--live'],
   audit: ['audit', '--policy', policy, capture],
   prove: ['prove', '--policy', policy, '--between', '10.54.0.1', '10.54.0.2'],
   compare: ['compare', '--policy', policy, '--no-default-exempt', '0', '1'],

@@ -120,16 +120,15 @@ function witnessWords(phases: readonly JudgedPhase[]): readonly string[] {
   const kinds = [...new Set(seen.map(line => messageNames.get(line.split(/[\t,]/)[0] ?? '') ?? 'others'))]
   const client = seen.map(line => line.split('\t')[1] ?? '').find(name => name !== '')
   return [
-    `Wireshark's tshark reads ${seen.length} Kerberos messages in the first capture (${kinds.join(', ')}; the client is ${client ?? 'not told'}), and ${others} in`,
-    'the other four.',
+    `tshark reads ${seen.length} Kerberos messages in the first capture (${kinds.join(', ')}; client: ${client ?? 'not told'}), ${others} in the others.`,
   ]
 }
 
 const story: readonly string[] = [
   'Absent means 0: Kerberos and RSVP stand in clear on the wire, though the policy says everything (KB 254728). At 1, set in',
   'the policy files of the running agents, all that one sends to the other is sealed; groups stay exempt. A firewall that only',
-  'lets IPsec pass (KB 233256) then stops nothing but the groups. Without its agent a host says nothing in clear: the guard in',
-  'the kernel holds it. The next agent takes over.',
+  'lets IPsec pass (KB 233256) then stops nothing but the groups. Without its agent a host says nothing to the other in clear:',
+  'the guard in the kernel holds it. The next agent takes over.',
 ]
 
 /** Everything that is not as the KB says, in words. */

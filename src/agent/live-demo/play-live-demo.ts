@@ -53,11 +53,11 @@ export interface LiveMachine {
 export function liveMachine(): LiveMachine {
   const missing = [...missingForPackets()]
   if (process.platform === 'linux' && !effectiveCapabilities().has('CAP_SYS_ADMIN')) {
-    missing.push('root, who may make network namespaces (CAP_SYS_ADMIN)')
+    missing.push('The capability CAP_SYS_ADMIN is missing, which is needed to make network namespaces: run it as root.')
   }
   const packages = { ip: 'iproute2', nft: 'nftables', tcpdump: 'tcpdump', ping: 'iputils-ping' } as const
   for (const name of missingPrograms(Object.keys(packages))) {
-    missing.push(`the program ${name} (Debian's package ${packages[name as keyof typeof packages]})`)
+    missing.push(`The program ${name} is missing: install ${packages[name as keyof typeof packages]}.`)
   }
   return { missing, missingForKerberos: missingForKerberos() }
 }

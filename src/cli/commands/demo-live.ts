@@ -106,7 +106,8 @@ async function play(
   // They stay heard until all is removed: a second Ctrl+C must not leave half of it.
   for (const name of signals) process.on(name, stop)
   const sealwire = [process.execPath, ...process.execArgv, join(import.meta.dirname, '..', 'main.ts')] as const
-  const progress = (text: string) => console.progress(text)
+  // A line that wraps cannot be replaced by the next one.
+  const progress = (text: string) => console.progress(text.slice(0, console.width - 1))
   const judged: (Omit<JudgedPhase, 'kerberosSeen'> & { readonly run: LiveRun })[] = []
   try {
     const runs = playLiveDemo({ sealwire, keep, signal: stopping.signal, progress, planned: plan })

@@ -1,6 +1,6 @@
 // Where the agent's events are written: one JSON object a line where a program reads, one readable line where a person
 // does. Strange characters of peers are escaped, so that nobody writes lines of somebody else's log. Own lines and no
-// library: see docs/decisions.
+// library: see docs/decisions/0009-own-log-lines.md.
 import type { Level, ToldEvent } from './agent-event.ts'
 
 export type LogForm =

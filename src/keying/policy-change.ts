@@ -8,6 +8,7 @@ import { directions, filterMatches } from '../policy/filter.ts'
 import type { Policy, Rule, RuleId } from '../policy/model.ts'
 import type { TrafficSelector } from '../wire/ike/traffic-selectors.ts'
 import type { Credential, Credentials } from './credentials.ts'
+import { wantsEspInUdp } from './ikev2/candidates.ts'
 import type { Child, Established, Session } from './ikev2/session.ts'
 import { isSameValue } from './same-value.ts'
 
@@ -34,6 +35,10 @@ export function judgeSession(session: Session<Established>, change: Change): Ver
   if (credential === undefined) return { kind: 'ends', why: 'the policy no longer has what its peer was judged by' }
   const own = sameCredential(state.own.credential, change)
   if (own === undefined) return { kind: 'ends', why: 'the policy no longer has what this host proved itself with' }
+  const { before, after } = change
+  if (wantsEspInUdp(before, session.path) !== wantsEspInUdp(after, session.path)) {
+    return { kind: 'ends', why: 'the policy wants ESP in another form' }
+  }
   const ending = state.children.filter(child => !staysAllowed(child, credential, change)).map(({ name }) => name)
   if (ending.length > 0 && ending.length === state.children.length) {
     return { kind: 'ends', why: 'the policy no longer has the rules that it was for' }

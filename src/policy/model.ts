@@ -101,6 +101,9 @@ export interface KeyLifetime {
   readonly kilobytes?: number
 }
 
+/** What ESP stands in on the wire: `udp` port 4500 always, `raw` and `auto` only where IKE finds a NAT on the way. */
+export type EspForm = 'auto' | 'udp' | 'raw'
+
 export interface Rule {
   readonly name: RuleId
   /** For people; changes nothing. */
@@ -123,6 +126,8 @@ export interface Rule {
   /** With fresh keys: the key exchange, as ike-offers.ts names it; absent: that of the IKE session. */
   readonly keyExchange?: string
   readonly lifetime?: KeyLifetime
+  /** Absent: `auto`. */
+  readonly encapsulation?: EspForm
   /** An inactive rule is kept but does nothing. */
   readonly active: boolean
 }

@@ -4,7 +4,7 @@
 import { z } from 'zod'
 import { authentication, authenticationKeysAt } from './authentication-schema.ts'
 import { ike, ikeKeysAt, keyExchange, keyLifetime } from './ike-schema.ts'
-import type { FilterAction, KeyingVersion, ProfileName, Role } from './model.ts'
+import type { EspForm, FilterAction, KeyingVersion, ProfileName, Role } from './model.ts'
 import { offerNames, offerOf } from './offers.ts'
 import { type Cell, readAddressSpec, readHost, readNetwork, readPorts, readProtocol } from './policy-cells.ts'
 import { manualKeyNames, manualKeys } from './policy-keys.ts'
@@ -14,6 +14,7 @@ import { flag, listOf, oneOf, reads, text } from './schema-parts.ts'
 export const actions: readonly FilterAction[] = ['permit', 'block', 'negotiate']
 export const modes = ['transport', 'tunnel'] as const
 export const keyingVersions: readonly KeyingVersion[] = ['ikev2', 'ikev1']
+export const espForms: readonly EspForm[] = ['auto', 'udp', 'raw']
 export const roles: readonly Role[] = ['domain-controller', 'member-server', 'workstation']
 /** Names of the bits of IPsecExempt, from the lowest ([MS-GPFAS] §2.2.1.5). */
 export const ipsecExemptBits = ['neighbour-discovery', 'icmp', 'router-discovery', 'dhcp'] as const
@@ -109,6 +110,11 @@ const rule = z.strictObject(
     freshKeys: flag('A fresh key exchange for every association (perfect forward secrecy).', false),
     keyExchange: keyExchange.optional(),
     lifetime: keyLifetime.optional(),
+    encapsulation: oneOf(espForms).optional().meta({
+      description:
+        'What ESP stands in. udp: always in UDP port 4500. raw: in UDP only where a NAT is on the way. auto: the same, with room for either. Only with negotiate.',
+      default: 'auto',
+    }),
   },
   { error: 'a rule: a mapping with filters and action' },
 )

@@ -237,6 +237,14 @@ const IKE_FAULTS: readonly (readonly [text: string, expected: string])[] = [
     'rules[0].keyExchange: "ecp348" is no key exchange (did you mean ecp384?)',
   ],
   [
+    oneRule(ENDS, `${SECURED}\n    encapsulation: tcp`),
+    'rules[0].encapsulation: expected auto, udp or raw, not the text "tcp"',
+  ],
+  [
+    oneRule(ENDS, `${SECURED}\n    security: [ah-sha256]\n    encapsulation: udp`),
+    'rules[0].encapsulation: AH cannot stand in UDP (write esp- methods alone, or leave it out)',
+  ],
+  [
     oneRule(ENDS, 'action: block\n    lifetime: { seconds: 60 }'),
     'rules[0].lifetime: lifetime means nothing with action block (leave it out, or write action: negotiate)',
   ],

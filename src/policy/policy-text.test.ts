@@ -133,9 +133,11 @@ rules:
     freshKeys: true
     keyExchange: curve25519+mlkem768
     lifetime: { seconds: 60, kilobytes: 2048 }
+    encapsulation: udp
 `)
   assert.deepEqual(warnings, [])
-  const { keyExchange, lifetime } = policy.rules[0]!
+  const { keyExchange, lifetime, encapsulation } = policy.rules[0]!
+  assert.equal(encapsulation, 'udp')
   assert.deepEqual(
     { keyExchange, lifetime },
     { keyExchange: 'curve25519+mlkem768', lifetime: { seconds: 60, kilobytes: 2048 } },

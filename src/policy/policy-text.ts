@@ -11,7 +11,16 @@ import type { AddressSpec, Filter, Policy, PortRange, ProfileName, Rule } from '
 import { defaultKeying, notNegotiable } from './negotiable.ts'
 import { type Cell, readAddressSpec, readHost, readNetwork, readPorts, readProtocol } from './policy-cells.ts'
 import { readManualKeys } from './policy-keys.ts'
-import { actions, ipsecExemptBits, keyingVersions, maskOf, modes, policySchema, roles } from './policy-schema.ts'
+import {
+  actions,
+  espForms,
+  ipsecExemptBits,
+  keyingVersions,
+  maskOf,
+  modes,
+  policySchema,
+  roles,
+} from './policy-schema.ts'
 import { keyOf, profileNames, profiles, type SettingName, settingOf } from './profiles.ts'
 import { schemaProblems } from './schema-problems.ts'
 
@@ -37,6 +46,7 @@ const negotiateOnly = [
   'freshKeys',
   'keyExchange',
   'lifetime',
+  'encapsulation',
 ]
 
 export interface ReadPolicy {
@@ -218,6 +228,7 @@ class PolicyBuilder {
     const authentication = list('authentication', []).flatMap(item => authenticationOf(item) ?? [])
     const lifetime = isNegotiate ? keyLifetimeOf(rule['lifetime']) : undefined
     const keyExchange = isNegotiate ? asText(rule['keyExchange']) : undefined
+    const encapsulation = rule['encapsulation']
     const keying = list('keying', [defaultKeying(security, authentication)])
     return {
       name: asText(rule['name']) ?? `rule ${index + 1}`,
@@ -236,6 +247,7 @@ class PolicyBuilder {
       freshKeys: rule['freshKeys'] === true,
       ...(keyExchange === undefined ? {} : { keyExchange }),
       ...(lifetime === undefined ? {} : { lifetime }),
+      ...(isNegotiate && isOneOf(encapsulation, espForms) ? { encapsulation } : {}),
       active: rule['active'] !== false,
     }
   }
@@ -267,6 +279,10 @@ class PolicyBuilder {
     if ('keyExchange' in rule && rule['freshKeys'] !== true) {
       const hint = 'write freshKeys: true, or leave it out'
       this.#error([...path, 'keyExchange'], 'only fresh keys have a key exchange of their own', hint, 'key')
+    }
+    if (rule['encapsulation'] === 'udp' && asList(rule['security']).some(name => String(name).includes('ah-'))) {
+      const hint = 'write esp- methods alone, or leave it out'
+      this.#error([...path, 'encapsulation'], 'AH cannot stand in UDP', hint)
     }
     if (!('authentication' in rule)) {
       const hint = 'enough to audit and to prove; to run it, write certificate, preSharedKey or kerberos'

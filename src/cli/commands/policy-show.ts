@@ -75,8 +75,8 @@ function ruleJson(rule: Rule) {
   const { mode, security, keying, acceptUnsecuredInbound, fallBackToClear, freshKeys } = rule
   const tunnelEndpoint = rule.tunnelEndpoint === undefined ? null : formatAddress(rule.tunnelEndpoint)
   const authentication = rule.authentication.map(({ kind }) => kind)
-  const { keyExchange = null, lifetime = null } = rule
-  const options = { acceptUnsecuredInbound, fallBackToClear, freshKeys, keyExchange, lifetime }
+  const { keyExchange = null, lifetime = null, encapsulation = 'auto' } = rule
+  const options = { acceptUnsecuredInbound, fallBackToClear, freshKeys, keyExchange, lifetime, encapsulation }
   return { ...common, mode, tunnelEndpoint, security, keying, authentication, ...options }
 }
 
@@ -143,6 +143,7 @@ function protection(rule: Rule): string {
     rule.authentication.map(method => methods[method.kind]).join(', '),
     rule.freshKeys ? `fresh keys${rule.keyExchange === undefined ? '' : ` by ${rule.keyExchange}`}` : '',
     lifetimeText(rule.lifetime),
+    rule.encapsulation === undefined ? '' : `ESP ${rule.encapsulation === 'udp' ? 'in UDP' : rule.encapsulation}`,
     rule.acceptUnsecuredInbound ? 'accepts unsecured' : '',
     rule.fallBackToClear ? 'falls back to clear' : '',
   ]

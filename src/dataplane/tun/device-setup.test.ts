@@ -14,6 +14,7 @@ test('the size that applications see is what is left of the link', () => {
   assert.equal(sealedMtu(gcm, 1500, 4, 'udp'), 1500 - 8 - 8 - 8 - 16 - 2)
   assert.equal(sealedMtu(gcm, 1500, 4, 'raw'), 1500 - 8 - 8 - 16 - 2)
   assert.equal(sealedMtu(gcm, 1500, 4), sealedMtu(gcm, 1500, 4, 'udp'))
+  assert.equal(sealedMtu({ ...gcm, encapsulation: 'raw' }, 1500, 4), sealedMtu(gcm, 1500, 4, 'raw'))
   const tunnel = { mode: 'tunnel', tunnelEndpoint: address('fd00::9') } as const
   assert.equal(sealedMtu(method(['esp-aes128gcm16'], tunnel), 1500, 4, 'raw'), 1500 - 40 - 8 - 8 - 16 - 2)
   assert.equal(sealedMtu(method(['ah-sha256']), 1500, 4), 1500 - 28)

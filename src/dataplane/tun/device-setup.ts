@@ -6,7 +6,7 @@ import { suiteOf } from '../../crypto/suites.ts'
 import { ahBytes } from '../../ipsec/ah.ts'
 import { espRoom } from '../../ipsec/esp.ts'
 import { outerHeaderBytes, UDP_HEADER } from '../../ipsec/headers.ts'
-import type { Rule } from '../../policy/model.ts'
+import type { EspForm, Rule } from '../../policy/model.ts'
 import { offerOf } from '../../policy/offers.ts'
 
 /** RFC 791 §3.2 has 68 for IPv4, which no path has any more; RFC 8200 §5 has 1280. */
@@ -14,16 +14,21 @@ const LEAST: Readonly<Record<4 | 6, number>> = { 4: 576, 6: 1280 }
 /** One super-packet, cut and sealed, fits one call that sends many datagrams: 64 KiB less a header for each. */
 export const MOST_SEGMENTED = 61_000
 
-/** The form that ESP has on the wire; `auto` may become either, so the larger counts. */
-export type Form = 'udp' | 'raw' | 'auto'
-
-/** The largest packet of `family` that this rule seals into at most `linkMtu` octets, whichever of its methods is agreed on. */
-export function sealedMtu(rule: Rule, linkMtu: number, family: 4 | 6, form: Form = 'auto'): number {
+/**
+ * The largest packet of `family` that this rule seals into at most `linkMtu` octets, whichever of its methods is agreed on.
+ * ESP of form `auto` may come to stand in UDP, so that counts.
+ */
+export function sealedMtu(
+  rule: Rule,
+  linkMtu: number,
+  family: 4 | 6,
+  form: EspForm = rule.encapsulation ?? 'auto',
+): number {
   const rooms = rule.security.map(name => roomOf(name, rule, linkMtu, family, form))
   return Math.max(LEAST[family], Math.min(linkMtu, ...rooms))
 }
 
-function roomOf(name: string, rule: Rule, linkMtu: number, family: 4 | 6, form: Form): number {
+function roomOf(name: string, rule: Rule, linkMtu: number, family: 4 | 6, form: EspForm): number {
   const offer = offerOf(name)
   if (!offer.ok) return linkMtu
   const isTunnel = rule.mode === 'tunnel'

@@ -22,6 +22,12 @@ export function rulesForPeer({ policy, me }: CompiledPolicy, { local, remote }: 
   })
 }
 
+/** One such rule is enough: the hashes of IKE_SA_INIT count for all that is agreed on with the peer. */
+export function wantsEspInUdp(policy: CompiledPolicy, path: Path, otherwise = false): boolean {
+  const forms = rulesForPeer(policy, path).map(({ encapsulation }) => encapsulation ?? 'auto')
+  return forms.includes('udp') || (otherwise && !forms.includes('raw'))
+}
+
 /** The rule of the way out names the peer, that of the way in names us. */
 function isTunnelEnd({ tunnelEndpoint }: Rule, address: Address): boolean {
   return tunnelEndpoint !== undefined && sameAddress(tunnelEndpoint, address)

@@ -18,6 +18,7 @@ import { acceptedChild, type ChildOffers, childProposals, chooseChild, type Mism
 import { type KeyingOutput, type Path, type Refusal, refusal, report, type World } from '../machine.ts'
 import { lifetimeOf } from './child-lifetime.ts'
 import { type ChildContext, inboundRuleFor, ruleNamed, ruleToAnswer, ruleToAsk } from './child-rule.ts'
+import { isInUdp } from './nat-detection.ts'
 import {
   acceptedSelectors,
   includes,
@@ -309,10 +310,9 @@ export function makeChild(
   const [fromInitiator, fromResponder] = [made.fromInitiator[0]!, made.fromResponder[0]!]
   const [own, peer] = role === 'initiator' ? [fromInitiator, fromResponder] : [fromResponder, fromInitiator]
   const { local, remote } = path
-  const isTranslated = nat.beforeUs || nat.beforePeer || world.settings.forceEncapsulation
-  const isInUdp = choice.protocol === 'esp' && isTranslated && isFloated(path)
+  const inUdp = choice.protocol === 'esp' && isInUdp(nat) && isFloated(path)
   const encapsulated = (sourcePort: number, destinationPort: number): { readonly encapsulation?: Encapsulation } =>
-    isInUdp ? { encapsulation: { sourcePort, destinationPort } } : {}
+    inUdp ? { encapsulation: { sourcePort, destinationPort } } : {}
   const { extendedSequence } = choice
   const common = {
     mode,

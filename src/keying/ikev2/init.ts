@@ -18,7 +18,7 @@ import { initiatorAnnouncements, responderAnnouncements, supportOf } from './ann
 import { errorsIn } from './auth-child.ts'
 import { credentialsFor, rulesForPeer } from './candidates.ts'
 import { goOnAfterExchange } from './intermediate.ts'
-import { natFindings, natNotifies, noNat, pathThroughNat } from './nat-detection.ts'
+import { isInUdp, natFindings, natNotifies, noNat, pathThroughNat, pretendsNat } from './nat-detection.ts'
 import {
   type Agreed,
   type AwaitingInit,
@@ -140,14 +140,9 @@ export function initAnswered(session: Session<InitSent>, message: Opened, world:
   exchange.close()
   const nonces = { initiator: nonce, responder: need(payloads, 'nonce').nonce.slice() }
   const { secured, agreed } = agreement(message, spis, choice, nonces, shared.value, world, request)
-  const moves = agreed.nat.beforeUs || agreed.nat.beforePeer || movesAnyway(message, spis, world)
+  const moves = isInUdp(agreed.nat)
   const path = moves ? pathThroughNat(session.path) : session.path
   return goOnAfterExchange({ ...session, spis, path }, { secured, agreed, wish }, world)
-}
-
-/** ESP in UDP by our own will: with a peer that knows it at all. */
-function movesAnyway({ payloads, path }: Opened, spis: IkeSpis, { settings }: World): boolean {
-  return settings.forceEncapsulation && natFindings(payloads, spis, path) !== undefined
 }
 
 function unmet(choice: IkeChoice, support: Agreed['support'], world: World): string | undefined {
@@ -201,7 +196,7 @@ function agreement(
   choice: IkeChoice,
   nonces: Nonces,
   shared: SharedSecret,
-  { now }: World,
+  world: World,
   request?: Uint8Array,
 ): { readonly secured: Secured; readonly agreed: Agreed } {
   const { suite, additional } = choice
@@ -211,6 +206,8 @@ function agreement(
   const support = supportOf(payloads)
   // The hashes cover the SPIs of the message's own header: in the first request there is one.
   const seen = request === undefined ? { ...spis, responder: new Uint8Array(SPI_BYTES) } : spis
+  const nat = natFindings(payloads, seen, path)
+  const pretended = nat !== undefined && pretendsNat(path, world) ? { pretended: true as const } : {}
   return {
     secured: { suite, keys, sealed: 0, mayFragment: support.fragmentation },
     agreed: {
@@ -218,10 +215,10 @@ function agreement(
       nonces,
       init: request === undefined ? { request: octets, response: NO_OCTETS } : { request, response: octets },
       support,
-      nat: natFindings(payloads, seen, path) ?? noNat,
+      nat: { ...(nat ?? noNat), ...pretended },
       remaining: additional,
       chains: {},
-      since: now,
+      since: world.now,
       // Copies, as of the nonces: whoever received the datagram may use its memory again.
       certificateRequests: findAll(payloads, 'certificate-request').map(one => ({ ...one, data: one.data.slice() })),
     },

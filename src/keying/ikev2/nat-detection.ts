@@ -6,6 +6,7 @@ import { notification } from '../../wire/ike/notify.ts'
 import type { Payload } from '../../wire/ike/v2-payloads.ts'
 import { identityOfAddress } from '../identity.ts'
 import type { Path, UdpEndpoint, World } from '../machine.ts'
+import { wantsEspInUdp } from './candidates.ts'
 import { MARKED_PORT } from './envelope.ts'
 import type { NatFindings } from './session.ts'
 import { findNotifies } from './step.ts'
@@ -20,13 +21,18 @@ export function endpointHash(spis: IkeSpis, { address, port }: UdpEndpoint): Uin
 }
 
 /** `spis` are those of the message's header. */
-export function natNotifies(spis: IkeSpis, { local, remote }: Path, world: World): readonly Payload[] {
+export function natNotifies(spis: IkeSpis, path: Path, world: World): readonly Payload[] {
+  const { local, remote } = path
   // A hash of no address makes the peer see a NAT in front of us, so that it puts ESP into UDP.
-  const source = world.settings.forceEncapsulation ? noHash(world) : endpointHash(spis, local)
+  const source = pretendsNat(path, world) ? noHash(world) : endpointHash(spis, local)
   return [
     notification('NAT_DETECTION_SOURCE_IP', { hash: source }),
     notification('NAT_DETECTION_DESTINATION_IP', { hash: endpointHash(spis, remote) }),
   ]
+}
+
+export function pretendsNat(path: Path, { policy, settings }: World): boolean {
+  return wantsEspInUdp(policy, path, settings.forceEncapsulation)
 }
 
 function noHash({ random }: World): Uint8Array {
@@ -49,6 +55,11 @@ export function natFindings(payloads: readonly Payload[], spis: IkeSpis, path: P
 }
 
 export const noNat: NatFindings = { beforeUs: false, beforePeer: false }
+
+/** Whether ESP goes in UDP: both hosts come to the same answer, and the kernels of many accept no other form. */
+export function isInUdp({ beforeUs, beforePeer, pretended }: NatFindings): boolean {
+  return beforeUs || beforePeer || pretended === true
+}
 
 /** Where a NAT was found, both ports become 4500: IKE and ESP share it from now on (RFC 7296 §2.23). */
 export function pathThroughNat({ local, remote }: Path): Path {

@@ -122,6 +122,8 @@ export interface Agreed {
 export interface NatFindings {
   readonly beforeUs: boolean
   readonly beforePeer: boolean
+  /** We made the peer see one in front of us, for ESP in UDP; it knows what that is. */
+  readonly pretended?: true
 }
 
 /** Responder: IKE_SA_INIT is answered. */
@@ -220,6 +222,16 @@ export interface Established {
   readonly deletedEarly?: readonly Spi[]
   /** Since when there has been no child. */
   readonly childlessSince?: Instant
+  /** A NAT gave the peer another port. */
+  readonly moved?: Moved
+}
+
+/** Children from before `at` send to the port that the peer had then, until `renewAt` at the latest. */
+export interface Moved {
+  readonly at: Instant
+  readonly renewAt: Instant
+  /** They are renewed, or about to be. */
+  readonly isDone?: true
 }
 
 /** Delete of the IKE SA is sent; nothing else matters any more. */

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { fillRandom } from '../../base/random.ts'
 import { type FileLock, lockFile } from '../../native/file-lock.ts'
+import { computeChecksums } from '../../native/link-checksums.ts'
 import { insideNamespace } from '../../native/namespaces.ts'
 import { readSysctl, writeSysctl } from '../../native/sysctl.ts'
 import { type DemoHost, demoHosts, demoNetwork } from '../demo/demo-policies.ts'
@@ -88,7 +89,8 @@ export async function buildStage({ hosts, wire }: Stage, signal: AbortSignal): P
     await ip('netns', 'add', namespace)
     withoutIpv6(namespace)
     await ip(...at(wire.namespace, `link add ${name} type veth peer name ${LINK} netns ${namespace}`))
-    // A wire carries packets of its size: without this, what is captured are those of 64 KiB that only hosts know.
+    // A wire carries packets of its size, with checksums: without this, those of 64 KiB are captured that only hosts know.
+    insideNamespace(namespace, () => computeChecksums(LINK))
     await ip(...at(namespace, `link set ${LINK} gso_max_segs 1`))
     await ip(...at(wire.namespace, `link set ${name} master bridge up`))
     await ip(...at(namespace, 'link set lo up'))

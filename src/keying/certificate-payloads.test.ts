@@ -116,6 +116,25 @@ const choices: readonly {
     requests: [{ encoding: OCSP, data: new Uint8Array(0) }],
     chosen: raw,
   },
+  {
+    title:
+      'a certificate, though a request that anybody can write names another CA and a pre-shared key stands behind it',
+    credentials: [byCorp, shared],
+    requests: [asking(other)],
+    chosen: byCorp,
+  },
+  {
+    title: 'the certificate that is asked for, and no pre-shared key between',
+    credentials: [byCorp, shared, byOther],
+    requests: [asking(other)],
+    chosen: byOther,
+  },
+  {
+    title: 'the pre-shared key, where the policy prefers it',
+    credentials: [shared, byCorp],
+    requests: [asking(ca)],
+    chosen: shared,
+  },
   { title: 'what the peer was judged by', credentials: [byCorp, shared], judged: shared, chosen: shared },
   {
     title: 'a certificate in answer to a certificate, if of another CA',

@@ -49,15 +49,19 @@ export interface OwnChoice {
 }
 
 /**
- * The first in the order of the policy that the peer's wishes do not speak against. A CERTREQ is a hint (RFC 7296 §3.7): if
- * it speaks against all, the first is tried. Undefined where none proves anything.
+ * The first in the order of the policy, and of those with a signature the one that the peer asks for. A CERTREQ is a hint
+ * (RFC 7296 §3.7), which anybody on the way can write: it never leads from a certificate to a pre-shared key, for whoever
+ * gets AUTH by one can try secrets at leisure. Undefined where none proves anything.
  */
 export function chooseOwnCredential(credentials: readonly Credential[], choice: OwnChoice): Credential | undefined {
   const able = credentials.filter(credential => credential.kind !== 'certificate' || credential.own !== undefined)
   if (choice.judged !== undefined && able.includes(choice.judged)) return choice.judged
   const alike = able.filter(credential => credential.kind === choice.judged?.kind)
   const candidates = alike.length > 0 ? alike : able
-  return candidates.find(credential => isWelcome(credential, choice)) ?? candidates[0]
+  const isShared = ({ kind }: Credential) => kind === 'preSharedKey'
+  const first = candidates.find(credential => !isShared(credential) || isWelcome(credential, choice)) ?? candidates[0]
+  if (first === undefined || isShared(first)) return first
+  return candidates.find(credential => !isShared(credential) && isWelcome(credential, choice)) ?? first
 }
 
 function isWelcome(credential: Credential, { requests, peers }: OwnChoice): boolean {
@@ -116,7 +120,7 @@ const limits: ReadonlyMap<number, Limit> = new Map([
   [OCSP, { most: 5, bytes: 32_768 }],
 ])
 
-export interface ClaimSource extends Pick<PeerClaim, 'identity' | 'address' | 'proof'> {
+export interface ClaimSource extends Pick<PeerClaim, 'identity' | 'address' | 'isTranslated' | 'proof'> {
   /** CERT payloads in their order. */
   readonly payloads: readonly CertificateData[]
 }

@@ -87,11 +87,30 @@ for (const text of [
   })
 }
 
-test('an address is proved by the certificate, and never by being where packets come from', () => {
+test('an address is proved by the certificate and by where packets come from, by both; behind a NAT by the certificate', () => {
   const nameless = testHost(ca, { names: ['dc2.corp.test'] })
   assert.equal(refused([certificates()], claimOf('10.54.0.2', [nameless])).kind, 'not-bound')
   const elsewhere = parseAddress('192.0.2.9')!
-  assert.ok(accepted([certificates()], claimOf('10.54.0.2', [dc2], { address: elsewhere })))
+  assert.equal(refused([certificates()], claimOf('10.54.0.2', [dc2], { address: elsewhere })).kind, 'other-address')
+  assert.ok(accepted([certificates()], claimOf('10.54.0.2', [dc2], { address: elsewhere, isTranslated: true })))
+})
+
+test('who claims to be this host, by its name, its certificate or its key, is nobody', () => {
+  const own = (party: TestParty, name: string) => ({
+    ...{ identity: identity(name), chain: [party.certificate.der], issuers: [] },
+    key: generateKeyPairSync('ed25519').privateKey,
+  })
+  const isUs = certificates({ own: own(dc2, 'dc2@corp.test') })
+  assert.equal(refused([isUs], claimOf('dc2.corp.test', [dc2])).kind, 'ourselves')
+  const twin = testHost(ca, { names: ['dc2.corp.test'] })
+  assert.equal(
+    refused([certificates({ own: own(twin, 'dc2.corp.test') })], claimOf('dc2.corp.test', [dc2])).kind,
+    'ourselves',
+  )
+  assert.ok(accepted([certificates({ own: own(twin, 'dc2.corp.test') })], claimOf('dc2@corp.test', [dc2])))
+  const mirrored = rawKeys({ peerKeys: [createPublicKey(ours)] })
+  const thrownBack = publicKeyInfo(createPublicKey(ours))
+  assert.equal(refused([mirrored], claimOf('dc2.corp.test', [], { rawKey: thrownBack })).kind, 'ourselves')
 })
 
 interface BadCertificate {
@@ -192,7 +211,7 @@ function rawKeys(more: Partial<PublicKeyCredential> = {}): PublicKeyCredential {
 }
 
 test('a raw public key is known by itself, whatever its owner is called', () => {
-  for (const name of ['dc2.corp.test', '@#0102', 'CN=anybody', '192.0.2.1']) {
+  for (const name of ['dc2.corp.test', '@#0102', 'CN=anybody', '10.54.0.2']) {
     assert.ok(accepted([rawKeys()], claimOf(name, [], { rawKey })))
   }
 })

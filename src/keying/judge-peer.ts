@@ -7,6 +7,7 @@ import { failure, type Result, success } from '../base/result.ts'
 import type { Certificate } from '../crypto/x509/certificate.ts'
 import { bindsIdentity, principalNamesOf } from '../crypto/x509/identity.ts'
 import { validatePath } from '../crypto/x509/path.ts'
+import { identificationTypes } from '../wire/ike/numbers.ts'
 import type {
   AccountMapping,
   CertificateCredential,
@@ -14,8 +15,17 @@ import type {
   PublicKeyCredential,
   SharedKeyCredential,
 } from './credentials.ts'
-import { formatIdentity, type Identity, isSameDistinguishedName, isSameIdentity, shortened } from './identity.ts'
+import {
+  formatIdentity,
+  type Identity,
+  identityOfAddress,
+  isSameDistinguishedName,
+  isSameIdentity,
+  shortened,
+} from './identity.ts'
 import { knownCertificates } from './known-certificates.ts'
+
+const { ipv4, ipv6 } = identificationTypes.of
 
 /** What a peer says of itself; certificate-payloads.ts makes it from the payloads, in bounded number and size. */
 export interface PeerClaim {
@@ -26,8 +36,10 @@ export interface PeerClaim {
   readonly rawKey?: Uint8Array
   readonly ocsp: readonly Uint8Array[]
   readonly crls: readonly Uint8Array[]
-  /** Of the peer on the wire. It proves nothing and is only told. */
+  /** Of the peer on the wire. It proves nothing by itself; an identity that is an address has to be this one. */
   readonly address: Address
+  /** A NAT stands before the peer: its own address is another. */
+  readonly isTranslated?: boolean
   /** What its AUTH payload is made with; left out, both are possible. */
   readonly proof?: 'signature' | 'shared-key'
   /** What was passed over while reading the payloads. */
@@ -56,6 +68,10 @@ export interface AuthenticationFault {
     | 'untrusted'
     /** Its certificate is not about the identity that it states. */
     | 'not-bound'
+    /** It states an address and speaks from another. */
+    | 'other-address'
+    /** It claims to be this host. */
+    | 'ourselves'
     | 'unknown-key'
     | 'not-accepted'
     | 'not-mapped'
@@ -72,6 +88,8 @@ const telling: readonly AuthenticationFault['kind'][] = [
   'not-bound',
   'not-accepted',
   'not-mapped',
+  'other-address',
+  'ourselves',
 ]
 
 /** By the first credential that accepts; else the most telling reason. `at`: Unix seconds. */
@@ -83,10 +101,41 @@ export function judgePeer(
   let worst: AuthenticationFault | undefined
   for (const credential of credentials) {
     const judged = judgeBy(credential, claim, at)
-    if (judged.ok) return judged
+    if (judged.ok) {
+      const untrue = whyFalse(credentials, claim)
+      return untrue === undefined ? judged : failure(untrue)
+    }
     if (worst === undefined || telling.indexOf(judged.error.kind) > telling.indexOf(worst.kind)) worst = judged.error
   }
   return failure(worst ?? { kind: 'no-credential', what: 'the rule has nothing by which a peer could be known' })
+}
+
+/** What no proof makes true. */
+export function whyFalse(credentials: readonly Credential[], claim: PeerClaim): AuthenticationFault | undefined {
+  const { identity, address, isTranslated } = claim
+  const isAddress = identity.type === ipv4 || identity.type === ipv6
+  // Else whoever has a proof could be whichever host it states (RFC 4945 §3.1.1).
+  if (isAddress && isTranslated !== true && !isSameIdentity(identity, identityOfAddress(address))) {
+    const what = `${who(claim)}: who states an address has to speak from it; give that host an identity that is a name`
+    return { kind: 'other-address', what: shortened(what, 2000) }
+  }
+  // What this host has said to somebody is thrown back.
+  if (credentials.some(credential => isOwn(credential, claim))) {
+    const what = `${who(claim)} has the identity or the key of this host: each host needs its own`
+    return { kind: 'ourselves', what: shortened(what, 2000) }
+  }
+  return undefined
+}
+
+function isOwn(credential: Credential, { identity, certificates, rawKey }: PeerClaim): boolean {
+  const own = credential.kind === 'certificate' ? credential.own?.identity : credential.identity
+  if (own !== undefined && isSameIdentity(own, identity)) return true
+  if (credential.kind === 'certificate') {
+    const [mine, theirs] = [credential.own?.chain[0], certificates[0]]
+    return mine !== undefined && theirs !== undefined && Buffer.compare(mine, theirs) === 0
+  }
+  if (credential.kind !== 'publicKey' || rawKey === undefined) return false
+  return readPublicKey(rawKey)?.equals(createPublicKey(credential.key)) === true
 }
 
 function judgeBy(credential: Credential, claim: PeerClaim, at: number): Result<JudgedPeer, AuthenticationFault> {

@@ -9,7 +9,8 @@ import type { Policy, Rule, RuleId } from '../policy/model.ts'
 import type { TrafficSelector } from '../wire/ike/traffic-selectors.ts'
 import type { Credential, Credentials } from './credentials.ts'
 import { wantsEspInUdp } from './ikev2/candidates.ts'
-import type { Child, Established, Session } from './ikev2/session.ts'
+import type { Child, ChildTerms, Established, Session } from './ikev2/session.ts'
+import type { World } from './machine.ts'
 import { isSameValue } from './same-value.ts'
 
 /** The rule, where it negotiates by IKEv2. */
@@ -69,12 +70,32 @@ function staysAllowed(child: Child, credential: Credential, { before, after, cre
   return isCovered(rule, child, after)
 }
 
+/** Why a child that was agreed on a while ago, and is only made now, is no longer what the policy has. */
+export function whyNoLonger(
+  terms: ChildTerms,
+  credential: Credential,
+  { policy, credentials }: Pick<World, 'policy' | 'credentials'>,
+): string | undefined {
+  const accepts = (name: RuleId) => credentials.of(name).some(one => isSameValue(one, credential))
+  const rules = [terms.rule, terms.inboundRule].map(name => keyedRule(policy.policy, name))
+  const isAsAgreed = rules.every(
+    rule => rule?.mode === terms.mode && rule.keying.includes('ikev2') && accepts(rule.name),
+  )
+  const [rule] = rules
+  const isOurs = rule?.security.includes(terms.choice.security) === true && isCovered(rule, terms, policy)
+  return isAsAgreed && isOurs ? undefined : `the policy changed meanwhile: ${terms.rule} no longer has this child`
+}
+
 function isSameEnd({ tunnelEndpoint: a }: Rule, { tunnelEndpoint: b }: Rule): boolean {
   return a === undefined || b === undefined ? a === b : sameAddress(a, b)
 }
 
 /** One of the rule's filters still has both corners of what was agreed on; which filter wins, each packet is asked. */
-function isCovered(rule: Rule, { ownSelectors, peerSelectors }: Child, { me }: CompiledPolicy): boolean {
+function isCovered(
+  rule: Rule,
+  { ownSelectors, peerSelectors }: Pick<Child, 'ownSelectors' | 'peerSelectors'>,
+  { me }: CompiledPolicy,
+): boolean {
   const filters = rule.filters.flatMap(directions)
   return ownSelectors.every(own =>
     peerSelectors.every(peer => {

@@ -6,6 +6,7 @@ import { isSameIdentity } from './identity.ts'
 import { overlap } from './ikev2/selectors.ts'
 import type { Child, Established, Session } from './ikev2/session.ts'
 import type { NatClaim } from './machine.ts'
+import { isSameValue } from './same-value.ts'
 
 /** Sessions with one peer: it takes one for each way in which rules want it to prove itself. */
 const MOST_SESSIONS = 64
@@ -88,6 +89,8 @@ export function isAnothers(ofAddress: readonly Session[], { session, identity, s
 /** Sessions that a peer which knows of none but `session` has forgotten: those that stood before it began. */
 export function isForgotten(other: Session, session: Standing): other is Standing {
   if (!isEstablished(other) || other.id === session.id || !isSamePeer(other, session)) return false
+  // What one knows who has a pre-shared key ends nothing that a certificate has proved.
+  if (!isSameValue(other.state.peer.credential, session.state.peer.credential)) return false
   return other.state.establishedAt < session.state.begunAt
 }
 

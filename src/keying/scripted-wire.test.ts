@@ -71,11 +71,12 @@ test('an altered message is not authentic and is sent again; a fault counts for 
   assert.equal(one.pairs.size, 1)
 })
 
-test('a wrong answer in clear ends the attempt before it has keys, and is not believed afterwards', () => {
+test('a wrong answer in clear ends the attempt where none better follows, and is not believed once there are keys', () => {
   const by = answering(notification('NO_PROPOSAL_CHOSEN', {}))
-  const early = play([{ on: 'IKE_SA_INIT response', kind: 'replace', by }])
-  assert.equal(early.one.refused.length, 1)
-  assert.equal(early.one.pairs.size, 0)
+  const once = play([{ on: 'IKE_SA_INIT response', kind: 'replace', by }])
+  assert.deepEqual([once.one.pairs.size, once.one.refused.length], [1, 0])
+  const always = play([{ on: 'IKE_SA_INIT response', kind: 'replace', by, times: 99 }])
+  assert.deepEqual([always.one.pairs.size, always.one.refused.length], [0, 1])
   const late = play([{ on: 'IKE_AUTH response', kind: 'replace', by }])
   assert.deepEqual([late.one.pairs.size, late.two.pairs.size, late.one.refused.length], [1, 1, 0])
 })

@@ -117,13 +117,17 @@ export function answerAuth(before: Session<AwaitingAuth>, message: Opened, world
   if (ppk.kind === 'refused') return notProved(`${stranger}: ${ppk.what}`)
   const { prf } = secured.suite
   const keys = ppk.kind === 'used' ? responderKeys(prf, secured.keys, world) : secured.keys
+  const failed = (what: string) => {
+    if (keys !== secured.keys) wipeOtherOf(keys)
+    return notProved(what)
+  }
   const possible = credentialsFor(rulesForPeer(world.policy, path), world.credentials)
   const allowed = asWanted(possible, find(payloads, 'responder-identification'), session)
   const shown: AuthData = ppk.kind === 'done-without' ? { method: auth.method, data: ppk.auth } : auth
   const provedBy = (credentials: readonly Credential[]) =>
     peerOf('initiator', session, { keys, agreed, identity, auth: shown, credentials }, message, world)
   const first = provedBy(allowed)
-  if (!first.ok) return notProved(first.error)
+  if (!first.ok) return failed(first.error)
   // Several rules may take the peer, each in its own way: that of the child which it asks for counts, where it does.
   const asked = credentialsAskedFor(session, agreed, first.value.judged.credential, payloads, world)
   const again = asked.length === 0 ? first : provedBy(asked)
@@ -131,12 +135,12 @@ export function answerAuth(before: Session<AwaitingAuth>, message: Opened, world
   const { judged } = proved
   const requests = findAll(payloads, 'certificate-request')
   const credential = chooseOwnCredential(allowed, { requests, judged: judged.credential, peers: [identity] })
-  if (credential === undefined) return notProved(`no rule about ${judged.name} has anything to prove this host by`)
+  if (credential === undefined) return failed(`no rule about ${judged.name} has anything to prove this host by`)
   const own = ownProofOf(credential, path)
   const ownIdentity = identityPayload('responder', own.identity)
   const octets = octetsOfSigner('responder', keys, agreed, ownIdentity, header.messageId)
   const proof = prove(own, octets, prf, { hashes: agreed.support.hashes, allowOld: allowsOld(world.policy) })
-  if (!proof.ok) return notProved(proof.error)
+  if (!proof.ok) return failed(proof.error)
   if (keys !== secured.keys) wipeOtherOf(secured.keys)
   const child = answerChildInside(session, agreed, { ...judged, identity }, keys, payloads, world)
   const next: Parts = {
@@ -251,7 +255,8 @@ function peerOf(
   const octets = octetsOfSigner(role, keys, agreed, identity, header.messageId)
   const rules = { hashes: ownHashes(policy), allowOld: allowsOld(policy) }
   const certificates = findAll(payloads, 'certificate')
-  return provePeer(credentials, { identity, certificates, auth, octets }, path, { prf, rules, date })
+  const isTranslated = agreed.nat.beforePeer
+  return provePeer(credentials, { identity, certificates, auth, isTranslated, octets }, path, { prf, rules, date })
 }
 
 interface Parts {

@@ -9,7 +9,17 @@ import { type KeyingOutput, report, type World } from '../machine.ts'
 import { type AgreedChild, makeChild, readSpi } from './child-agreement.ts'
 import { about, childNamed, contextOf, withChild, withChildren } from './established.ts'
 import { isRedundant, withoutFollowUp } from './fresh-exchange.ts'
-import type { Child, ChildBegun, ChildTerms, ChildWish, Established, FollowUp, Intention, Session } from './session.ts'
+import type {
+  Child,
+  ChildBegun,
+  ChildTerms,
+  ChildWish,
+  Established,
+  FollowUp,
+  Intention,
+  MadeChild,
+  Session,
+} from './session.ts'
 import { find, type Step } from './step.ts'
 
 /** What happened to the old child while we rekeyed it. */
@@ -153,12 +163,33 @@ export function childUnusable(
   world: World,
 ): Step {
   const proposal = find(payloads, 'security-association')?.proposals[0]
-  const outputs = failureOf(session, wish, what)
-  if (proposal?.spi.length !== 4) return { session, outputs }
+  if (proposal?.spi.length !== 4) return { session, outputs: failureOf(session, wish, what) }
+  const protocol = proposal.protocol === protocolIds.of.AH ? 'ah' : 'esp'
+  return undone(session, wish, { spi, mode, protocol, peerSpi: readSpi(proposal.spi) }, what, world)
+}
+
+/** The same where all was agreed on and the policy has it no more. */
+export function childNotWanted(
+  session: Session<Established>,
+  { terms, wish }: MadeChild,
+  what: string,
+  world: World,
+): Step {
+  const { spi, mode, peerSpi, choice } = terms
+  return undone(session, wish, { spi, mode, peerSpi, protocol: choice.protocol }, what, world)
+}
+
+function undone(
+  session: Session<Established>,
+  wish: ChildWish,
+  { spi, mode, peerSpi, protocol }: Pick<ChildTerms, 'spi' | 'mode' | 'peerSpi'> & Pick<Child, 'protocol'>,
+  what: string,
+  world: World,
+): Step {
   const child: Child = {
     name: spi,
-    peerSpi: readSpi(proposal.spi),
-    protocol: proposal.protocol === protocolIds.of.AH ? 'ah' : 'esp',
+    peerSpi,
+    protocol,
     rule: wish.rule,
     security: '',
     mode,
@@ -167,6 +198,7 @@ export function childUnusable(
     standing: 'replaced',
     since: world.now,
   }
+  const outputs = failureOf(session, wish, what)
   return deleting(session, [...session.state.children, child], spi, what, outputs, world)
 }
 

@@ -27,6 +27,7 @@ import {
   freshNonce,
   withoutFollowUp,
 } from './fresh-exchange.ts'
+import { refusedNonce, whyShort } from './nonces.ts'
 import type { Child, ChildBegun, Established, Session } from './session.ts'
 import { find, findAll, findNotify, type Handler, need, type Step } from './step.ts'
 
@@ -49,6 +50,8 @@ export const answerChild: Handler<Established> = (session, { payloads }, world) 
   const agreed = agreeOnTerms(payloads, contextOf(session), exchanges, world, more)
   if ('kind' in agreed) return agreed
   const { terms } = agreed
+  const short = refusedNonce(need(payloads, 'nonce').nonce, state.secured.suite.prf)
+  if (short !== undefined) return short
   const exchanged = answerExchange(terms.choice.method, came, world)
   if ('kind' in exchanged) return exchanged
   const nonces: Nonces = { initiator: need(payloads, 'nonce').nonce.slice(), responder: freshNonce(world) }
@@ -117,6 +120,11 @@ export const childAnswered: Handler<Established> = (asked, { payloads }, world) 
   if (theirs === undefined || find(payloads, 'initiator-selectors') === undefined) {
     begun.exchange?.close()
     return closeForSyntax(session, 'no nonce, or no traffic selectors, of a child')
+  }
+  const short = whyShort(theirs.nonce, session.state.secured.suite.prf)
+  if (short !== undefined) {
+    begun.exchange?.close()
+    return closeForSyntax(session, short)
   }
   const unusable = (what: string) => {
     begun.exchange?.close()

@@ -9,14 +9,16 @@ import { notification } from '../../wire/ike/notify.ts'
 import { exchangeTypes } from '../../wire/ike/numbers.ts'
 import { isAskedAgain, newWindow, placeOf, withoutRequest } from '../exchange-window.ts'
 import { type KeyingOutput, type Path, type Refusal, type Role, refusal, report, type World } from '../machine.ts'
-import { childrenGone, ended, forget, lingering, waitingFlows } from './ending.ts'
+import { childrenGone, ended, forget, forgetHeir, lingering, waitingFlows } from './ending.ts'
 import { openMessage } from './envelope.ts'
+import { movedAgain } from './established.ts'
 import { beginInit } from './init.ts'
 import { begin } from './intentions.ts'
 import { resend, type Sent, sendForgotten, sendRequest, sendResponse, withChain } from './sending.ts'
 import {
   type ChildWish,
   type Established,
+  type InitSent,
   type Intention,
   inState,
   type Session,
@@ -100,13 +102,13 @@ function receiveSealed(session: Session, message: Message, datagram: Uint8Array,
   if (opened.kind === 'not-authentic') return ignored(session, path, opened.what)
   const { pieces, ...rest } = session
   const { asked = datagram.slice() } = pieces ?? {}
-  const heard = withHeard(rest, path, world)
   if (opened.kind === 'piece') {
     const sealed = sealedOf(message)
     const isFirst = sealed?.kind === 'encrypted-fragment' && sealed.number === 1
     const first = isFirst ? { asked: datagram.slice() } : pieces?.asked === undefined ? {} : { asked: pieces.asked }
-    return { sessions: [{ ...heard, pieces: { ...opened.pieces, ...first } }], outputs: [] }
+    return { sessions: [{ ...rest, pieces: { ...opened.pieces, ...first } }], outputs: [] }
   }
+  const heard = withHeard(rest, path, world)
   // Of a message in pieces it is the first that asks for the answer again (RFC 7383 §2.6.1).
   const sealed = sealedOf(message)
   const isLaterPiece = sealed?.kind === 'encrypted-fragment' && sealed.number > 1
@@ -144,7 +146,13 @@ function run(session: Session, opened: Opened, asked: Uint8Array, world: World):
   }
   const before = isAnswer ? { ...session, window: withoutRequest(session.window) } : session
   const step = row.run(before, opened, world)
-  if ('kind' in step) return withFirst(told, refuse(before, step, header, asked, world))
+  if ('kind' in step) {
+    const isInClear = session.state.kind === 'init-sent'
+    return withFirst(
+      told,
+      isInClear ? held(session as Session<InitSent>, step, world) : refuse(before, step, header, asked, world),
+    )
+  }
   const request = isAnswer ? undefined : { header, asked, before }
   return withFirst(told, wiped(before, carryOut(step, request, world)))
 }
@@ -152,7 +160,10 @@ function run(session: Session, opened: Opened, asked: Uint8Array, world: World):
 /** Keys of a session that is gone are overwritten, once the last answer is sealed with them. */
 function wiped({ id, state }: Session, driven: Driven): Driven {
   const after = driven.sessions.find(one => one.id === id)
-  if (after === undefined || after.state.kind === 'closed') forget(state)
+  if (after !== undefined && after.state.kind !== 'closed') return driven
+  forget(state)
+  const heir = state.kind === 'established' ? state.peerRekey?.session.id : undefined
+  if (heir !== undefined && !driven.sessions.some(one => one.id === heir)) forgetHeir(state as Established)
   return driven
 }
 
@@ -227,6 +238,19 @@ export function close(session: Session, why: string, world: World): Driven {
   return { ...driven, outputs: [...refused, ...driven.outputs] }
 }
 
+/** Seconds that an answer in clear which ends the attempt waits for a better one. */
+const BETTER_ANSWER = 1.5
+
+/**
+ * Anybody can write such an answer: the request stays on its way, and only when no better answer comes the attempt is over
+ * (RFC 7296 §2.21.1). wake.ts ends it.
+ */
+function held(session: Session<InitSent>, { what }: Refusal, { now }: World): Driven {
+  const { state } = session
+  const refused = state.refused ?? { what, until: now + BETTER_ANSWER }
+  return { sessions: [inState(session, { ...state, refused })], outputs: [] }
+}
+
 /** Two honest hosts do not match: here a refusal becomes a notify for the peer and words for people, and nowhere else. */
 function refuse(session: Session, refused: Refusal, header: MessageHeader, asked: Uint8Array, world: World): Driven {
   const { kind } = session.state
@@ -267,10 +291,12 @@ function fatal(session: Session, header: MessageHeader, asked: Uint8Array, what:
 function withHeard(session: Session, path: Path, world: World): Session {
   const { state } = session
   if (state.kind !== 'established') return session
+  const heard = { ...state, heardAt: world.now }
   // Only who is not behind a NAT itself follows a peer whose NAT gave it another port (RFC 7296 §2.23). Not to another
   // address: anybody can write one in front of its own messages, and would get the keys for somebody else's traffic.
   const follows = state.nat.beforePeer && !state.nat.beforeUs && hasSameEnds(session.path, path)
-  return { ...session, ...(follows ? { path } : {}), state: { ...state, heardAt: world.now } }
+  if (!follows || session.path.remote.port === path.remote.port) return { ...session, state: heard }
+  return { ...session, path, state: { ...heard, moved: movedAgain(state.moved, world.now) } }
 }
 
 /** Whatever the ports are. */

@@ -3,7 +3,7 @@
 import { wipeSecrets } from '../../crypto/ike-keys.ts'
 import type { Instant, KeyingOutput, World } from '../machine.ts'
 import { sessionDeletion } from './established.ts'
-import type { Established, Intention, Replaced, Session, State } from './session.ts'
+import type { Child, Established, Intention, Replaced, Session, State } from './session.ts'
 import type { Step } from './step.ts'
 
 /**
@@ -72,6 +72,18 @@ const established: readonly Duty[] = [
     do: ({ state: { followUp, ...state } }) => {
       wipeSecrets(followUp?.shared ?? [])
       return { state, outputs: [] }
+    },
+  },
+  {
+    // Packets follow the peer's port only by keys of their own: its NAT drops what goes to the old one.
+    at: ({ state: { moved } }) => (moved === undefined || moved.isDone === true ? undefined : moved.renewAt),
+    do: ({ state }, { now }) => {
+      const { at } = state.moved!
+      const stale = state.children.filter(one => one.standing === 'used' && one.protocol === 'esp' && one.since < at)
+      const isAsked = ({ name }: Child) => state.queue.some(one => one.kind === 'rekey-child' && one.name === name)
+      const wanted = stale.filter(child => !isAsked(child))
+      const queue = [...state.queue, ...wanted.map(({ name }) => ({ kind: 'rekey-child', name }) as const)]
+      return { state: { ...state, queue, moved: { at, renewAt: now, isDone: true } }, outputs: [] }
     },
   },
   {

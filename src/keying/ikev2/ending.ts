@@ -2,7 +2,7 @@
 import { wipeIkeKeys, wipeSecrets } from '../../crypto/ike-keys.ts'
 import { withoutRequest } from '../exchange-window.ts'
 import type { KeyingOutput, World } from '../machine.ts'
-import { type Closed, type Session, type State, securedOf } from './session.ts'
+import { type Closed, type Established, type Session, type State, securedOf } from './session.ts'
 
 /** Seconds that the last answer is kept: longer than a peer repeats its request at a usual pace. */
 const LINGER = 30
@@ -14,6 +14,7 @@ export function ended(
 ): { readonly sessions: readonly Session[]; readonly outputs: readonly KeyingOutput[] } {
   const outputs = [...waitingFlows(session), ...childrenGone(session), ...reports]
   forget(session.state)
+  if (session.state.kind === 'established') forgetHeir(session.state)
   return { sessions: [], outputs }
 }
 
@@ -43,6 +44,11 @@ function wishesOf(state: State) {
   const { task, queue } = state
   const asked = task !== undefined && 'begun' in task ? [task.begun.wish] : []
   return [...asked, ...queue.flatMap(one => (one.kind === 'make-child' ? [one.wish] : []))]
+}
+
+/** What the peer's rekey made, where nobody goes on with it. */
+export function forgetHeir({ peerRekey }: Established): void {
+  if (peerRekey !== undefined) wipeIkeKeys(peerRekey.session.state.secured.keys)
 }
 
 /** Overwrites what only this session has. */

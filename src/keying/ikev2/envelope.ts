@@ -69,10 +69,9 @@ export function sealMessage(
 }
 
 /** Octets of an IKE message that an IP packet of the agreed size has room for. */
-function roomFor({ local, remote }: Path, { fragmentBytes }: KeyingSettings): number {
-  const packet = local.address.family === 4 ? fragmentBytes.ipv4 - 20 : fragmentBytes.ipv6 - 40
-  const isMarked = local.port === MARKED_PORT || remote.port === MARKED_PORT
-  return packet - UDP_HEADER - (isMarked ? MARKER.length : 0)
+function roomFor(path: Path, { fragmentBytes }: KeyingSettings): number {
+  const packet = path.local.address.family === 4 ? fragmentBytes.ipv4 - 20 : fragmentBytes.ipv6 - 40
+  return packet - UDP_HEADER - (isMarked(path) ? MARKER.length : 0)
 }
 
 function largestPiece({ suite }: Secured, room: number): number {
@@ -88,8 +87,15 @@ function ivsFrom({ suite, sealed }: Secured, random: Random): IvSource {
 }
 
 export function withMarker(path: Path, octets: Uint8Array): Uint8Array {
-  const isMarked = path.local.port === MARKED_PORT || path.remote.port === MARKED_PORT
-  return isMarked ? concatenate([MARKER, octets]) : octets
+  return isMarked(path) ? concatenate([MARKER, octets]) : octets
+}
+
+/**
+ * By our own port alone, as what comes is read: the peer's may be any that its NAT chose, 4500 in front of port 500 too, and
+ * it gets its answer in the form in which it asked.
+ */
+function isMarked({ local }: Path): boolean {
+  return local.port === MARKED_PORT
 }
 
 export type OpenedMessage =

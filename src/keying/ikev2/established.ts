@@ -1,6 +1,5 @@
 // A session that stands: how it begins, from IKE_AUTH or from another session, and how its children come and go. When to
 // renew is drawn at random within a share of the lifetime, so that the two ends seldom renew at the same moment.
-import { wipeIkeKeys } from '../../crypto/ike-keys.ts'
 import type { Spi } from '../../ipsec/association.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { protocolIds } from '../../wire/ike/numbers.ts'
@@ -8,7 +7,7 @@ import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
 import type { IkeChoice } from '../choose-proposal.ts'
 import { type Instant, type KeyingOutput, report, type World } from '../machine.ts'
 import type { ChildContext } from './child-rule.ts'
-import { waitingFlows } from './ending.ts'
+import { forgetHeir, waitingFlows } from './ending.ts'
 import { withoutFollowUp } from './fresh-exchange.ts'
 import {
   type Child,
@@ -16,6 +15,7 @@ import {
   type Established,
   type Intention,
   inState,
+  type Moved,
   type NatFindings,
   type OwnProof,
   type Peer,
@@ -94,6 +94,16 @@ export function contextOf({ id, path, state }: Session<Established>): ChildConte
   return { path, nat: state.nat, session: { id, peerCredential: credential, peerIdentity: identity } }
 }
 
+/** Seconds between two renewals for the sake of a port: who changes it with every message keeps nobody busy. */
+const BETWEEN_MOVES = 10
+
+/** What a further change of the peer's port is. */
+export function movedAgain(before: Moved | undefined, now: Instant): Moved {
+  if (before === undefined) return { at: now, renewAt: now }
+  const renewAt = before.isDone === true ? Math.max(now, before.renewAt + BETWEEN_MOVES) : before.renewAt
+  return { at: now, renewAt }
+}
+
 /** What events tell of a session. */
 export function about({ id, path }: Pick<Session, 'id' | 'path'>) {
   return { session: id, peer: path.remote.address } as const
@@ -159,8 +169,8 @@ export function sessionDeletion(): Payload {
 
 /** Our farewell: the children end at once, and the peer is told. Only where no request is outstanding. */
 export function closeSession(session: Session<Established>, why: string, first: readonly Payload[] = []): Step {
-  const { secured, peer, children, peerRekey } = withoutFollowUp(session.state)
-  if (peerRekey !== undefined) wipeIkeKeys(peerRekey.session.state.secured.keys)
+  const { secured, peer, children } = withoutFollowUp(session.state)
+  forgetHeir(session.state)
   const closing: Closing = { kind: 'closing', secured, why, peer }
   const removed: readonly KeyingOutput[] =
     children.length === 0 ? [] : [{ kind: 'remove', names: children.map(({ name }) => name) }]

@@ -3,10 +3,19 @@
 import { wipeSecrets } from '../../crypto/ike-keys.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { type Refusal, refusal, type World } from '../machine.ts'
+import { whyNoLonger } from '../policy-change.ts'
 import { newsOf, temporary } from './child.ts'
 import { errorIn } from './child-agreement.ts'
-import { childFailed, childMadeByPeer, childMadeByUs, MOST_DETOURS, tryAgain, wishAgain } from './child-made.ts'
-import { childNamed, closeForSyntax } from './established.ts'
+import {
+  childFailed,
+  childMadeByPeer,
+  childMadeByUs,
+  childNotWanted,
+  MOST_DETOURS,
+  tryAgain,
+  wishAgain,
+} from './child-made.ts'
+import { childNamed, closeForSyntax, warning } from './established.ts'
 import { answerExchange, askFollowUp, awaitFollowUp, withoutFollowUp } from './fresh-exchange.ts'
 import { rekeyFailed } from './rekey.ts'
 import type { Established, Session, Task } from './session.ts'
@@ -37,6 +46,11 @@ export const answerFollowUp: Handler<Established> = (session, { payloads }, worl
   const reply = exchanged.payloads
   const done = { ...session, state }
   if (makes.kind === 'session') return { ...sessionMadeByPeer(done, makes, shared, nonces, world), reply }
+  const why = whyNoLonger(makes.terms, state.peer.credential, world)
+  if (why !== undefined) {
+    wipeSecrets(exchanged.shared)
+    return given(session, refusal(notification('TS_UNACCEPTABLE', {}), why))
+  }
   const { state: after, outputs } = childMadeByPeer(done, makes.terms, shared, nonces, world)
   return { session: { ...session, state: after }, reply, outputs }
 }
@@ -46,9 +60,9 @@ const notFound: Refusal = refusal(
   'the peer goes on with a key exchange that is not under way',
 )
 
-function given(session: Session<Established>, { notify }: Refusal): Step {
+function given(session: Session<Established>, { notify, what }: Refusal): Step {
   const reply = notify === 'silent' ? [] : [notify]
-  return { session: { ...session, state: withoutFollowUp(session.state) }, reply, outputs: [] }
+  return { session: { ...session, state: withoutFollowUp(session.state) }, reply, outputs: [warning(session, what)] }
 }
 
 export const followUpAnswered: Handler<Established> = (asked, { payloads }, world) => {
@@ -80,6 +94,11 @@ export const followUpAnswered: Handler<Established> = (asked, { payloads }, worl
   if (asked.state.deletedEarly?.includes(makes.terms.peerSpi) === true) {
     wipeSecrets(shared)
     return childFailed(session, makes.wish, 'the peer has deleted it already')
+  }
+  const why = whyNoLonger(makes.terms, session.state.peer.credential, world)
+  if (why !== undefined) {
+    wipeSecrets(shared)
+    return childNotWanted(session, makes, why, world)
   }
   return childMadeByUs(session, makes.terms, shared, nonces, newsOf(task), world)
 }

@@ -19,6 +19,7 @@ import { errorsIn } from './auth-child.ts'
 import { credentialsFor, rulesForPeer } from './candidates.ts'
 import { goOnAfterExchange } from './intermediate.ts'
 import { isInUdp, natFindings, natNotifies, noNat, pathThroughNat, pretendsNat } from './nat-detection.ts'
+import { refusedNonce, whyShort } from './nonces.ts'
 import {
   type Agreed,
   type AwaitingInit,
@@ -91,6 +92,8 @@ export function answerInit(session: Session<AwaitingInit>, message: Opened, worl
   }
   const { choice, answer } = chosen.value
   if (asked.method !== choice.method.transform) return otherGroup(choice.method.transform)
+  const short = refusedNonce(need(payloads, 'nonce').nonce, choice.suite.prf)
+  if (short !== undefined) return short
   const exchange = respondToKeyExchange(choice.method, asked.publicValue, world.random)
   if (!exchange.ok) {
     return refusal(notification('INVALID_SYNTAX', {}), `the key exchange of ${peer}: ${exchange.error.what}`)
@@ -131,18 +134,20 @@ export function initAnswered(session: Session<InitSent>, message: Opened, world:
     return refusal('silent', `the peer answers with ${choice.method.name} to a key exchange of ${exchange.method.name}`)
   }
   const support = supportOf(payloads)
-  const fault = unmet(choice, support, world)
+  const fault = unmet(choice, support, world) ?? whyShort(need(payloads, 'nonce').nonce, choice.suite.prf)
   if (fault !== undefined) return refusal('silent', fault)
   const spis = { initiator: session.spis.initiator, responder: spiOctets(header.responderSpi) }
   if (header.responderSpi === 0n) return refusal('silent', 'the peer agrees, and has chosen no SPI')
   const shared = exchange.finish(answer.publicValue)
   if (!shared.ok) return refusal('silent', `the key exchange of the peer: ${shared.error.what}`)
-  exchange.close()
   const nonces = { initiator: nonce, responder: need(payloads, 'nonce').nonce.slice() }
   const { secured, agreed } = agreement(message, spis, choice, nonces, shared.value, world, request)
   const moves = isInUdp(agreed.nat)
   const path = moves ? pathThroughNat(session.path) : session.path
-  return goOnAfterExchange({ ...session, spis, path }, { secured, agreed, wish }, world)
+  const next = goOnAfterExchange({ ...session, spis, path }, { secured, agreed, wish }, world)
+  // Until then another answer may still count.
+  if (!('kind' in next)) exchange.close()
+  return next
 }
 
 function unmet(choice: IkeChoice, support: Agreed['support'], world: World): string | undefined {

@@ -8,7 +8,7 @@ import type { CertificateData } from '../certificate-payloads.ts'
 import { readClaim } from '../certificate-payloads.ts'
 import type { Credential } from '../credentials.ts'
 import { formatIdentity, type Identity } from '../identity.ts'
-import { type JudgedPeer, judgePeer, type PeerClaim } from '../judge-peer.ts'
+import { type JudgedPeer, judgePeer, type PeerClaim, whyFalse } from '../judge-peer.ts'
 import type { Path } from '../machine.ts'
 import type { AuthData } from './own-proof.ts'
 
@@ -16,6 +16,8 @@ export interface PeerProof {
   readonly identity: Identity
   readonly certificates: readonly CertificateData[]
   readonly auth: AuthData
+  /** A NAT stands before it. */
+  readonly isTranslated: boolean
   /** That the peer's AUTH has to be about. */
   readonly octets: Uint8Array
 }
@@ -35,18 +37,21 @@ interface Judgement {
 /** By the first credential that takes the peer and whose key its AUTH fits. */
 export function provePeer(
   credentials: readonly Credential[],
-  { identity, certificates, auth, octets }: PeerProof,
+  { identity, certificates, auth, isTranslated, octets }: PeerProof,
   { remote }: Path,
   judgement: Judgement,
 ): Result<ProvedPeer, string> {
   const proof = auth.method === SHARED_KEY_METHOD ? 'shared-key' : 'signature'
-  const claim = readClaim({ identity, address: remote.address, proof, payloads: certificates })
+  const claim = readClaim({ identity, address: remote.address, isTranslated, proof, payloads: certificates })
   if (!claim.ok) return failure(claim.error.what)
   let notAuthentic: string | undefined
   // Several pre-shared keys may be for the same peer: only AUTH tells which one it has.
   for (const credential of credentials) {
     const judged = judgePeer([credential], claim.value, judgement.date)
     if (!judged.ok) continue
+    // By all of them: one may be this host's name, and another one take it.
+    const untrue = whyFalse(credentials, claim.value)
+    if (untrue !== undefined) return failure(untrue.what)
     const proved = checkAuth(judged.value, auth, octets, judgement)
     if (proved.ok) return success({ judged: judged.value, warnings: [...judged.value.warnings, ...proved.value] })
     notAuthentic ??= `${judged.value.name} does not prove it: ${proved.error}`

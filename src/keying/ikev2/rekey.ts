@@ -7,7 +7,7 @@ import { type IkeOffer, ikeOffersOf } from '../../policy/ike-offers.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { payload } from '../../wire/ike/v2-payloads.ts'
 import { acceptedIke, chooseIke, ikeProposals } from '../choose-proposal.ts'
-import { refusal, type World } from '../machine.ts'
+import { type Instant, refusal, type World } from '../machine.ts'
 import { temporary } from './child.ts'
 import { errorIn, mismatchNotify } from './child-agreement.ts'
 import { MOST_DETOURS, tryAgain } from './child-made.ts'
@@ -20,6 +20,7 @@ import {
   keyExchangePayload,
   withoutFollowUp,
 } from './fresh-exchange.ts'
+import { refusedNonce, whyShort } from './nonces.ts'
 import type { Established, Intention, MadeSession, Session, Task } from './session.ts'
 import { giveWay, sessionMadeByPeer, sessionMadeByUs, withoutTaskOf } from './session-made.ts'
 import { find, findNotify, type Handler, need, type Step } from './step.ts'
@@ -77,7 +78,20 @@ function isBusyWithChild({ task, followUp, children }: Established): boolean {
   return !(task.kind === 'follow-up' && task.followUp.makes.kind === 'session')
 }
 
-export const answerRekey: Handler<Established> = (session, { payloads }, world) => {
+/** Seconds between rekeys that a peer begins, in the long run; some may come at once, as when hosts meet or people try. */
+const BETWEEN_REKEYS = 5
+const MOST_AT_ONCE = 5
+
+/** Undefined for a peer that rekeys without pause: each time costs a key exchange, and leaves a session behind for a while. */
+function paced({ rekeysDue = 0 }: Established, now: Instant): Instant | undefined {
+  const due = Math.max(rekeysDue, now) + BETWEEN_REKEYS
+  return due > now + MOST_AT_ONCE * BETWEEN_REKEYS ? undefined : due
+}
+
+export const answerRekey: Handler<Established> = (before, { payloads }, world) => {
+  const rekeysDue = paced(before.state, world.now)
+  if (rekeysDue === undefined) return temporary('the peer rekeys the IKE SA again and again')
+  const session = { ...before, state: { ...before.state, rekeysDue } }
   const { state } = session
   if (isBusyWithChild(state)) return temporary('the peer rekeys the IKE SA while a child is made or deleted')
   if (state.peerRekey !== undefined) return temporary('the peer rekeys the IKE SA twice')
@@ -89,6 +103,8 @@ export const answerRekey: Handler<Established> = (session, { payloads }, world) 
   if (peerSpi.length !== SPI_BYTES) {
     return refusal(notification('INVALID_SYNTAX', {}), 'the peer rekeys the IKE SA without a new SPI')
   }
+  const short = refusedNonce(need(payloads, 'nonce').nonce, choice.suite.prf)
+  if (short !== undefined) return short
   const exchanged = answerExchange(choice.method, came, world)
   if ('kind' in exchanged) return exchanged
   const spi = freshSpi(world)
@@ -133,6 +149,8 @@ export const rekeyAnswered: Handler<Established> = (asked, { payloads }, world) 
   if (choice.method !== exchange.method || came.method !== exchange.method.transform) {
     return broken('another key exchange than the one that was begun')
   }
+  const short = whyShort(theirs.nonce, choice.suite.prf)
+  if (short !== undefined) return broken(short)
   const secret = exchange.finish(came.publicValue)
   if (!secret.ok) return broken(secret.error.what)
   exchange.close()

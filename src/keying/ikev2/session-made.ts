@@ -44,10 +44,15 @@ function made(
 }
 
 /** Children and wishes go on under the new one; only a rekey of the old one is nobody's wish any more. */
-function inheriting(heir: Session<Established>, { children, queue }: Established, world: World): Session<Established> {
-  const state = withChildren(heir.state, children, world.now)
+function inheriting(heir: Session<Established>, old: Session<Established>, world: World): Session<Established> {
+  const { children, queue, childlessSince, moved, rekeysDue } = old.state
+  const { childlessSince: _, ...fresh } = heir.state
+  // A session for nobody is not kept by renewing it.
+  const bare = childlessSince === undefined ? fresh : { ...fresh, childlessSince }
+  const state = withChildren(bare, children, world.now)
   const kept = queue.filter(({ kind }) => kind !== 'rekey-session')
-  return { ...heir, state: { ...state, queue: [...state.queue, ...kept] } }
+  const kin = { ...(moved === undefined ? {} : { moved }), ...(rekeysDue === undefined ? {} : { rekeysDue }) }
+  return { ...heir, path: old.path, state: { ...state, ...kin, queue: [...state.queue, ...kept] } }
 }
 
 function replacedBy(
@@ -83,7 +88,7 @@ export function sessionMadeByPeer(
 
 function inherited(old: Session<Established>, heir: Session<Established>, world: World) {
   const closesAt = world.now + PEER_DELETES
-  return { session: replacedBy(old, heir, { closesAt }), siblings: [inheriting(heir, old.state, world)] }
+  return { session: replacedBy(old, heir, { closesAt }), siblings: [inheriting(heir, old, world)] }
 }
 
 /** The peer's one stays, and ours never came to be: it refused, or it deletes the old one already. */
@@ -119,7 +124,7 @@ export function sessionMadeByUs(
     const way = giveWay(old, peerRekey.session, world)
     return { ...way, siblings: [...(way.siblings ?? []), redundant], outputs: [...outputs, ...way.outputs] }
   }
-  const siblings = [inheriting(ours, old.state, world), ...(peerRekey === undefined ? [] : [peerRekey.session])]
+  const siblings = [inheriting(ours, old, world), ...(peerRekey === undefined ? [] : [peerRekey.session])]
   const replaced = replacedBy(old, ours, { closesAt: world.now, isDeleting: true })
   const request = { exchange: 'INFORMATIONAL', payloads: [sessionDeletion()] } as const
   return { session: replaced, siblings, request, outputs: [...outputs, told(old, ours)] }

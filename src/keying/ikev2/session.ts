@@ -88,6 +88,8 @@ export interface InitSent {
   readonly cookie?: Uint8Array
   /** How often the responder asked for a cookie or another group: a liar must not keep us busy. */
   readonly detours: number
+  /** Somebody answered so that nothing can come of it; until then another answer still counts. */
+  readonly refused?: { readonly what: string; readonly until: Instant }
 }
 
 /** What the peer said it can do, in IKE_SA_INIT. */
@@ -222,6 +224,8 @@ export interface Established {
   readonly deletedEarly?: readonly Spi[]
   /** Since when there has been no child. */
   readonly childlessSince?: Instant
+  /** By when the peer's rekeys of this IKE SA and those before it would all have come, had they come at a decent pace. */
+  readonly rekeysDue?: Instant
   /** A NAT gave the peer another port. */
   readonly moved?: Moved
 }

@@ -15,6 +15,7 @@ export function wakeAtOf(session: Session, { settings }: Pick<World, 'settings'>
   const { state, window } = session
   const times: (Instant | undefined)[] = [window.outstanding?.dueAt, dutyAt(session)]
   if (state.kind === 'awaiting-auth') times.push(state.agreed.since + settings.halfOpenSeconds)
+  if (state.kind === 'init-sent') times.push(state.refused?.until)
   if (state.kind === 'established' && state.queue.length > 0 && window.outstanding === undefined) {
     times.push(state.notBefore)
   }
@@ -29,6 +30,9 @@ export function wake(session: Session, world: World): Driven {
     return ended(session, [
       report({ kind: 'session-failed', session: session.id, peer, what: 'the peer began and never proved who it is' }),
     ])
+  }
+  if (state.kind === 'init-sent' && state.refused !== undefined && world.now >= state.refused.until) {
+    return ended(session, [report({ kind: 'session-failed', session: session.id, peer, what: state.refused.what })])
   }
   const { outstanding } = window
   let current = session
@@ -55,6 +59,6 @@ function givenUp(session: Session, exchange: number, sends: number): Driven {
       ? report({ ...about, kind: 'session-failed', what })
       : report({ ...about, kind: 'session-closed', why: what }),
   ])
-  if (state.kind !== 'init-sent' || state.detours > 0) return { sessions, outputs }
+  if (state.kind !== 'init-sent' || state.detours > 0 || state.refused !== undefined) return { sessions, outputs }
   return { sessions, outputs: outputs.map(one => (one.kind === 'refuse' ? { ...one, isSilent: true } : one)) }
 }

@@ -86,6 +86,11 @@ export const lintKinds = {
     title: 'Revoked certificates are accepted',
     source: 'RFC 5280 §6.3',
   },
+  'peers-unnamed': {
+    severity: 'warning',
+    title: 'Any accepted host can stand for any other',
+    source: 'RFC 4301 §4.4.3',
+  },
   'content-readable': {
     severity: 'warning',
     title: 'Protected against change, but readable',

@@ -1,8 +1,10 @@
 // What the linter says of a rule by itself: its security methods, its secrets, and options that let clear traffic by; and
 // of how IKE runs for all of them.
+import { sameAddress } from '../base/address.ts'
+import { formatFilter } from './filter.ts'
 import { ikeOfferOf, whyKeyExchangeIsOld } from './ike-offers.ts'
 import type { Remark } from './lint-kinds.ts'
-import type { Authentication, IkeSettings, Policy, Rule } from './model.ts'
+import type { Authentication, Filter, IkeSettings, Policy, Rule } from './model.ts'
 import { isBundle } from './negotiable.ts'
 import { type Offer, offerOf } from './offers.ts'
 
@@ -92,12 +94,39 @@ function* aboutRule(rule: Rule): Generator<Remark> {
       hint: 'write keyExchange: ecp384, or leave it out',
     }
   }
+  yield* aboutPeers(rule)
   for (const method of rule.authentication) {
     yield* aboutSecret(method)
     if (method.kind !== 'certificate' || method.revocation !== 'off') continue
     const sentence = 'Nobody is asked whether a certificate was revoked: who steals a key keeps its place.'
     yield { kind: 'revocation-off', sentence, hint: 'write revocation: if-known, and name crls' }
   }
+}
+
+/** Who may be at which of several addresses is said nowhere: one proof opens them all. */
+function* aboutPeers({ mode, filters, authentication }: Rule): Generator<Remark> {
+  const broad = mode === 'tunnel' ? undefined : filters.find(hasManyPeers)
+  if (broad === undefined) return
+  const hint =
+    'write peer: with the names that are accepted; a host that no other may stand for needs a rule of its own'
+  for (const method of authentication) {
+    if ('peer' in method && method.peer !== undefined) continue
+    const whose =
+      method.kind === 'certificate' && method.accounts === undefined
+        ? 'Whoever has a certificate of the authority'
+        : method.kind === 'publicKey' && method.peerKeys.length > 1
+          ? `Whoever has one of the ${method.peerKeys.length} keys`
+          : undefined
+    if (whose === undefined) continue
+    const sentence = `${whose} can stand for every host that the filter ${formatFilter(broad)} covers: which of them is at which address is asked nowhere.`
+    yield { kind: 'peers-unnamed', sentence, hint }
+  }
+}
+
+function hasManyPeers({ source, destination }: Filter): boolean {
+  return [source, destination].some(
+    spec => spec.kind === 'any' || (spec.kind === 'range' && !sameAddress(spec.first, spec.last)),
+  )
 }
 
 function* aboutOffer(offer: Offer, offers: readonly Offer[]): Generator<Remark> {

@@ -2,6 +2,7 @@
 import type { Finding, LintKind } from './lint-kinds.ts'
 
 export const PSK = 'authentication: [{ preSharedKey: "0123456789abcdef0123" }]'
+const certificate = 'authentication: [{ certificate: { ca: a } }]'
 const KERBEROS = 'authentication: [kerberos]'
 export const between = 'filters: [{ source: 10.0.0.1, destination: 10.0.0.2 }]'
 const secured = `{ ${between}, action: negotiate, ${PSK} }`
@@ -145,6 +146,33 @@ export const cases: readonly Case[] = [
     kind: 'old-ike-method',
     has: rules(`{ name: a, ${between}, action: negotiate, ${PSK}, freshKeys: true, keyExchange: modp1024 }`),
     hasNot: rules(`{ name: a, ${between}, action: negotiate, ${PSK}, freshKeys: true, keyExchange: modp2048 }`),
+    about: ['a'],
+  },
+  {
+    kind: 'peers-unnamed',
+    has: rules(
+      '{ name: a, filters: [{ source: me, destination: 10.0.0.0/8 }], action: negotiate, authentication: [{ certificate: { ca: a } }] }',
+    ),
+    hasNot: rules(
+      '{ name: a, filters: [{ source: me, destination: 10.0.0.0/8 }], action: negotiate, authentication: [{ certificate: { ca: a, peer: [dc1.corp.test, dc2.corp.test] } }] }',
+    ),
+    about: ['a'],
+    severity: 'warning',
+  },
+  {
+    kind: 'peers-unnamed',
+    has: rules(`{ name: a, filters: [{ source: any, destination: me }], action: negotiate, ${certificate} }`),
+    hasNot: rules(`{ name: a, ${between}, action: negotiate, ${certificate} }`),
+    about: ['a'],
+  },
+  {
+    kind: 'peers-unnamed',
+    has: rules(
+      '{ name: a, filters: [{ source: me, destination: 10.0.0.2-10.0.0.3 }], action: negotiate, authentication: [{ publicKey: { key: k, peerKeys: [a, b] } }] }',
+    ),
+    hasNot: rules(
+      '{ name: a, filters: [{ source: me, destination: 10.0.0.2-10.0.0.3 }], action: negotiate, authentication: [{ publicKey: { key: k, peerKeys: [a] } }] }',
+    ),
     about: ['a'],
   },
   {

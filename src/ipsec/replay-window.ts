@@ -6,7 +6,7 @@ export const LEAST_WINDOW = 64
 export const MOST_WINDOW = 8192
 const WORD_BITS = 32
 const HALF = 0x100000000
-/** Words of the ring's kind in the period of the lower half. */
+/** Words of the ring's kind in the period of the lower half: a multiple of every ring's length, both being powers of two. */
 const WORDS_IN_HALF = HALF / WORD_BITS
 
 export class ReplayWindow {
@@ -16,14 +16,17 @@ export class ReplayWindow {
   readonly #size: number
   readonly #isExtended: boolean
   readonly #ring: Uint32Array
+  readonly #mask: number
 
   /** `size` in packets: 64 to 8,192, rounded up to a multiple of 32. */
   constructor(size: number, isExtended: boolean) {
     const words = Math.ceil(Math.min(MOST_WINDOW, Math.max(LEAST_WINDOW, size)) / WORD_BITS)
     this.#size = words * WORD_BITS
     this.#isExtended = isExtended
-    // One word more than the window: moving on clears whole words, and none of them may still be inside.
-    this.#ring = new Uint32Array(words + 1)
+    // At least one word more than the window: moving on clears whole words, and none of them may still be inside.
+    const length = 2 ** Math.ceil(Math.log2(words + 1))
+    this.#ring = new Uint32Array(length)
+    this.#mask = length - 1
   }
 
   get size(): number {
@@ -52,31 +55,32 @@ export class ReplayWindow {
     const ahead = this.#ahead(high, low)
     if (ahead > 0) return true
     if (ahead <= -this.#size) return false
-    return (this.#ring[this.#word(high, low)]! & (1 << (low % WORD_BITS))) === 0
+    return (this.#ring[this.#word(low)]! & (1 << (low & 31))) === 0
   }
 
   /** Notes an authentic packet that `isNew` let through. */
   accept(high: number, low: number): void {
     if (this.#ahead(high, low) > 0) this.#moveTo(high, low)
-    const word = this.#word(high, low)
-    this.#ring[word] = this.#ring[word]! | (1 << (low % WORD_BITS))
+    const word = this.#word(low)
+    this.#ring[word] = this.#ring[word]! | (1 << (low & 31))
   }
 
   #ahead(high: number, low: number): number {
     return (high - this.#topHigh) * HALF + (low - this.#topLow)
   }
 
-  /** Place in the ring of the word that holds the number; taken modulo before it outgrows what a double holds. */
-  #word(high: number, low: number): number {
-    const length = this.#ring.length
-    return ((high % length) * (WORDS_IN_HALF % length) + (low >>> 5)) % length
+  /** Place in the ring of the word that holds the number; the upper half moves it by whole rings. */
+  #word(low: number): number {
+    return (low >>> 5) & this.#mask
   }
 
   #moveTo(high: number, low: number): void {
-    const length = this.#ring.length
     const words = (high - this.#topHigh) * WORDS_IN_HALF + (low >>> 5) - (this.#topLow >>> 5)
-    const top = this.#word(this.#topHigh, this.#topLow)
-    for (let step = 1; step <= Math.min(words, length); step++) this.#ring[(top + step) % length] = 0
+    if (words > 0) {
+      const top = this.#word(this.#topLow)
+      const steps = Math.min(words, this.#ring.length)
+      for (let step = 1; step <= steps; step++) this.#ring[(top + step) & this.#mask] = 0
+    }
     this.#topHigh = high
     this.#topLow = low
   }

@@ -23,6 +23,8 @@ export interface LibC {
   /** `request` is a number above 2^31 at times; `argument` an address or a plain value, as the request has it. */
   ioctl(fd: number, request: number, argument: number): number
   poll(entries: number, count: number, milliseconds: number): number
+  /** `time` is the address of a struct timespec. */
+  ppoll(entries: number, count: number, time: number, signals: number): number
   open(path: string, flags: number): number
   close(fd: number): number
   eventfd(start: number, flags: number): number
@@ -78,6 +80,7 @@ function load(): LibC {
   const write = library.func('int write(int, uintptr_t, uint32)')
   const ioctl = library.func('int ioctl(int, uintptr_t, uintptr_t)')
   const poll = library.func('int poll(uintptr_t, uint32, int)')
+  const ppoll = library.func('int ppoll(uintptr_t, uint32, uintptr_t, uintptr_t)')
   const open = library.func('int open(const char *, int)')
   const close = library.func('int close(int)')
   const eventfd = library.func('int eventfd(uint32, int)')
@@ -100,6 +103,7 @@ function load(): LibC {
     write: (fd, from, length) => or(write(fd, from, length)),
     ioctl: (fd, request, argument) => or(ioctl(fd, request, argument)),
     poll: (entries, count, milliseconds) => or(poll(entries, count, milliseconds)),
+    ppoll: (entries, count, time, signals) => or(ppoll(entries, count, time, signals)),
     open: (path, flags) => or(open(path, flags)),
     close: fd => or(close(fd)),
     eventfd: (start, flags) => or(eventfd(start, flags)),

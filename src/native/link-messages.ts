@@ -26,12 +26,15 @@ export interface Link {
   readonly mtu: number
   /** Octets of the largest packet that is handed to it to be cut; 0 where the kernel does not tell. */
   readonly segmentationBytes: number
+  /** Packets that wait for it where it has a queue; 0 where the kernel does not tell. */
+  readonly queuePackets: number
 }
 
 export interface LinkChange {
   readonly isUp?: boolean
   readonly mtu?: number
   readonly segmentationBytes?: number
+  readonly queuePackets?: number
 }
 
 export interface LinkAddress {
@@ -69,6 +72,7 @@ export function linkBody(index: number, change: LinkChange = {}): Uint8Array {
     u32(flags),
     u32(change.isUp === undefined ? 0 : IFF_UP),
     attribute(4, change.mtu === undefined ? undefined : u32(change.mtu)),
+    attribute(13, change.queuePackets === undefined ? undefined : u32(change.queuePackets)),
     attribute(41, change.segmentationBytes === undefined ? undefined : u32(change.segmentationBytes)),
   ])
 }
@@ -90,6 +94,7 @@ export function readLink(body: Uint8Array): Link | undefined {
     isLoopback: (flags & IFF_LOOPBACK) !== 0,
     mtu: readU32(attributes.get(4)) ?? 0,
     segmentationBytes: readU32(attributes.get(41)) ?? 0,
+    queuePackets: readU32(attributes.get(13)) ?? 0,
   }
 }
 

@@ -109,6 +109,16 @@ export class MessageBatch {
     words[(header + FLAGS) >>> 2] = 0
   }
 
+  /** The same with the address alone: for sockets whose messages have all else in their own headers. */
+  towardName(slot: number, destination: Destination): void {
+    const header = this.headerAt(slot)
+    const { words } = this.#arena
+    this.#arena.putPointer(header + NAME, destination.nameLength === 0 ? 0 : destination.nameAt)
+    words[(header + NAME_LENGTH) >>> 2] = destination.nameLength
+    words[(header + CONTROL_LENGTH) >>> 2] = 0
+    words[(header + FLAGS) >>> 2] = 0
+  }
+
   /** Fetches at most `count` messages that are there. Answers how many, or minus errno: EAGAIN where there is none. */
   receive(fd: number, count = this.slots): number {
     const wanted = Math.min(count, this.slots)

@@ -15,6 +15,8 @@ export const HUNG_UP = 0x10
 const ENTRY_BYTES = 8
 const EVENTS = 4
 const HAPPENED = 6
+/** Of a struct timespec: seconds, nanoseconds. */
+const TIME_BYTES = 16
 
 /** The array that poll(2) takes, in an arena. */
 export class PollSet {
@@ -22,6 +24,7 @@ export class PollSet {
   readonly #libC: LibC
   readonly #at: number
   readonly #most: number
+  readonly #time: number
   #count = 0
 
   constructor(arena: Arena, most = 16) {
@@ -29,6 +32,7 @@ export class PollSet {
     this.#libC = libC()
     this.#most = most
     this.#at = arena.take(ENTRY_BYTES * most)
+    this.#time = arena.take(TIME_BYTES)
   }
 
   /** Answers its index. */
@@ -50,6 +54,15 @@ export class PollSet {
     const ready = this.#libC.poll(this.#arena.address + this.#at, this.#count, milliseconds)
     if (ready === -EINTR) return 0
     return ready < 0 ? check(ready, 'poll', 'waiting for packets') : ready
+  }
+
+  /** The same for so many microseconds, less than a second; the kernel may add some 50. */
+  waitShortly(microseconds: number): number {
+    const { address, words } = this.#arena
+    words[(this.#time >>> 2) + 2] = microseconds * 1000
+    const ready = this.#libC.ppoll(address + this.#at, this.#count, address + this.#time, 0)
+    if (ready === -EINTR) return 0
+    return ready < 0 ? check(ready, 'ppoll', 'waiting for packets') : ready
   }
 
   /** What happened to one of them in the last `wait`: READABLE, WRITABLE, FAILED, HUNG_UP; meaningless after 0. */

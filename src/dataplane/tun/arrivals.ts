@@ -4,6 +4,7 @@ import { UDP } from '../../base/flow.ts'
 import type { Arena } from '../../native/arena.ts'
 import { MessageBatch, MSG_TRUNC } from '../../native/message-batch.ts'
 import { IPV4_AT, IPV6_AT, PORT_AT, readAddress } from '../../native/socket-address.ts'
+import { copyWords } from './checksum.ts'
 import type { Doors } from './doors.ts'
 import type { KeyingPath } from './messages.ts'
 
@@ -32,6 +33,8 @@ export class Arrivals {
   /** Offsets of both addresses, in network order. */
   sourceAt = 0
   destinationAt = 0
+  /** Messages that came so far. */
+  messages = 0
   readonly #arena: Arena
   readonly #batch: MessageBatch
   readonly #room: number
@@ -53,28 +56,32 @@ export class Arrivals {
 
   /** All that waits in a socket, within reason. */
   raw({ family }: Doors, fd: number, protocol: number): void {
-    this.#receive(fd, family, slot => this.#packet(slot, protocol))
+    this.#receive(fd, family, family === 6, slot => this.#packet(slot, protocol))
   }
 
   udp({ family, udp }: Doors): void {
     this.#ownPort = udp!.port
-    this.#receive(udp!.fd, family, slot => this.#datagrams(slot))
+    this.#receive(udp!.fd, family, true, slot => this.#datagrams(slot))
   }
 
-  #receive(fd: number, family: 4 | 6, take: (slot: number) => void): void {
+  /** `hasControl`: what a header would say comes beside the message. */
+  #receive(fd: number, family: 4 | 6, hasControl: boolean, take: (slot: number) => void): void {
     const batch = this.#batch
     this.family = family
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const count = batch.receive(fd)
       // Errors that wait in a socket are told by its next call, and are no errors of this one.
       if (count <= 0) return
+      this.messages += count
       for (let slot = 0; slot < count; slot++) {
         if ((batch.flagsOf(slot) & MSG_TRUNC) !== 0) continue
-        batch.readControl(slot)
-        if (batch.ownAddressAt === 0) continue
-        this.trafficClass = Math.max(batch.trafficClass, 0)
-        this.sourceAt = batch.nameAt(slot) + (family === 4 ? IPV4_AT : IPV6_AT)
-        this.destinationAt = batch.ownAddressAt
+        if (hasControl) {
+          batch.readControl(slot)
+          if (batch.ownAddressAt === 0) continue
+          this.trafficClass = Math.max(batch.trafficClass, 0)
+          this.sourceAt = batch.nameAt(slot) + (family === 4 ? IPV4_AT : IPV6_AT)
+          this.destinationAt = batch.ownAddressAt
+        }
         take(slot)
       }
       if (count < SLOTS) return
@@ -148,8 +155,8 @@ export class Arrivals {
     bytes[ip + 8] = TIME_TO_LIVE
     bytes[ip + 9] = protocol
     view.setUint16(ip + 10, 0)
-    bytes.copyWithin(ip + 12, this.sourceAt, this.sourceAt + 4)
-    bytes.copyWithin(ip + 16, this.destinationAt, this.destinationAt + 4)
+    copyWords(view, this.sourceAt, ip + 12, 4)
+    copyWords(view, this.destinationAt, ip + 16, 4)
     return ip
   }
 
@@ -159,7 +166,7 @@ export class Arrivals {
     view.setUint16(ip + 4, length)
     bytes[ip + 6] = protocol
     bytes[ip + 7] = TIME_TO_LIVE
-    bytes.copyWithin(ip + 8, this.sourceAt, this.sourceAt + 16)
-    bytes.copyWithin(ip + 24, this.destinationAt, this.destinationAt + 16)
+    copyWords(view, this.sourceAt, ip + 8, 16)
+    copyWords(view, this.destinationAt, ip + 24, 16)
   }
 }

@@ -23,10 +23,24 @@ export function swapped(word: number): number {
   return ((word & 0xff) << 8) | ((word >>> 8) & 0xff)
 }
 
+/** Copies whole words, for headers: a call of the runtime costs more than that. Where the two overlap, `to` is the lower place. */
+export function copyWords(view: DataView, from: number, to: number, length: number): void {
+  for (let at = 0; at < length; at += 4) view.setUint32(to + at, view.getUint32(from + at, true), true)
+}
+
+/** The same from the last word to the first: for what moves to a higher place that it overlaps. */
+export function copyWordsUp(view: DataView, from: number, to: number, length: number): void {
+  for (let at = length - 4; at >= 0; at -= 4) view.setUint32(to + at, view.getUint32(from + at, true), true)
+}
+
 /** What a pseudo-header adds (RFC 9293 §3.1, RFC 8200 §8.1), of the IP header at `ip` and a transport of `length` octets. */
 export function pseudoHeaderSum(sum: Sum, bytes: Uint8Array, ip: number, protocol: number, length: number): number {
-  const addresses = bytes[ip]! >> 4 === 4 ? sum(ip + 12, 8) : sum(ip + 8, 32)
-  return addresses + swapped(protocol) + swapped(length)
+  return addressSum(sum, bytes, ip) + swapped(protocol) + swapped(length)
+}
+
+/** The part of it that is the same for all packets between two hosts. */
+export function addressSum(sum: Sum, bytes: Uint8Array, ip: number): number {
+  return bytes[ip]! >> 4 === 4 ? sum(ip + 12, 8) : sum(ip + 8, 32)
 }
 
 const I32 = 0x7f

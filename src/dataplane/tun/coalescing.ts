@@ -12,7 +12,7 @@ import {
   SEGMENT_UDP,
   virtioHeader,
 } from '../../native/tun-device.ts'
-import { fold, pseudoHeaderSum, type Sum } from './checksum.ts'
+import { fold, pseudoHeaderSum, type Sum, swapped } from './checksum.ts'
 import { IPV4_BYTES, IPV6_BYTES } from './plain-packet.ts'
 
 const MOST_BYTES = 65_000
@@ -57,7 +57,10 @@ export class Coalescing {
     const payload = length - ipHeader - own
     if (own === 0 || payload <= 0) return this.#one(ip, length, 0)
     const octets = length - ipHeader
-    const isGood = fold(pseudoHeaderSum(sum, bytes, ip, protocol, octets) + sum(transport, octets)) === 0xffff
+    // The addresses end where the transport begins, so that they are summed up with it.
+    const addresses = version === 4 ? 8 : 32
+    const total = sum(transport - addresses, addresses + octets) + swapped(protocol) + swapped(octets)
+    const isGood = fold(total) === 0xffff
     // A wrong one is the host's to find and to count.
     if (!isGood) return this.#one(ip, length, 0)
     if (this.#count > 0 && !this.#follows(ip, transport, ipHeader, own, payload, protocol)) this.flush()

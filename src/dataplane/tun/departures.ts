@@ -108,7 +108,7 @@ export class Departures {
     if (this.#runCount > 0 || (this.#packets > 0 && this.#family !== family)) this.#flushGathered()
     this.#family = family
     this.#batch.aim(this.#packets, this.#tail, length)
-    this.#batch.toward(this.#packets, destination, false)
+    this.#batch.towardName(this.#packets, destination)
     this.#packets++
     this.#tail += (length + 3) & ~3
     if (this.#packets === this.#batch.slots) this.flush()

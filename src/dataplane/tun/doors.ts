@@ -27,6 +27,8 @@ const BUFFERS = 8 * 1024 * 1024
 const ONLY_SENDS = 255
 /** One super-packet fits one send of segments: 64 KiB less a header for each. */
 const MOST_SEGMENTED = 61_000
+/** Packets of the device's queue: its default of 500 is less than what one application's burst of small packets has. */
+const QUEUE_PACKETS = 10_000
 
 /** What the kernel's packet filter calls "the octet at": BPF_LD | BPF_B | BPF_ABS, and conditions on it. */
 const LOAD_OCTET = 0x30
@@ -63,7 +65,7 @@ export function openDevice(arena: Arena, options: TunOptions): TunDevice {
       const link = findLink(netlink, device.name)
       if (link === undefined) throw new Error(`the TUN device ${device.name} went away`)
       const segments = link.segmentationBytes === 0 ? {} : { segmentationBytes: MOST_SEGMENTED }
-      changeLink(netlink, link.index, { mtu: options.mtu, isUp: true, ...segments })
+      changeLink(netlink, link.index, { mtu: options.mtu, isUp: true, queuePackets: QUEUE_PACKETS, ...segments })
     } finally {
       netlink.close()
     }
@@ -100,9 +102,11 @@ function openFamily(family: 4 | 6, options: TunOptions): Doors | undefined {
   try {
     const out = keep(openRawSocket(family, ONLY_SENDS, { ...socket, writesHeader: true }))
     const receiving = { ...socket, reportOwnAddress: true }
-    const esp = keep(openRawSocket(family, ESP, receiving))
-    const ah = keep(openRawSocket(family, AH, receiving))
-    const icmp = keep(openRawSocket(family, family === 4 ? ICMP : ICMPV6, { mark, reportOwnAddress: true }))
+    // Over IPv4 a raw socket hands over the header, where all of that stands.
+    const sealed = family === 4 ? socket : receiving
+    const esp = keep(openRawSocket(family, ESP, sealed))
+    const ah = keep(openRawSocket(family, AH, sealed))
+    const icmp = keep(openRawSocket(family, family === 4 ? ICMP : ICMPV6, { mark, reportOwnAddress: family === 6 }))
     attachFilter(icmp.fd, onlyTooBig[family])
     const any: Address = parseAddress(family === 4 ? '0.0.0.0' : '::')!
     // A seal is cut where it must be by the whole path; what goes by this socket fits, and may not be cut on its way.

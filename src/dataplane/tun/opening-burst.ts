@@ -9,7 +9,7 @@ import type { Inbound, InboundOutcome } from '../../ipsec/inbound.ts'
 import type { Age } from '../../ipsec/lifetime.ts'
 import type { Arena } from '../../native/arena.ts'
 import type { Arrivals } from './arrivals.ts'
-import { fold, type Sum } from './checksum.ts'
+import { copyWordsUp, fold, type Sum } from './checksum.ts'
 import type { Coalescing } from './coalescing.ts'
 import { FlowCache } from './flow-cache.ts'
 import { NearLimits } from './near-limits.ts'
@@ -155,7 +155,7 @@ export class OpeningBurst {
     else {
       const header = family === 4 ? IPV4_BYTES : IPV6_BYTES
       start = at - header
-      bytes.copyWithin(start, ip, ip + header)
+      copyWordsUp(view, ip, start, header)
       if (family === 4) {
         bytes[start + 9] = nextHeader
         view.setUint16(start + 2, header + length)

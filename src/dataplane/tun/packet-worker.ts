@@ -44,6 +44,14 @@ const MOST_DROPS_TOLD = 64
 /** So that a process that ends without a word is noticed. */
 const LONGEST_SLEEP = 1000
 const SECONDS_BETWEEN_SIZES = 0.1
+/**
+ * Packets of raw sockets come one by one, and waking up for each few of them costs more than they do: where as many as this
+ * came at once a moment ago, the next ones are given some microseconds to gather. More than the most need no gathering.
+ */
+const LEAST_GATHERED = 4
+const MOST_GATHERED = 64
+const GATHERING_MICROSECONDS = 50
+const SECONDS_OF_GATHERING = 0.002
 
 interface Drop {
   readonly reason: DropReason
@@ -69,6 +77,8 @@ export class PacketWorker {
   readonly #readAt: number
   readonly #writeAt: number
   readonly #polled: PollSet
+  /** What is not to wait while packets gather. */
+  readonly #hurried: PollSet
   readonly #drops: Drop[] = []
   readonly #keyingAt: number
   readonly #mark: number
@@ -76,6 +86,7 @@ export class PacketWorker {
   #isStopped = false
   #isSizeRefused = false
   #nextSizes = 0
+  #gathersUntil = 0
   #readFromTun = 0
   #writtenToTun = 0
 
@@ -151,6 +162,7 @@ export class PacketWorker {
       },
     })
     this.#polled = new PollSet(arena)
+    this.#hurried = new PollSet(arena, 2)
     const { name, segmentation } = this.#device
     this.#tell({ kind: 'started', facts: { device: name, segmentation, engine: crypto.description } })
   }
@@ -160,11 +172,24 @@ export class PacketWorker {
     const polled = this.#polled
     polled.add(this.#wakeup, READABLE)
     const device = polled.add(this.#device.fd, READABLE)
+    this.#hurried.add(this.#wakeup, READABLE)
+    this.#hurried.add(this.#device.fd, READABLE)
     const works: (() => void)[] = []
+    const raw: number[] = []
     for (const doors of this.#doors) {
       const { family, esp, ah, icmp, udp } = doors
-      const watch = (fd: number, work: () => void) => (works[polled.add(fd, READABLE)] = work)
-      watch(esp.fd, () => this.#arrivals.raw(doors, esp.fd, ESP))
+      const watch = (fd: number, work: () => void): number => {
+        const index = polled.add(fd, READABLE)
+        works[index] = work
+        return index
+      }
+      const gathering = () => {
+        const before = this.#arrivals.messages
+        this.#arrivals.raw(doors, esp.fd, ESP)
+        const count = this.#arrivals.messages - before
+        if (count >= LEAST_GATHERED && count < MOST_GATHERED) this.#gathersUntil = this.#now + SECONDS_OF_GATHERING
+      }
+      raw.push(watch(esp.fd, gathering))
       watch(ah.fd, () => this.#arrivals.raw(doors, ah.fd, AH))
       watch(icmp.fd, () => this.#arrivals.raw(doors, icmp.fd, family === 4 ? ICMP : ICMPV6))
       if (udp !== undefined) watch(udp.fd, () => this.#arrivals.udp(doors))
@@ -175,12 +200,14 @@ export class PacketWorker {
         const ready = polled.wait(Math.max(0, Math.min(LONGEST_SLEEP, untilAge)))
         this.#now = monotonicSeconds()
         if (ready > 0) {
+          const isGathering = this.#now < this.#gathersUntil && raw.some(index => polled.happened(index) !== 0)
+          if (isGathering) this.#hurried.waitShortly(GATHERING_MICROSECONDS)
           for (const [index, work] of works.entries()) {
             if (work !== undefined && polled.happened(index) !== 0) work()
           }
           this.#coalescing.flush()
           const happened = polled.happened(device)
-          if ((happened & READABLE) !== 0) this.#readDevice()
+          if (isGathering || (happened & READABLE) !== 0) this.#readDevice()
           else if ((happened & (FAILED | HUNG_UP)) !== 0) throw new Error(`the TUN device ${this.#device.name} is gone`)
         }
         this.#path.ages.look(this.#now)

@@ -12,7 +12,7 @@ import type { Outbound } from '../../ipsec/outbound.ts'
 import { innerMtu } from '../../ipsec/seal.ts'
 import type { Arena } from '../../native/arena.ts'
 import type { Destination } from '../../native/destination.ts'
-import { fold, type Sum } from './checksum.ts'
+import { copyWords, fold, type Sum } from './checksum.ts'
 import type { Departures } from './departures.ts'
 import { FlowCache } from './flow-cache.ts'
 import { NearLimits } from './near-limits.ts'
@@ -197,7 +197,7 @@ export class SealingBurst {
       const { source, destination } = target.association.pair.outbound
       this.#identification = (this.#identification + 1) & 0xffff
       writeOuterHeader(bytes, out, source, destination, ESP, ip, this.#identification)
-    } else bytes.copyWithin(out, ip, ip + (family === 4 ? IPV4_BYTES : IPV6_BYTES))
+    } else copyWords(view, ip, out, family === 4 ? IPV4_BYTES : IPV6_BYTES)
     if (family === 6) {
       bytes[out + 6] = ESP
       view.setUint16(out + 4, length - IPV6_BYTES)

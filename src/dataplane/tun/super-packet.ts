@@ -13,10 +13,11 @@ import {
   SEGMENT_UDP,
   virtioHeader,
 } from '../../native/tun-device.ts'
-import { checksumOn, fold, pseudoHeaderSum, type Sum } from './checksum.ts'
+import { addressSum, checksumOn, copyWords, fold, type Sum, swapped } from './checksum.ts'
 
 /** The largest headers that are believed: IPv4 with options or IPv6 with some extension headers, and TCP's. */
 const MOST_HEADER = 512
+const IPV4_FIXED = 20
 const TCP_HEADER = 20
 const UDP_HEADER = 8
 const FIN_PSH = 0x09
@@ -44,6 +45,9 @@ export class SuperPacket {
   #identification = 0
   #sequence = 0
   #flags = 0
+  /** Of the template: what its addresses and protocol add to a pseudo-header, and its IPv4 header but for what differs. */
+  #pseudoSum = 0
+  #headerSum = 0
 
   constructor(arena: Arena, sum: Sum = checksumOn(arena)) {
     this.#arena = arena
@@ -122,6 +126,14 @@ export class SuperPacket {
     this.#sequence = isUdp ? 0 : view.getUint32(transport + 4)
     this.#flags = isUdp ? 0 : bytes[transport + 13]!
     bytes.copyWithin(this.#template, this.ip, this.ip + headerBytes)
+    this.#pseudoSum = addressSum(this.#sum, bytes, this.ip) + swapped(this.protocol)
+    if (version === 4) {
+      view.setUint16(this.#template + 2, 0)
+      view.setUint32(this.#template + 4, view.getUint16(this.ip + 6))
+      view.setUint16(this.#template + 10, 0)
+      this.#headerSum = this.#sum(this.#template, (bytes[this.ip]! & 15) * 4)
+      copyWords(view, this.ip, this.#template, IPV4_FIXED)
+    }
     return true
   }
 
@@ -137,10 +149,12 @@ export class SuperPacket {
     const at = this.ip + index * this.segmentBytes
     const length = this.lengthOf(index)
     const inner = this.transport - this.ip
-    // The pseudo-header is that of the template, which stands first.
-    bytes.copyWithin(at, this.#template, this.#template + this.headerBytes)
-    if (withIp) this.#writeIp(at, length, index)
     const transport = at + inner
+    // Headers of IP, TCP and UDP are whole words.
+    if (withIp) {
+      copyWords(view, this.#template, at, this.headerBytes)
+      this.#writeIp(at, length, index)
+    } else copyWords(view, this.#template + inner, transport, this.headerBytes - inner)
     const octets = length - inner
     if (this.protocol === TCP) {
       view.setUint32(transport + 4, (this.#sequence + index * this.segmentBytes) >>> 0)
@@ -160,8 +174,7 @@ export class SuperPacket {
   }
 
   #transportSum(transport: number, octets: number): number {
-    const pseudo = pseudoHeaderSum(this.#sum, this.#arena.bytes, this.#template, this.protocol, octets)
-    return ~fold(pseudo + this.#sum(transport, octets)) & 0xffff
+    return ~fold(this.#pseudoSum + swapped(octets) + this.#sum(transport, octets)) & 0xffff
   }
 
   #writeIp(at: number, length: number, index: number): void {
@@ -170,10 +183,10 @@ export class SuperPacket {
       view.setUint16(at + 4, length - 40)
       return
     }
+    const identification = (this.#identification + index) & 0xffff
     view.setUint16(at + 2, length)
-    view.setUint16(at + 4, (this.#identification + index) & 0xffff)
-    view.setUint16(at + 10, 0)
-    view.setUint16(at + 10, ~fold(this.#sum(at, (this.#arena.bytes[at]! & 15) * 4)) & 0xffff, true)
+    view.setUint16(at + 4, identification)
+    view.setUint16(at + 10, ~fold(this.#headerSum + swapped(length) + swapped(identification)) & 0xffff, true)
   }
 
   /** Segment `index` as a packet of its own. */

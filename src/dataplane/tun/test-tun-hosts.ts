@@ -70,7 +70,6 @@ class GuardedPlane implements DataPlane {
     const six = this.#own.family === 6 ? ['-6'] : []
     const ns = ['-n', this.#namespace, ...six]
     const [own, peer] = [formatAddress(this.#own), formatAddress(this.#peer)]
-    ip('-n', this.#namespace, 'link', 'set', device, 'txqueuelen', '10000')
     ip(...ns, 'route', 'add', peer, 'dev', device, 'src', own, 'table', String(TABLE))
     ip(...ns, 'rule', 'add', 'pref', '5400', 'fwmark', String(MARK), 'lookup', 'main')
     ip(

@@ -2,8 +2,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Secret } from '../../base/secret.ts'
+import { withPpk } from '../../crypto/ike-keys.ts'
 import type { PostQuantumKey } from '../../policy/model.ts'
-import { areAtOne, established, type HostPlan, handshake, testPolicy, whyOf } from './test-handshake.ts'
+import {
+  areAtOne,
+  established,
+  eventOf,
+  type HostPlan,
+  handshake,
+  sharedKey,
+  testPolicy,
+  whyOf,
+} from './test-handshake.ts'
 
 const security = ['aes256gcm16-prfsha384-curve25519']
 
@@ -106,4 +116,25 @@ test('a PPK with further key exchanges is mixed in behind them all', () => {
     policy: { ...plan.policy!, ike: { ...plan.policy!.ike!, security: ['aes256gcm16-prfsha384-curve25519+mlkem768'] } },
   })
   assert.ok(areAtOne(handshake({ initiator: hybrid(having(required)), responder: hybrid(having(optional)) })))
+})
+
+test('keys that a PPK was mixed into are wiped where the peer then proves nothing', t => {
+  const held = new Set<unknown>()
+  const { reveal } = Secret.prototype
+  t.mock.method(Secret.prototype, 'reveal', function (this: Secret<unknown>) {
+    held.add(reveal.call(this))
+    return reveal.call(this)
+  })
+  const plan = { ...having(required), settings: { tellKeys: true } }
+  const done = handshake({ initiator: { ...plan, credentials: [sharedKey('a mistake')] }, responder: plan })
+  assert.match(done.responder.refused!, /does not prove it/)
+  const told = eventOf(done.responder, 'keys')!
+  const ppk = new Secret(new TextEncoder().encode('sixty-four octets of chance'))
+  const mixed = withPpk(told.suite.prf, told.keys.reveal(), ppk)
+  const checked = mixed.initiator.authentication.reveal()
+  const copies = [...held].filter(
+    one => one instanceof Uint8Array && one !== checked && Buffer.compare(one, checked) === 0,
+  )
+  // The initiator has not heard of it yet.
+  assert.equal(copies.length, 1)
 })

@@ -18,7 +18,12 @@ const scripts: Readonly<Record<string, readonly ScriptedFault[]>> = {
   'the proof comes twice: the second is answered from memory': [{ on: 'IKE_AUTH request', kind: 'duplicate' }],
   'the last answer is two seconds late': [{ on: 'IKE_AUTH response', kind: 'delay', seconds: 2 }],
   'a bit of the proof is altered on its way': [{ on: 'IKE_AUTH request', kind: 'alter' }],
-  'the peer answers that it knows none of it': [{ on: 'IKE_SA_INIT response', kind: 'replace', by: wrongAnswer }],
+  'somebody else answers first: the peer is still heard': [
+    { on: 'IKE_SA_INIT response', kind: 'replace', by: wrongAnswer },
+  ],
+  'the peer answers that it knows none of it': [
+    { on: 'IKE_SA_INIT response', kind: 'replace', by: wrongAnswer, times: 99 },
+  ],
   'the peer never answers the proof': [{ on: 'IKE_AUTH response', kind: 'drop', times: 99 }],
 }
 

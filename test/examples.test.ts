@@ -12,7 +12,7 @@ test('examples/scripted-peer.ts plays its scripts: faults of the wire are surviv
   const ends = [...ran.stdout.matchAll(/then {2}ours has (\d) pair of associations, the peer (\d)/g)]
   assert.deepEqual(
     ends.map(([, ours]) => ours),
-    ['1', '1', '1', '1', '1', '0', '0'],
+    ['1', '1', '1', '1', '1', '1', '0', '0'],
   )
   for (const words of ['lost', 'comes twice', 'comes 2 s late', 'is altered', 'is replaced', 'NO_PROPOSAL_CHOSEN'])
     assert.ok(ran.stdout.includes(words), words)

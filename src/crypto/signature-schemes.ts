@@ -1,6 +1,7 @@
 // Signatures of IKE's AUTH payload as described values, with the AlgorithmIdentifiers of RFC 7427 in both directions.
 // Hash numbers from IANA's IKEv2 Hash Algorithms registry; identifiers from RFC 4055 (RSA), RFC 5758 (ECDSA) and RFC 8410
 // (EdDSA). DSA and GOST are left out.
+import type { KeyObject } from 'node:crypto'
 import {
   DER_INTEGER,
   DER_NULL,
@@ -123,6 +124,20 @@ export const signatureSchemes: readonly SignatureScheme[] = [
   ...HASH_OIDS.map(([name]) => pssScheme(name)),
   ...PKCS1_OIDS.map(([name, number]) => scheme('rsa-pkcs1', hashNamed(name), sequence(oid(number), nothing))),
 ]
+
+/** Whether a key of that kind can make such signatures. */
+export function isForKey(scheme: SignatureScheme, key: KeyObject): boolean {
+  switch (key.asymmetricKeyType) {
+    case 'rsa':
+      return scheme.family === 'rsa-pkcs1' || scheme.family === 'rsa-pss'
+    case 'rsa-pss':
+      return scheme.family === 'rsa-pss'
+    case 'ec':
+      return scheme.family === 'ecdsa'
+    default:
+      return scheme.family === key.asymmetricKeyType
+  }
+}
 
 export function findSignature(family: SignatureFamily, hash: HashName): SignatureScheme | undefined {
   return signatureSchemes.find(row => row.family === family && row.hash.name === hash)

@@ -6,6 +6,7 @@ import { failure, type Result, success } from '../base/result.ts'
 import {
   findSignature,
   type HashName,
+  isForKey,
   type SignatureScheme,
   schemeOfIdentifier,
   signatureHashes,
@@ -76,7 +77,7 @@ export function chooseSignature(key: KeyObject, rules: SignatureRules): Signatur
   const curve = key.asymmetricKeyDetails?.namedCurve
   const ecdsa = ecdsaMethods.find(row => row.curve === curve)
   const fitting = signatureSchemes.filter(
-    row => fits(row, key) && rules.hashes.includes(row.hash.number) && (rules.allowOld || row.old === undefined),
+    row => isForKey(row, key) && rules.hashes.includes(row.hash.number) && (rules.allowOld || row.old === undefined),
   )
   // A hash as strong as the curve, where the peer has it.
   const scheme = fitting.find(row => row.hash.name === ecdsa?.hash) ?? fitting[0]
@@ -108,7 +109,7 @@ export function verifyAuth(
   const { schemes, signature } = read.value
   if (isWeak(key) && !rules.allowOld) return fault('old', 'an RSA key below 2048 bits (RFC 8247 §4.1)')
   const curve = ecdsaMethods.find(row => row.method === method)?.curve
-  const keyed = schemes.filter(row => fits(row, key))
+  const keyed = schemes.filter(row => isForKey(row, key))
   if (keyed.length === 0 || (curve !== undefined && key.asymmetricKeyDetails?.namedCurve !== curve)) {
     return fault('wrong-key', `method ${method} with ${schemes[0]!.name} and a key of another kind`)
   }
@@ -168,19 +169,6 @@ function encodingOf(scheme: SignatureScheme, method: number) {
       return { dsaEncoding: method === DIGITAL_SIGNATURE_METHOD ? 'der' : 'ieee-p1363' } as const
     default:
       return {}
-  }
-}
-
-function fits(scheme: SignatureScheme, key: KeyObject): boolean {
-  switch (key.asymmetricKeyType) {
-    case 'rsa':
-      return scheme.family === 'rsa-pkcs1' || scheme.family === 'rsa-pss'
-    case 'rsa-pss':
-      return scheme.family === 'rsa-pss'
-    case 'ec':
-      return scheme.family === 'ecdsa'
-    default:
-      return scheme.family === key.asymmetricKeyType
   }
 }
 

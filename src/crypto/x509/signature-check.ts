@@ -2,7 +2,7 @@
 // Ed448, by the same described schemes as IKE's AUTH. SHA-1, MD5 and RSA below 2048 bits only where a policy asks for them.
 // What a judgement costs is bounded: a peer that sends a maze of certificates gets so many signatures checked and no more.
 import { constants, type KeyObject, verify } from 'node:crypto'
-import { type SignatureScheme, schemeOfIdentifier } from '../signature-schemes.ts'
+import { isForKey, type SignatureScheme, schemeOfIdentifier } from '../signature-schemes.ts'
 import type { SignedPart } from './certificate.ts'
 
 export interface EffortLimits {
@@ -65,7 +65,7 @@ function signatureFault(part: SignedPart, key: KeyObject, allowOld: boolean): st
   if (!allowOld && (isMd5 || scheme!.old !== undefined)) {
     return `signed by ${isMd5 ? 'md5' : scheme!.name}, which is broken: ${isMd5 ? 'collisions are made at will' : scheme!.old}`
   }
-  const isFitting = scheme === undefined ? key.asymmetricKeyType === 'rsa' : fits(scheme, key)
+  const isFitting = scheme === undefined ? key.asymmetricKeyType === 'rsa' : isForKey(scheme, key)
   if (!isFitting) return 'the signature algorithm is not of the signing key'
   if (authentic.get(part)?.has(key) === true) return undefined
   const isFound = isAuthentic(part, scheme, key)
@@ -97,19 +97,6 @@ function paddingOf(scheme: SignatureScheme | undefined) {
       return { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: scheme!.saltBytes! }
     default:
       return {}
-  }
-}
-
-function fits(scheme: SignatureScheme, key: KeyObject): boolean {
-  switch (key.asymmetricKeyType) {
-    case 'rsa':
-      return scheme.family === 'rsa-pkcs1' || scheme.family === 'rsa-pss'
-    case 'rsa-pss':
-      return scheme.family === 'rsa-pss'
-    case 'ec':
-      return scheme.family === 'ecdsa'
-    default:
-      return scheme.family === key.asymmetricKeyType
   }
 }
 

@@ -162,20 +162,17 @@ describe('the agent and a Linux kernel with strongSwan speak ESP on a wire', { s
           await strongSwan.vici.ask('initiate', { child: 'lab', timeout: '10000', loglevel: '-1' })
         }
         const pings = 25 * seconds
-        const { output } = await room.run(
-          { words: ['ping', '-q', '-c', String(pings), '-i', '0.02', '-W', '2', ends.peer] },
-          '',
-          seconds + 60,
-        )
+        const pinging = { words: ['ping', '-q', '-c', String(pings), '-i', '0.02', '-W', '2', ends.peer] }
+        const end = join(root, 'test', 'live', 'traffic-end.ts')
+        const flowing = { words: [process.execPath, end, 'flow', ends.own, ends.peer, String(PORT), String(seconds)] }
+        const patience = 3 * seconds + 60
+        const [{ output }, flow] = await Promise.all([room.run(pinging, '', patience), room.run(flowing, '', patience)])
         const got = Number(/(\d+) received/.exec(output)?.[1])
         assert.ok(got >= pings - 1, `${output}\n${agent.said()}\n${await strongSwan.log()}`)
         // Of ESP in UDP over IPv6 later pieces show no port, so the guard has to drop them (docs/firewall.md).
         const large = form === 'udp' && family === 6 ? [] : [4000, 20_000]
         const sizes = [0, 56, 1400, ...large, ...Array(20).fill(500)]
         assert.equal(await guest.ask({ do: 'ping', to: ends.own, sizes, patience: 5 }), '')
-        const end = join(root, 'test', 'live', 'traffic-end.ts')
-        const flowing = [process.execPath, end, 'flow', ends.own, ends.peer, String(PORT), String(seconds)]
-        const flow = await room.run({ words: flowing }, '', 3 * seconds + 60)
         assert.equal(flow.status, 0, `${flow.fault}\n${agent.said()}`)
         const { isSame, bytes, stall } = JSON.parse(flow.output)
         assert.ok(isSame && bytes > 100_000, flow.output)

@@ -20,6 +20,9 @@ export interface HostCertificate {
   readonly key: string
 }
 
+/** Milliseconds. */
+const BEHIND = 250
+
 export class LabAuthority {
   readonly certificate: string
   readonly #folder = mkdtempSync(join(tmpdir(), 'sealwire-authority-'))
@@ -48,6 +51,8 @@ export class LabAuthority {
       ...['x509', '-req', '-in', `${stem}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2'],
       ...[...this.#digest(), '-extfile', `${stem}.ext`, '-out', `${stem}.pem`],
     )
+    // Valid from this second on, and the clock of a guest may be a moment behind ours.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BEHIND)
     return { certificate: this.#read(`${stem}.pem`), key: this.#read(`${stem}.key`) }
   }
 

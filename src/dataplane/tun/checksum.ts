@@ -5,10 +5,20 @@ import { type Arena, webAssembly } from '../../native/arena.ts'
 
 /** The sum, not inverted, folded to 16 bits, of `length` octets at `at`. */
 export type Sum = (at: number, length: number) => number
+/** The same, while the octets are copied to `to`, a lower place or one that does not overlap. */
+export type CopyingSum = (at: number, length: number, to: number) => number
 
 export function checksumOn(arena: Arena): Sum {
-  const instance = new webAssembly.Instance(new webAssembly.Module(moduleBytes()), { a: { m: arena.wasm } })
-  return instance.exports['sum'] as Sum
+  return exported(arena, false) as Sum
+}
+
+export function copyingChecksumOn(arena: Arena): CopyingSum {
+  return exported(arena, true) as CopyingSum
+}
+
+function exported(arena: Arena, copies: boolean): unknown {
+  const module = new webAssembly.Module(moduleBytes(copies))
+  return new webAssembly.Instance(module, { a: { m: arena.wasm } }).exports['sum']
 }
 
 /** Folds what several sums add up to. */
@@ -48,9 +58,10 @@ const V128 = 0x7b
 const VOID = 0x40
 const AT = 0
 const LENGTH = 1
-const LANES = 2
-const SUM = 3
-const END = 4
+const TO = 2
+const LANES = 3
+const SUM = 4
+const END = 5
 
 const get = (local: number) => [0x20, local]
 const set = (local: number) => [0x21, local]
@@ -80,20 +91,28 @@ const CLOSE = [0x0b]
 const LOAD_8 = [0x2d, 0, 0]
 const LOAD_16 = [0x2f, 0, 0]
 const LOAD_LANES = [0xfd, 0x00, 0, 0]
+const STORE_8 = [0x3a, 0, 0]
+const STORE_16 = [0x3b, 0, 0]
+const STORE_LANES = [0xfd, 0x0b, 0, 0]
 /** i32x4.extadd_pairwise_i16x8_u: eight words become four sums. */
 const PAIRS = [0xfd, 0x7f]
 const ADD_LANES = [0xfd, 0xae, 0x01]
 const lane = (index: number) => [0xfd, 0x1b, index]
 
-function moduleBytes(): Uint8Array {
+/** One module a kind: only what copies has `TO` for an argument. */
+function moduleBytes(copies: boolean): Uint8Array {
+  const copy = (load: readonly number[], store: readonly number[], octets: number): readonly number[] =>
+    copies ? [...get(TO), ...get(AT), ...load, ...store, ...get(TO), ...constant(octets), ...ADD, ...set(TO)] : []
   const foldSum = [
     ...[...get(SUM), ...constant(0xffff), ...AND, ...get(SUM), ...constant(16), ...SHIFT_RIGHT, ...ADD, ...set(SUM)],
   ]
   const body = [
     // Locals: four lanes, then two words.
-    ...[2, 1, V128, 2, I32],
+    ...(copies ? [2] : [3, 1, I32]),
+    ...[1, V128, 2, I32],
     ...[...get(AT), ...get(LENGTH), ...constant(-16), ...AND, ...ADD, ...set(END)],
     ...[...BLOCK, ...LOOP, ...get(AT), ...get(END), ...AT_LEAST, ...LEAVE_IF],
+    ...copy(LOAD_LANES, STORE_LANES, 16),
     ...[...get(LANES), ...get(AT), ...LOAD_LANES, ...PAIRS, ...ADD_LANES, ...set(LANES)],
     ...[...get(AT), ...constant(16), ...ADD, ...set(AT), ...AGAIN, ...CLOSE, ...CLOSE],
     ...[...get(LENGTH), ...constant(15), ...AND, ...set(LENGTH)],
@@ -102,10 +121,21 @@ function moduleBytes(): Uint8Array {
     // Lanes of 64 KiB of ones add up to less than 2^32; two folds leave 16 bits.
     ...foldSum,
     ...[...BLOCK, ...LOOP, ...get(LENGTH), ...constant(2), ...LESS, ...LEAVE_IF],
+    ...copy(LOAD_16, STORE_16, 2),
     ...[...get(SUM), ...get(AT), ...LOAD_16, ...ADD, ...set(SUM)],
     ...[...get(AT), ...constant(2), ...ADD, ...set(AT)],
     ...[...get(LENGTH), ...constant(2), ...SUBTRACT, ...set(LENGTH), ...AGAIN, ...CLOSE, ...CLOSE],
-    ...[...get(LENGTH), ...IF, ...get(SUM), ...get(AT), ...LOAD_8, ...ADD, ...set(SUM), ...CLOSE],
+    ...[
+      ...get(LENGTH),
+      ...IF,
+      ...copy(LOAD_8, STORE_8, 1),
+      ...get(SUM),
+      ...get(AT),
+      ...LOAD_8,
+      ...ADD,
+      ...set(SUM),
+      ...CLOSE,
+    ],
     ...foldSum,
     ...foldSum,
     ...get(SUM),
@@ -115,7 +145,7 @@ function moduleBytes(): Uint8Array {
   const section = (number: number, content: readonly number[]) => [number, ...unsigned(content.length), ...content]
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [1, 0x60, 2, I32, I32, 1, I32]),
+    ...section(1, [1, 0x60, ...(copies ? [3, I32, I32, I32] : [2, I32, I32]), 1, I32]),
     ...section(2, [1, ...text('a'), ...text('m'), 2, 0, 1]),
     ...section(3, [1, 0]),
     ...section(7, [1, ...text('sum'), 0, 0]),

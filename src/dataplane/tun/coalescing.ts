@@ -12,7 +12,7 @@ import {
   SEGMENT_UDP,
   virtioHeader,
 } from '../../native/tun-device.ts'
-import { fold, pseudoHeaderSum, type Sum, swapped } from './checksum.ts'
+import { type CopyingSum, copyingChecksumOn, copyWords, fold, pseudoHeaderSum, type Sum, swapped } from './checksum.ts'
 import { IPV4_BYTES, IPV6_BYTES } from './plain-packet.ts'
 
 const MOST_BYTES = 65_000
@@ -33,6 +33,7 @@ export class Coalescing {
   readonly #parts: CoalescingParts
   /** Where the run lies, behind its virtio header. */
   readonly #run: number
+  readonly #copyingSum: CopyingSum
   #count = 0
   #length = 0
   #protocol = 0
@@ -43,6 +44,7 @@ export class Coalescing {
 
   constructor(parts: CoalescingParts) {
     this.#parts = parts
+    this.#copyingSum = copyingChecksumOn(parts.arena)
     this.#run = parts.arena.take(virtioHeader.bytes + 65_536 + 64) + virtioHeader.bytes
   }
 
@@ -57,23 +59,23 @@ export class Coalescing {
     const payload = length - ipHeader - own
     if (own === 0 || payload <= 0) return this.#one(ip, length, 0)
     const octets = length - ipHeader
-    // The addresses end where the transport begins, so that they are summed up with it.
-    const addresses = version === 4 ? 8 : 32
-    const total = sum(transport - addresses, addresses + octets) + swapped(protocol) + swapped(octets)
-    const isGood = fold(total) === 0xffff
-    // A wrong one is the host's to find and to count.
-    if (!isGood) return this.#one(ip, length, 0)
     if (this.#count > 0 && !this.#follows(ip, transport, ipHeader, own, payload, protocol)) this.flush()
+    // What is summed up is copied to where it would belong, in one go; until it is counted it is not there. The addresses
+    // end where the transport begins, so that they are summed up with its header.
+    const addresses = version === 4 ? 8 : 32
+    const headers = sum(transport - addresses, addresses + own) + swapped(protocol) + swapped(octets)
+    const place = this.#run + (this.#count === 0 ? ipHeader + own : this.#length)
+    // A wrong one is the host's to find and to count.
+    if (fold(headers + this.#copyingSum(transport + own, payload, place)) !== 0xffff) return this.#one(ip, length, 0)
     const isPushed = protocol === TCP && (bytes[transport + 13]! & PSH) !== 0
     if (this.#count === 0) {
-      bytes.copyWithin(this.#run, ip, ip + length)
+      copyWords(view, ip, this.#run, ipHeader + own)
       this.#protocol = protocol
       this.#ipHeader = ipHeader
       this.#headerBytes = ipHeader + own
       this.#segmentBytes = payload
       this.#length = length
     } else {
-      bytes.copyWithin(this.#run + this.#length, ip + this.#headerBytes, ip + length)
       this.#length += payload
       if (isPushed) bytes[this.#run + ipHeader + 13] = bytes[this.#run + ipHeader + 13]! | PSH
     }

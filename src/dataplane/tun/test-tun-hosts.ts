@@ -23,7 +23,8 @@ import { clearPairs, guardRuleset } from '../guard/ruleset.ts'
 import { TunDataPlane, type TunDataPlaneOptions } from './tun-data-plane.ts'
 
 const PORT = 7001
-const TABLE = 54
+/** Of the routes into the device. */
+export const TABLE = 54
 const MARK = 0x5ea1
 
 export async function pause(seconds: number): Promise<void> {

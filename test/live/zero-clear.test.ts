@@ -17,11 +17,25 @@ function pidOf({ state }: LiveHost): number {
 
 const wait = (seconds: number) => new Promise(resolve => setTimeout(resolve, 1000 * seconds))
 
-/** Echoes to the peer all the time, until the answer is called. */
+/** Echoes to the peer all the time, until the answer is called; a ping that ends by itself is followed by another one. */
 function restless(host: LiveHost, to: string): () => void {
   const words = ['netns', 'exec', host.namespace, 'ping', '-q', '-i', '0.003', '-W', '1', to]
-  const child = spawn('ip', words, { stdio: 'ignore' })
-  return () => child.kill('SIGKILL')
+  let end = () => {}
+  const begin = () => {
+    const child = spawn('ip', words, { stdio: 'ignore' })
+    let timer: NodeJS.Timeout | undefined
+    const again = () => {
+      timer = setTimeout(begin, 50)
+    }
+    child.on('exit', again)
+    end = () => {
+      clearTimeout(timer)
+      child.off('exit', again)
+      child.kill('SIGKILL')
+    }
+  }
+  begin()
+  return () => end()
 }
 
 /** Some of what becomes of agents. Each leaves it dead. */

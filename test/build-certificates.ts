@@ -1,11 +1,12 @@
 // A small public-key infrastructure for tests: CAs, hosts, CRLs and OCSP responses, well-formed or bent on purpose.
+
 import assert from 'node:assert/strict'
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { octetsOf } from '../src/base/bytes.ts'
 import { DER_BIT_STRING, DER_NULL, DER_OCTET_STRING, DER_SEQUENCE, derElement, derInteger } from '../src/crypto/der.ts'
 import { basicConstraints, extension, keyUsage, makeCertificate } from '../src/crypto/make-certificate.ts'
 import { oidElement } from '../src/crypto/object-identifiers.ts'
 import { findSignature } from '../src/crypto/signature-schemes.ts'
-import { octetsOf } from '../src/crypto/whole-mac.ts'
 import { type Certificate, parseCertificate } from '../src/crypto/x509/certificate.ts'
 
 export const DAY = 86_400

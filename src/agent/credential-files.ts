@@ -4,10 +4,10 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
+import { octetsOf } from '../base/bytes.ts'
 import { failure, type Result, success } from '../base/result.ts'
 import { looksLikePkcs12, readPkcs12 } from '../crypto/pkcs12.ts'
 import { type KeyFault, readPrivateKey } from '../crypto/private-key.ts'
-import { octetsOf } from '../crypto/whole-mac.ts'
 import { type Certificate, parseCertificate } from '../crypto/x509/certificate.ts'
 import { certificateLabels, readPem, readPemOrDer } from '../crypto/x509/pem.ts'
 

@@ -103,6 +103,11 @@ export function isLimitedBroadcast(address: Address): boolean {
   return address.family === 4 && address.words[0] === 0xffffffff
 }
 
+/** In network order: 4 or 16. */
+export function addressOctets({ words }: Address): Uint8Array {
+  return Uint8Array.from(words.flatMap(word => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255]))
+}
+
 export function formatAddress(address: Address): string {
   return address.family === 4 ? formatIpv4(address.words[0]!) : formatIpv6(address.words)
 }

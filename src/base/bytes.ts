@@ -170,3 +170,23 @@ function check(value: number, greatest: number): void {
     throw new RangeError(`${value} does not fit a field of 0 to ${greatest}`)
   }
 }
+
+/** The same octets without Buffer's own ways, nothing copied. */
+export function octetsOf(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+}
+
+export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+/** Not in constant time: for what is no secret. */
+export function isSameOctets(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
+}

@@ -1,12 +1,13 @@
 // What AUTH proves: the octets signed, the chain over intermediate exchanges, preshared keys. The formulas are written out
 // a second time by hand; RFC 7296 and RFC 9242 print no answers.
+
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
+import { concatenate } from '../base/bytes.ts'
 import { Secret } from '../base/secret.ts'
 import { allIntermediates, intermediateStep, isSharedKeyAuth, sharedKeyAuth, signedOctets } from './ike-auth.ts'
 import { findPrf, prfs } from './prf.ts'
-import { concatenate } from './whole-mac.ts'
 
 const sha256 = findPrf('hmac-sha2-256')
 const hmac = (key: string | Uint8Array, ...parts: readonly (string | Uint8Array)[]) => {

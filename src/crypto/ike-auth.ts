@@ -1,8 +1,9 @@
 // What the AUTH payload of IKEv2 proves: the octets that each side signs (RFC 7296 §2.15) with the intermediate exchanges
 // (RFC 9242 §3.3), and the proof by a preshared key, authentication method 2. Proofs by public keys are in signatures.ts.
+import { concatenate } from '../base/bytes.ts'
 import type { SecretOctets } from './ike-keys.ts'
 import { type PrfAlgorithm, prf } from './prf.ts'
-import { concatenate, isSameMac } from './whole-mac.ts'
+import { isSameMac } from './whole-mac.ts'
 
 /** What one side signs and the other verifies. */
 export interface SignedParts {

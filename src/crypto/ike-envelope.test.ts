@@ -1,9 +1,11 @@
 // The encrypted payload: what one side seals the other opens, with every suite; what was touched, cut or wrongly padded
 // does not open, and nothing throws.
+
 import assert from 'node:assert/strict'
 import { createCipheriv } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { concatenate } from '../base/bytes.ts'
 import { seededRandom } from '../base/random.ts'
 import { Secret } from '../base/secret.ts'
 import { ciphers, findCipher } from './ciphers.ts'
@@ -11,7 +13,7 @@ import { envelopeBytes, envelopeIvs, openEnvelope, sealEnvelope } from './ike-en
 import { type IkeSuite, ikeSuiteOf } from './ike-suites.ts'
 import { findIntegrity, integrityAlgorithms } from './integrity.ts'
 import { findPrf } from './prf.ts'
-import { concatenate, integrityCheck } from './whole-mac.ts'
+import { integrityCheck } from './whole-mac.ts'
 
 const prf = findPrf('hmac-sha2-256')
 const suites: readonly IkeSuite[] = ciphers.flatMap(cipher =>

@@ -1,13 +1,15 @@
 // The encrypted payload of IKEv2 (SK, and SKF of RFC 7383): IV, content with padding, ICV. Combined modes as RFC 5282
 // has it, the others with integrity over the whole message (RFC 7296 §3.14). Works on whole messages and allocates; what
 // stands before the IV, headers and lengths, is the caller's.
+
 import { type CipherGCMTypes, createCipheriv, createDecipheriv } from 'node:crypto'
+import { concatenate, octetsOf } from '../base/bytes.ts'
 import { type Random, systemRandom } from '../base/random.ts'
 import type { IkeSideKeys } from './ike-keys.ts'
 import type { IkeSuite } from './ike-suites.ts'
 import { counterIvs, type IvSource, randomIvs } from './iv-source.ts'
 import { opensslKeyOf, opensslNameOf } from './openssl-names.ts'
-import { concatenate, integrityCheck, isSameMac, octetsOf } from './whole-mac.ts'
+import { integrityCheck, isSameMac } from './whole-mac.ts'
 
 export type EnvelopeKeys = Pick<IkeSideKeys, 'cipher' | 'integrity'>
 

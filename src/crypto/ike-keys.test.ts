@@ -1,7 +1,9 @@
 // Keys of sessions and children: one of NIST's answers as a printed one, the formulas of the later RFCs written out once
 // more by hand, and the sizes for every suite.
+
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { concatenate } from '../base/bytes.ts'
 import { Secret } from '../base/secret.ts'
 import { ciphers, findCipher } from './ciphers.ts'
 import {
@@ -18,7 +20,6 @@ import { cipherOfTransform, type IkeSuite, ikeSuiteOf, integrityOfTransform, prf
 import { findIntegrity, integrityAlgorithms } from './integrity.ts'
 import { findPrf, prf, prfPlus, prfs } from './prf.ts'
 import { keyMaterialBytes, type Suite } from './suites.ts'
-import { concatenate } from './whole-mac.ts'
 
 const hex = (text: string) => Uint8Array.fromHex(text)
 const secret = (text: string) => new Secret(hex(text))

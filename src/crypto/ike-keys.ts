@@ -1,11 +1,11 @@
 // Every key that comes from an IKE key exchange, as pure functions over secrets: SKEYSEED and the keys of a session (RFC
 // 7296 §2.14), of a rekeyed one (§2.18), of its children (§2.17), after more key exchanges (RFC 9370 §2.2) and with a
 // post-quantum preshared key (RFC 8784 §3). Nothing given is wiped; `wipeSecrets` does it when the session is done with it.
+import { concatenate } from '../base/bytes.ts'
 import { Secret } from '../base/secret.ts'
 import type { IkeSuite } from './ike-suites.ts'
 import { type PrfAlgorithm, prf, prfPlus, seedKey } from './prf.ts'
 import { keyMaterialBytes, type Suite, type SuiteKeys, splitKeyMaterial } from './suites.ts'
-import { concatenate } from './whole-mac.ts'
 
 export type SecretOctets = Secret<Uint8Array>
 

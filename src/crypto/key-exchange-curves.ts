@@ -1,9 +1,10 @@
 // Diffie-Hellman over curves through node:crypto: the NIST curves as RFC 5903 writes them, Curve25519 and Curve448 as RFC
 // 7748 and RFC 8031 do.
+
 import { createECDH, createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto'
+import { octetsOf } from '../base/bytes.ts'
 import type { Random } from '../base/random.ts'
 import type { KeyExchangeMethod, KeyPair } from './key-exchange.ts'
-import { octetsOf } from './whole-mac.ts'
 
 /** The mark of an uncompressed point, which IKE leaves out. */
 const UNCOMPRESSED = 4

@@ -1,9 +1,10 @@
 // ML-KEM (FIPS 203) as a key exchange: the initiator sends an encapsulation key, the responder a ciphertext. A ciphertext
 // that was tampered with gives another secret, not a fault (implicit rejection), and AUTH fails then.
+
 import { createPrivateKey, createPublicKey, decapsulate, encapsulate } from 'node:crypto'
+import { octetsOf } from '../base/bytes.ts'
 import type { Random } from '../base/random.ts'
 import type { KeyExchangeMethod, KeyPair } from './key-exchange.ts'
-import { octetsOf } from './whole-mac.ts'
 
 type MlKem = 'ml-kem-512' | 'ml-kem-768' | 'ml-kem-1024'
 

@@ -1,7 +1,9 @@
 // Diffie-Hellman over primes (RFC 2409 §6, RFC 3526) through node:crypto. Its DiffieHellman object would test the prime
 // again for every exchange, seconds for 3072 bits and more, and the named groups choose private values themselves; so keys
 // are handed over as DER (PKCS #3 and #8), where the groups are known to OpenSSL. Exponentiation is OpenSSL's, in constant time.
+
 import { createPrivateKey, createPublicKey, diffieHellman, getDiffieHellman } from 'node:crypto'
+import { octetsOf } from '../base/bytes.ts'
 import type { Random } from '../base/random.ts'
 import {
   DER_BIT_STRING,
@@ -14,7 +16,6 @@ import {
   readOne,
 } from './der.ts'
 import type { KeyExchangeMethod, KeyPair } from './key-exchange.ts'
-import { octetsOf } from './whole-mac.ts'
 
 /** dhKeyAgreement, PKCS #3. */
 const DH = Uint8Array.fromHex('06092a864886f70d010301')

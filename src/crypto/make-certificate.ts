@@ -1,11 +1,12 @@
 // Certificates and certificate requests as a small CA makes them (RFC 5280, RFC 2986): what goes in is plain values, what
 // comes out is DER. For trying things and for tests; a CA for a company does more (revocation, logs, a key in hardware).
+
 import { createHash, type KeyObject, sign } from 'node:crypto'
-import { type Address, formatAddress } from '../base/address.ts'
+import { type Address, addressOctets, formatAddress } from '../base/address.ts'
+import { octetsOf } from '../base/bytes.ts'
 import { DER_BIT_STRING, DER_OCTET_STRING, DER_SEQUENCE, derElement, derInteger, readDer, readOne } from './der.ts'
 import { oidElement } from './object-identifiers.ts'
 import { findSignature, type SignatureScheme } from './signature-schemes.ts'
-import { octetsOf } from './whole-mac.ts'
 
 const DER_BOOLEAN = 0x01
 const DER_UTC_TIME = 0x17
@@ -152,10 +153,6 @@ function generalName(name: AlternativeName): Uint8Array {
 
 export function formatAlternativeName(name: AlternativeName): string {
   return name.kind === 'address' ? formatAddress(name.address) : name.text
-}
-
-function addressOctets({ words }: Address): Uint8Array {
-  return Uint8Array.from(words.flatMap(word => [word >>> 24, word >>> 16, word >>> 8, word].map(part => part & 0xff)))
 }
 
 function subjectKeyIdentifier(publicKey: KeyObject): Uint8Array {

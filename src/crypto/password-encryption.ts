@@ -1,11 +1,12 @@
 // Encryption under a passphrase, as PKCS #8 and PKCS #12 files have it: PBES2 with PBKDF2 or scrypt (RFC 8018, RFC 7914), and
 // the old schemes of PKCS #12 (RFC 7292 appendices B and C). RC4 and the MD5 and DES schemes of PKCS #5 v1 are left out.
+
 import { createCipheriv, createDecipheriv, createHash, pbkdf2Sync, scryptSync } from 'node:crypto'
+import { octetsOf } from '../base/bytes.ts'
 import { failure, type Result, success } from '../base/result.ts'
 import { DER_NULL, DER_OCTET_STRING, DER_SEQUENCE, derElement, derInteger } from './der.ts'
 import { oidElement } from './object-identifiers.ts'
 import { decipherRc2Cbc } from './rc2.ts'
-import { octetsOf } from './whole-mac.ts'
 import {
   type Element,
   type ElementReader,

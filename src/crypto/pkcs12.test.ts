@@ -1,5 +1,6 @@
 // PKCS #12 and private keys under a passphrase: what OpenSSL writes in its new and old ways is read, what we write OpenSSL
 // reads, and no octets are an error.
+
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createPrivateKey } from 'node:crypto'
@@ -8,13 +9,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
+import { concatenate } from '../base/bytes.ts'
 import { derElement, readDer } from './der.ts'
 import { pkcs12Key } from './password-encryption.ts'
 import { looksLikePkcs12, readPkcs12, writePkcs12 } from './pkcs12.ts'
 import { describeKey, readPrivateKey, readPublicKey, whyNotForIke } from './private-key.ts'
 import { decipherRc2Cbc } from './rc2.ts'
 import { testAuthority, testHost } from './test-certificates.ts'
-import { concatenate } from './whole-mac.ts'
 import { writePem } from './x509/pem.ts'
 
 const hex = (text: string) => Uint8Array.fromHex(text.replace(/\s/g, ''))

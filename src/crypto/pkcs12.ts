@@ -1,7 +1,9 @@
 // PKCS #12 files (.p12, .pfx; RFC 7292): a key and its certificates under one passphrase. Reads what OpenSSL, Windows and
 // Java write today and wrote before, in BER too, but not RC4, and not files that are protected by public keys; writes AES-256
 // with SHA-256.
+
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import { concatenate, octetsOf } from '../base/bytes.ts'
 import { failure, type Result, success } from '../base/result.ts'
 import { closeLengths } from './ber.ts'
 import { DER_NULL, DER_OCTET_STRING, DER_SEQUENCE, derElement, derInteger } from './der.ts'
@@ -19,7 +21,6 @@ import {
   type SealingSalt,
   sealWithPassphrase,
 } from './password-encryption.ts'
-import { concatenate, octetsOf } from './whole-mac.ts'
 import {
   constructed,
   context,

@@ -1,10 +1,12 @@
 // PRFs and prf+ with answers printed in RFCs, so that a wrong one is caught without the shared vectors; the full lists are
 // in test/vectors/ike-keys.test.ts.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { concatenate } from '../base/bytes.ts'
 import { findPrf, type PrfName, prf, prfPlus, prfs, seedKey } from './prf.ts'
-import { aesCmac, aesXcbc, concatenate } from './whole-mac.ts'
+import { aesCmac, aesXcbc } from './whole-mac.ts'
 
 const hex = (text: string) => Uint8Array.fromHex(text)
 const octets = (least: number, most: number) => fc.uint8Array({ minLength: least, maxLength: most })

@@ -1,7 +1,8 @@
 // Pseudorandom functions of IKE as described values, with prf+ (RFC 7296 §2.13). Sources: RFC 2104 and 4868 (HMAC),
 // RFC 4434 (AES-XCBC-PRF-128), RFC 4615 (AES-CMAC-PRF-128); transform numbers from IANA's IKEv2 registry, Transform
 // Type 2. Keys and results here are plain octets: who calls wipes them.
-import { aesCmac, aesXcbc, concatenate, hmac } from './whole-mac.ts'
+import { concatenate } from '../base/bytes.ts'
+import { aesCmac, aesXcbc, hmac } from './whole-mac.ts'
 
 export type PrfName =
   | 'hmac-md5'

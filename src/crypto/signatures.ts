@@ -1,7 +1,9 @@
 // Proof of identity by a public key in IKEv2's AUTH payload: methods 1 (RSA), 9 to 11 (ECDSA with a curve each, RFC 4754)
 // and 14 (any scheme, named in the payload, RFC 7427 and RFC 8420). What is signed comes from ike-auth.ts; whether a key is
 // somebody's is a matter of certificates. ECDSA and RSA-PSS draw from OpenSSL's own random source.
+
 import { constants, type KeyObject, sign, verify } from 'node:crypto'
+import { concatenate, octetsOf } from '../base/bytes.ts'
 import { failure, type Result, success } from '../base/result.ts'
 import {
   findSignature,
@@ -12,7 +14,6 @@ import {
   signatureHashes,
   signatureSchemes,
 } from './signature-schemes.ts'
-import { concatenate, octetsOf } from './whole-mac.ts'
 
 /** IANA's IKEv2 Authentication Method registry. */
 export const RSA_METHOD = 1

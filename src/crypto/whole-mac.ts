@@ -1,6 +1,8 @@
 // Message authentication over whole buffers, for negotiation: HMAC, AES-XCBC-MAC (RFC 3566) and AES-CMAC (RFC 4493).
 // Unlike aes-mac.ts, which works for packets in place, this takes texts of any length in pieces and allocates.
+
 import { createCipheriv, createHmac } from 'node:crypto'
+import { concatenate, octetsOf } from '../base/bytes.ts'
 import type { IntegrityAlgorithm } from './integrity.ts'
 import { isEqual } from './octets.ts'
 import { hashNameOf } from './openssl-names.ts'
@@ -8,21 +10,6 @@ import { hashNameOf } from './openssl-names.ts'
 const BLOCK = 16
 
 type Parts = readonly Uint8Array[]
-
-/** The same octets without Buffer's own ways, nothing copied. */
-export function octetsOf(buffer: Uint8Array): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
-}
-
-export function concatenate(parts: Parts): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
-}
 
 /** `hash` by OpenSSL's name. */
 export function hmac(hash: string, key: Uint8Array, parts: Parts): Uint8Array {

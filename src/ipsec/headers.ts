@@ -52,15 +52,22 @@ export function outerHeaders(
   return { point, isWhole: true }
 }
 
+/** RFC 1071, over `length` octets from `at`; `start` is what was summed up before, up to 2^31. */
+export function internetChecksum(bytes: Uint8Array, at = 0, length = bytes.length - at, start = 0): number {
+  let sum = start
+  for (let index = 0; index + 1 < length; index += 2) sum += (bytes[at + index]! << 8) | bytes[at + index + 1]!
+  if (length % 2 === 1) sum += bytes[at + length - 1]! << 8
+  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000)
+  return ~sum & 0xffff
+}
+
 /** RFC 791 §3.1, over the first `length` octets from `at`. */
 export function setHeaderChecksum(bytes: Uint8Array, length: number, at = 0): void {
   bytes[at + 10] = 0
   bytes[at + 11] = 0
-  let sum = 0
-  for (let index = at; index < at + length; index += 2) sum += (bytes[index]! << 8) | bytes[index + 1]!
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
-  bytes[at + 10] = (~sum >> 8) & 255
-  bytes[at + 11] = ~sum & 255
+  const checksum = internetChecksum(bytes, at, length)
+  bytes[at + 10] = checksum >> 8
+  bytes[at + 11] = checksum & 255
 }
 
 /** States the packet's length in its IP header, and IPv4's checksum with it. */
@@ -190,9 +197,6 @@ export function transportChecksum(bytes: Uint8Array, ip: number, at: number, len
   const addresses = isIpv4 ? ip + 12 : ip + 8
   for (let index = addresses; index < addresses + (isIpv4 ? 8 : 32); index += 2)
     sum += (bytes[index]! << 8) | bytes[index + 1]!
-  for (let index = 0; index + 1 < length; index += 2) sum += (bytes[at + index]! << 8) | bytes[at + index + 1]!
-  if (length % 2 === 1) sum += bytes[at + length - 1]! << 8
-  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000)
-  const result = ~sum & 0xffff
+  const result = internetChecksum(bytes, at, length, sum)
   return result === 0 && protocol === 17 ? 0xffff : result
 }

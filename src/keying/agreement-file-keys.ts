@@ -1,5 +1,7 @@
 // Two rules whose keys stand in the policy files: nothing is negotiated, so both files have to say the same. No key is told.
+
 import { formatAddress, sameAddress } from '../base/address.ts'
+import { isSameOctets } from '../base/bytes.ts'
 import type { ManualKey, Policy, Rule } from '../policy/model.ts'
 import { offerOf } from '../policy/offers.ts'
 import type { Part } from './agreement-part.ts'
@@ -60,7 +62,8 @@ function difference(a: ManualKey, b: ManualKey): string | undefined {
   if (pairs.some(([x, y]) => x.spi !== y.spi)) return 'the SPIs are not the same'
   const areSame = pairs.every(
     ([x, y]) =>
-      isSame(x.cipherKey.reveal(), y.cipherKey.reveal()) && isSame(x.integrityKey.reveal(), y.integrityKey.reveal()),
+      isSameOctets(x.cipherKey.reveal(), y.cipherKey.reveal()) &&
+      isSameOctets(x.integrityKey.reveal(), y.integrityKey.reveal()),
   )
   return areSame ? undefined : 'the keys are not the same'
 }
@@ -69,8 +72,4 @@ function difference(a: ManualKey, b: ManualKey): string | undefined {
 function headersOf({ security }: ManualKey): string {
   const offer = offerOf(security)
   return offer.ok ? JSON.stringify(offer.value.protections) : security
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0
 }

@@ -1,12 +1,13 @@
 // What CERT and CERTREQ carry, and which credential follows from a peer's wishes.
+
 import assert from 'node:assert/strict'
 import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { parseAddress } from '../base/address.ts'
+import { concatenate } from '../base/bytes.ts'
 import { Secret } from '../base/secret.ts'
 import { publicKeyInfo } from '../crypto/make-certificate.ts'
 import { type TestParty, testAuthority, testHost } from '../crypto/test-certificates.ts'
-import { concatenate } from '../crypto/whole-mac.ts'
 import type { RevocationMode } from '../crypto/x509/trust-store.ts'
 import {
   type CertificateData,

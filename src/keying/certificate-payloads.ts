@@ -1,9 +1,10 @@
 // What CERT and CERTREQ payloads carry (RFC 7296 §3.6, §3.7; RFC 7670 for raw keys, RFC 4806 for OCSP): what we ask for,
 // what we send, which credential the peer's wishes lead to, and a peer's payloads as a claim, in bounded number and size.
 // Certificates by hash and URL are refused: a stranger would have us fetch what it names.
+
 import { createPublicKey } from 'node:crypto'
+import { concatenate, octetsOf } from '../base/bytes.ts'
 import { failure, type Result, success } from '../base/result.ts'
-import { octetsOf } from '../crypto/whole-mac.ts'
 import { certificateEncodings } from '../wire/ike/numbers.ts'
 import type { Credential } from './credentials.ts'
 import { type Identity, isSameIdentity } from './identity.ts'
@@ -30,7 +31,7 @@ export function certificateRequests(credentials: readonly Credential[]): readonl
     if (credential.kind !== 'certificate') continue
     for (const { publicKeyHash } of credential.trust.anchors) hashes.set(publicKeyHash.toHex(), publicKeyHash)
   }
-  if (hashes.size > 0) requests.push({ encoding: X509, data: joined([...hashes.values()]) })
+  if (hashes.size > 0) requests.push({ encoding: X509, data: concatenate([...hashes.values()]) })
   if (credentials.some(({ kind }) => kind === 'publicKey')) requests.push({ encoding: RAW_KEY, data: NO_DATA })
   // No responder is named: whichever the CA has will do (RFC 4806 §3.1). Peers that know nothing of it pass it over.
   const wantsAnswers = credentials.some(one => one.kind === 'certificate' && one.trust.revocation === 'required')
@@ -165,10 +166,4 @@ function nameOf(encoding: number): string {
 
 function tooMuch(what: string) {
   return failure<AuthenticationFault>({ kind: 'unreadable', what: `the peer sent ${what}, more than anybody needs` })
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(HASH_BYTES * parts.length)
-  for (const [index, part] of parts.entries()) whole.set(part, HASH_BYTES * index)
-  return whole
 }

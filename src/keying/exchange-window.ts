@@ -1,7 +1,8 @@
 // Message IDs of one IKE SA (RFC 7296 §2.1 to §2.3) with a window of one: at most one request of ours is on its way, the
 // peer's requests come in order, and the last response is kept to answer the same request again. Shared by all exchanges.
+
 import { createHash } from 'node:crypto'
-import { octetsOf } from '../crypto/whole-mac.ts'
+import { octetsOf } from '../base/bytes.ts'
 import { isResponse } from '../wire/ike/header.ts'
 import type { MessageHeader } from '../wire/ike/message.ts'
 import type { KeyingSettings } from './keying-settings.ts'

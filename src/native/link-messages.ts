@@ -1,7 +1,9 @@
 // What rtnetlink(7) says of links and their addresses, between its octets and plain values. No socket here.
-import type { Address } from '../base/address.ts'
-import { attribute, join, readAttributes, readText, readU32, text, u32 } from './netlink-attributes.ts'
-import { familyNumber, readAddress, writeWords } from './socket-address.ts'
+
+import { type Address, addressOctets } from '../base/address.ts'
+import { concatenate } from '../base/bytes.ts'
+import { attribute, readAttributes, readText, readU32, text, u32 } from './netlink-attributes.ts'
+import { familyNumber, readAddress } from './socket-address.ts'
 
 export const RTM_NEWLINK = 16
 export const RTM_DELLINK = 17
@@ -48,14 +50,8 @@ export interface LinkAddress {
   readonly isLinkLocal: boolean
 }
 
-export function addressBytes(address: Address): Uint8Array {
-  const bytes = new Uint8Array(address.family === 4 ? 4 : 16)
-  writeWords(new DataView(bytes.buffer), 0, address.words)
-  return bytes
-}
-
 export function optionalAddress(address: Address | undefined): Uint8Array | undefined {
-  return address === undefined ? undefined : addressBytes(address)
+  return address === undefined ? undefined : addressOctets(address)
 }
 
 export function asAddress(bytes: Uint8Array | undefined): Address | undefined {
@@ -66,7 +62,7 @@ export function asAddress(bytes: Uint8Array | undefined): Address | undefined {
 /** struct ifinfomsg: family, kind, index, flags, which of the flags to change. */
 export function linkBody(index: number, change: LinkChange = {}): Uint8Array {
   const flags = change.isUp === true ? IFF_UP : 0
-  return join([
+  return concatenate([
     u32(0),
     u32(index),
     u32(flags),
@@ -79,7 +75,7 @@ export function linkBody(index: number, change: LinkChange = {}): Uint8Array {
 
 /** The body that asks for a link by its name. */
 export function linkByName(name: string): Uint8Array {
-  return join([linkBody(0), attribute(3, text(name))])
+  return concatenate([linkBody(0), attribute(3, text(name))])
 }
 
 export function readLink(body: Uint8Array): Link | undefined {
@@ -102,8 +98,8 @@ export function readLink(body: Uint8Array): Link | undefined {
 export function addressBody(given?: { link: number; address: Address; prefixLength: number }): Uint8Array {
   if (given === undefined) return new Uint8Array(8)
   const { link, address, prefixLength } = given
-  const octets = addressBytes(address)
-  return join([
+  const octets = addressOctets(address)
+  return concatenate([
     Uint8Array.of(familyNumber(address.family), prefixLength, 0, 0),
     u32(link),
     attribute(2, octets),

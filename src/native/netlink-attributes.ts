@@ -1,6 +1,7 @@
 // Netlink's attributes (netlink(7)): length, kind, value, padding to 4 octets, in the machine's order, which is
 // little-endian on all that this runs on. What the kernel sends is read with every bound checked, so that a kernel that
 // knows more than we do costs nothing but the part that we do not know.
+import { concatenate } from '../base/bytes.ts'
 
 export type Attributes = ReadonlyMap<number, Uint8Array>
 
@@ -22,24 +23,14 @@ export function u32(value: number): Uint8Array {
 
 /** With its zero. */
 export function text(value: string): Uint8Array {
-  return join([new TextEncoder().encode(value), u8(0)])
-}
-
-export function join(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
+  return concatenate([new TextEncoder().encode(value), u8(0)])
 }
 
 /** Nothing where there is no value: left-out options become left-out attributes. */
 export function attribute(kind: number, value: Uint8Array | undefined): Uint8Array {
   if (value === undefined) return new Uint8Array(0)
   const length = HEADER + value.length
-  return join([u16(length), u16(kind), value, new Uint8Array(-length & 3)])
+  return concatenate([u16(length), u16(kind), value, new Uint8Array(-length & 3)])
 }
 
 /** The first of each kind; stops where what is left is no attribute. */

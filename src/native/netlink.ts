@@ -1,9 +1,10 @@
 // A conversation with the kernel over AF_NETLINK (netlink(7)): ask, take the answers, and learn in the kernel's own
 // words why something was refused. The kernel answers before the sending call returns, so nothing waits here; the same
 // socket type, told some groups, hears of changes. Only the kernel is listened to.
+import { concatenate } from '../base/bytes.ts'
 import { check, errorName, type FailedCall, libC } from './libc.ts'
 import { allocateMemory, type Memory } from './memory.ts'
-import { join, readAttributes, readText, u16, u32 } from './netlink-attributes.ts'
+import { readAttributes, readText, u16, u32 } from './netlink-attributes.ts'
 import { waitReadable } from './readiness.ts'
 import { openSocket, setOption, trySetOption } from './socket-options.ts'
 
@@ -111,8 +112,14 @@ export class NetlinkSocket {
   #converse(type: number, flags: number, body: Uint8Array, doing: string) {
     const sequence = ++this.#sequence
     const isList = (flags & NLM_F_DUMP) === NLM_F_DUMP
-    const header = join([u32(HEADER + body.length), u16(type), u16(flags | NLM_F_REQUEST), u32(sequence), u32(0)])
-    this.#send(join([header, body]), doing)
+    const header = concatenate([
+      u32(HEADER + body.length),
+      u16(type),
+      u16(flags | NLM_F_REQUEST),
+      u32(sequence),
+      u32(0),
+    ])
+    this.#send(concatenate([header, body]), doing)
     const messages: NetlinkMessage[] = []
     let wasDisturbed = false
     for (;;) {

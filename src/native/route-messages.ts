@@ -1,10 +1,11 @@
 // What rtnetlink(7) says of routes and rules, between its octets and plain values. No socket here.
-import { type Address, maskAddress, type Prefix } from '../base/address.ts'
-import { addressBytes, asAddress, optionalAddress } from './link-messages.ts'
+
+import { type Address, addressOctets, maskAddress, type Prefix } from '../base/address.ts'
+import { concatenate } from '../base/bytes.ts'
+import { asAddress, optionalAddress } from './link-messages.ts'
 import {
   type Attributes,
   attribute,
-  join,
   readAttributes,
   readText,
   readU32,
@@ -95,10 +96,10 @@ export function routeBody(route: Route): Uint8Array {
   const scope = kind === 'local' ? 254 : isOnLink ? 253 : 0
   const family = familyNumber(to.address.family)
   const metrics = route.mtu === undefined ? undefined : attribute(2, u32(route.mtu))
-  return join([
+  return concatenate([
     Uint8Array.of(family, to.length, 0, 0, table < 256 ? table : 0, MADE_BY_SEALWIRE, scope, routeKinds.get(kind)!),
     u32(0),
-    attribute(1, to.length === 0 ? undefined : addressBytes(maskAddress(to.address, to.length))),
+    attribute(1, to.length === 0 ? undefined : addressOctets(maskAddress(to.address, to.length))),
     attribute(15, u32(table)),
     attribute(4, route.link === undefined ? undefined : u32(route.link)),
     attribute(5, optionalAddress(route.gateway)),
@@ -123,11 +124,11 @@ export function routeQuestionBody(question: RouteQuestion): Uint8Array {
   const bits = to.family === 4 ? 32 : 128
   const port = (value: number | undefined) =>
     value === undefined ? undefined : Uint8Array.of(value >>> 8, value & 255)
-  return join([
+  return concatenate([
     Uint8Array.of(familyNumber(to.family), bits, from === undefined ? 0 : bits, 0, 0, 0, 0, 0),
     // IPv4 tells the table that it was found in where it is asked to; IPv6 tells it always, and refuses to be asked.
     u32(to.family === 4 ? RTM_F_LOOKUP_TABLE : 0),
-    attribute(1, addressBytes(to)),
+    attribute(1, addressOctets(to)),
     attribute(2, optionalAddress(from)),
     attribute(16, question.mark === undefined ? undefined : u32(question.mark)),
     attribute(27, question.protocol === undefined ? undefined : u8(question.protocol)),
@@ -182,12 +183,12 @@ const NOTHING = 3
 export function ruleBody(rule: Rule): Uint8Array {
   const { family, table, from, to } = rule
   const prefix = (value: Prefix | undefined) =>
-    value === undefined || value.length === 0 ? undefined : addressBytes(maskAddress(value.address, value.length))
+    value === undefined || value.length === 0 ? undefined : addressOctets(maskAddress(value.address, value.length))
   const range = (ports: PortRange | undefined) =>
-    ports === undefined ? undefined : join([u16(ports.from), u16(ports.to)])
+    ports === undefined ? undefined : concatenate([u16(ports.from), u16(ports.to)])
   const number = (value: number | undefined) => (value === undefined ? undefined : u32(value))
   const action = rule.goTo !== undefined ? GO_TO : rule.isLandmark === true ? NOTHING : TO_TABLE
-  return join([
+  return concatenate([
     Uint8Array.of(familyNumber(family), to?.length ?? 0, from?.length ?? 0, 0, table < 256 ? table : 0, 0, 0, action),
     u32(rule.isInverted === true ? 2 : 0),
     attribute(6, u32(rule.priority)),
@@ -245,5 +246,5 @@ export function readRule(body: Uint8Array): (Rule & { readonly madeBy: number })
 export function tableBody(family: 4 | 6, table?: number): Uint8Array {
   const header = new Uint8Array(12)
   header[0] = familyNumber(family)
-  return join([header, attribute(15, table === undefined ? undefined : u32(table))])
+  return concatenate([header, attribute(15, table === undefined ? undefined : u32(table))])
 }

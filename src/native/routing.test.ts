@@ -1,10 +1,12 @@
 // Links, addresses, routes and rules, against what iproute2 sees of them.
+
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { formatAddress, parsePrefix } from '../base/address.ts'
+import { concatenate } from '../base/bytes.ts'
 import { failedCall } from './libc.ts'
 import { insideNamespace } from './namespaces.ts'
-import { attribute, join, readAttributes, readText, readU32, text, u16, u32 } from './netlink-attributes.ts'
+import { attribute, readAttributes, readText, readU32, text, u16, u32 } from './netlink-attributes.ts'
 import { type NetworkChange, NetworkWatcher } from './network-watcher.ts'
 import { waitReadable, watchReadable } from './readiness.ts'
 import { MADE_BY_SEALWIRE, type Rule, readRoute, readRule } from './route-messages.ts'
@@ -40,14 +42,14 @@ function room(context: TestContext) {
 const prefix = (words: string) => parsePrefix(words)!
 
 test('attributes are read as they were written, and a broken one ends the reading', () => {
-  const bytes = join([attribute(1, u32(0xfedcba98)), attribute(2, text('wire')), attribute(3, undefined)])
+  const bytes = concatenate([attribute(1, u32(0xfedcba98)), attribute(2, text('wire')), attribute(3, undefined)])
   const read = readAttributes(bytes)
   assert.deepEqual([...read.keys()], [1, 2])
   assert.equal(readU32(read.get(1)), 0xfedcba98)
   assert.equal(readText(read.get(2)), 'wire')
   for (let length = 0; length < bytes.length; length++) assert.ok(readAttributes(bytes.subarray(0, length)).size <= 2)
-  assert.equal(readAttributes(join([u16(3), u16(1)])).size, 0)
-  assert.equal(readAttributes(join([u16(400), u16(1), u32(1)])).size, 0)
+  assert.equal(readAttributes(concatenate([u16(3), u16(1)])).size, 0)
+  assert.equal(readAttributes(concatenate([u16(400), u16(1), u32(1)])).size, 0)
   assert.equal(readRule(new Uint8Array(11)), undefined)
   assert.equal(readRoute(new Uint8Array(11)), undefined)
 })

@@ -1,14 +1,15 @@
 // What `sealwire cert ca`, `request` and `sign` do: from words of a person to files. Nothing that is there is written over
 // unless it is asked for, and private keys are for their owner's eyes alone.
+
 import type { KeyObject } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { octetsOf } from '../../base/bytes.ts'
 import { fillRandom } from '../../base/random.ts'
 import { failure, type Problem, type Result, success } from '../../base/result.ts'
 import { readRequest } from '../../crypto/certificate-request.ts'
 import { writePkcs12 } from '../../crypto/pkcs12.ts'
 import { isPair, whyNotForIke } from '../../crypto/private-key.ts'
-import { octetsOf } from '../../crypto/whole-mac.ts'
 import { type Certificate, parseCertificate } from '../../crypto/x509/certificate.ts'
 import { readPemOrDer, writePem } from '../../crypto/x509/pem.ts'
 import { CredentialFiles, type FileFault } from '../credential-files.ts'

@@ -1,7 +1,9 @@
 // The small CA of the demo and the certificates of its two hosts. Their keys come from the seed, so that the same seed gives
 // the same octets on the wire: Ed25519, whose keys are any 32 octets and whose signatures need no randomness (RFC 8032).
+
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { parseAddress } from '../../base/address.ts'
+import { octetsOf } from '../../base/bytes.ts'
 import type { Random } from '../../base/random.ts'
 import {
   alternativeNames,
@@ -10,7 +12,6 @@ import {
   keyIdentifier,
   makeCertificate,
 } from '../../crypto/make-certificate.ts'
-import { octetsOf } from '../../crypto/whole-mac.ts'
 import { type Certificate, parseCertificate } from '../../crypto/x509/certificate.ts'
 import { extendedKeyUsages } from '../../crypto/x509/extended-key-usage.ts'
 import { identitiesOf } from '../../crypto/x509/identity.ts'

@@ -1,9 +1,11 @@
 // The applications of a live host, in a worker that has entered the host's namespace, so that all its sockets are there:
 // servers of every kind, and a client of each that says whether it got the answer it wanted.
+
 import { createHash } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { connect, createServer } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
+import { isSameOctets } from '../../base/bytes.ts'
 import { systemClock } from '../../base/time.ts'
 import { enterNamespace } from '../../native/namespaces.ts'
 import { wordsOfError } from '../agent-event.ts'
@@ -154,10 +156,6 @@ async function tellGroup(to: string, text: string): Promise<void> {
   }
 }
 
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return Buffer.compare(one, other) === 0
-}
-
 function patterned(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => (index * 7 + (index >> 8)) & 255)
 }
@@ -170,11 +168,11 @@ function recorded() {
 const clients: Readonly<Record<Deed, () => Promise<void>>> = {
   async tcp() {
     const content = patterned(TRANSFER)
-    await askByTcp(ports.tcp, content, reply => isSame(reply, digest(content)))
+    await askByTcp(ports.tcp, content, reply => isSameOctets(reply, digest(content)))
   },
   async udp() {
     const content = patterned(LARGE_DATAGRAM)
-    await askByUdp(ports.udp, content, reply => isSame(reply, digest(content)))
+    await askByUdp(ports.udp, content, reply => isSameOctets(reply, digest(content)))
   },
   async dns() {
     const name = Buffer.from('\x03dc2\x04corp\x04test\0', 'latin1')
@@ -197,9 +195,11 @@ const clients: Readonly<Record<Deed, () => Promise<void>>> = {
   },
   broadcast: () => tellGroup(role.broadcast, 'broadcast'),
   multicast: () => tellGroup(GROUP, 'multicast'),
-  'kerberos-udp': () => askByUdp(ports.kerberos, recorded().request, reply => isSame(reply, recorded().reply)),
+  'kerberos-udp': () => askByUdp(ports.kerberos, recorded().request, reply => isSameOctets(reply, recorded().reply)),
   'kerberos-tcp': () =>
-    askByTcp(ports.kerberos, withLength(recorded().request), reply => isSame(reply, withLength(recorded().reply))),
+    askByTcp(ports.kerberos, withLength(recorded().request), reply =>
+      isSameOctets(reply, withLength(recorded().reply)),
+    ),
 }
 
 function counts(): HeardCounts {

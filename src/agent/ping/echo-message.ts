@@ -1,6 +1,7 @@
 // ICMP's echo request and reply (RFC 792 p. 14, RFC 4443 §4). The payload begins with a nonce, by which an echo of ours is
 // known on the wire from one that somebody else sends with the same identifier.
 import { ICMP, ICMPV6 } from '../../base/flow.ts'
+import { internetChecksum } from '../../ipsec/headers.ts'
 
 export const ECHO_HEADER = 8
 export const NONCE_OCTETS = 8
@@ -58,18 +59,6 @@ export function readEcho(bytes: Uint8Array, at: number, end: number, family: 4 |
     isReply: type === reply,
     identifier: (bytes[at + 4]! << 8) | bytes[at + 5]!,
     sequence: (bytes[at + 6]! << 8) | bytes[at + 7]!,
-    nonce: hex(bytes.subarray(at + ECHO_HEADER, Math.min(end, at + ECHO_HEADER + NONCE_OCTETS))),
+    nonce: bytes.subarray(at + ECHO_HEADER, Math.min(end, at + ECHO_HEADER + NONCE_OCTETS)).toHex(),
   }
-}
-
-export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, octet => octet.toString(16).padStart(2, '0')).join('')
-}
-
-/** RFC 1071, over a field of zeros. */
-export function internetChecksum(bytes: Uint8Array, start = 0): number {
-  let sum = start
-  for (let index = 0; index < bytes.length; index += 2) sum += (bytes[index]! << 8) | (bytes[index + 1] ?? 0)
-  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000)
-  return ~sum & 0xffff
 }

@@ -1,9 +1,10 @@
 // Which packet of the wire an echo was, how certain that is, and what a ping comes to.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { internetChecksum } from '../../ipsec/headers.ts'
 import { decodeIp } from '../../wire/decode.ts'
 import { Packet } from '../../wire/packet.ts'
-import { internetChecksum, readEcho, writeEcho } from './echo-message.ts'
+import { readEcho, writeEcho } from './echo-message.ts'
 import { findOnWire, type KnownAssociation, type OnWire, type SentEcho } from './match-echo.ts'
 import { type Asked, conclude, type EchoResult, protectionOf, summarize } from './ping-report.ts'
 import { WireLog } from './wire-log.ts'

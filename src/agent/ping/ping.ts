@@ -5,7 +5,7 @@ import type { Random } from '../../base/random.ts'
 import type { Clock } from '../../base/time.ts'
 import { watchReadable } from '../../native/readiness.ts'
 import { type AgentView, associationsOf, fallsBack, hasKeys } from './agent-view.ts'
-import { hex, NONCE_OCTETS, readEcho, writeEcho } from './echo-message.ts'
+import { NONCE_OCTETS, readEcho, writeEcho } from './echo-message.ts'
 import { EchoSocket, type Heard } from './echo-socket.ts'
 import { findOnWire, type KnownAssociation, type OnWire, type SentEcho } from './match-echo.ts'
 import type { Asked, EchoResult, EchoState } from './ping-report.ts'
@@ -129,7 +129,7 @@ class PingRun {
     this.#log.clear()
     const sent: SentEcho = {
       ...{ family: address.family, host: formatAddress(address), identifier, sequence, size },
-      nonce: hex(nonce.subarray(0, Math.min(size, NONCE_OCTETS))),
+      nonce: nonce.subarray(0, Math.min(size, NONCE_OCTETS)).toHex(),
     }
     const lostBefore = this.#tap.lost()
     const now: UnderWay = {

@@ -1,20 +1,18 @@
 // The probe's packets, what is recognised in what comes back, and what the answers of a host are said to be like.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type Address, parseAddress } from '../../base/address.ts'
+import { type Address, addressOctets, parseAddress } from '../../base/address.ts'
 import { ICMP, ICMPV6, RSVP, TCP, UDP } from '../../base/flow.ts'
 import { seededRandom } from '../../base/random.ts'
-import { transportChecksum } from '../../ipsec/headers.ts'
+import { internetChecksum, transportChecksum } from '../../ipsec/headers.ts'
 import { decodeIp } from '../../wire/decode.ts'
 import { readMessage } from '../../wire/ike/message.ts'
 import { Packet } from '../../wire/packet.ts'
-import { internetChecksum } from '../ping/echo-message.ts'
 import { whyNoHost } from '../ping/target.ts'
 import { recognise, type Seen } from './probe-answers.ts'
 import { concludeProbe, type Likeness, meaningOf, type Probed } from './probe-conclusion.ts'
 import { readIkeAnswer } from './probe-ike.ts'
 import { listProbes, type Probe, usualPorts } from './probe-list.ts'
-import { addressOctets } from './probe-packets.ts'
 
 const at = (text: string): Address => parseAddress(text)!
 const pairs = [

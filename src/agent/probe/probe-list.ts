@@ -3,7 +3,7 @@
 import { type Address, formatAddress } from '../../base/address.ts'
 import { RSVP, TCP, UDP } from '../../base/flow.ts'
 import type { Random } from '../../base/random.ts'
-import { echoProtocol, hex, NONCE_OCTETS, writeEcho } from '../ping/echo-message.ts'
+import { echoProtocol, NONCE_OCTETS, writeEcho } from '../ping/echo-message.ts'
 import { IKE_NONCE_OCTETS, ikev1Opening, ikev2Opening, PUBLIC_OCTETS, withMarker } from './probe-ike.ts'
 import { kerberosRequest, nameQuestion, type Ports, rsvpPath, tcpSyn, udpDatagram } from './probe-packets.ts'
 
@@ -87,7 +87,7 @@ export function listProbes(settings: ProbeSettings): readonly Probe[] {
     {
       ...{ class: 'icmp', what: 'ICMP echo request', asks: 'is ICMP secured?', to: host },
       ...{ protocol: echoProtocol(host.family), message: echo },
-      expects: { kind: 'echo', identifier, nonce: hex(nonce) },
+      expects: { kind: 'echo', identifier, nonce: nonce.toHex() },
     },
     ...ports.map(port => ({
       ...kerberos(`TCP SYN from port 88 to port ${port}`, 'does source port 88 open it?'),

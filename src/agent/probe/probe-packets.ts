@@ -1,9 +1,9 @@
 // The packets of a probe, from the header behind IP's on: each is well formed, asks for an answer, and leaves nothing behind
 // at the host but a line in a log. Proposals to IKE are such that nobody accepts them.
-import type { Address } from '../../base/address.ts'
+import { type Address, addressOctets } from '../../base/address.ts'
 import { TCP, UDP } from '../../base/flow.ts'
 import { DER_BIT_STRING, DER_SEQUENCE, derElement, derInteger } from '../../crypto/der.ts'
-import { internetChecksum } from '../ping/echo-message.ts'
+import { internetChecksum } from '../../ipsec/headers.ts'
 
 export interface Ends {
   readonly own: Address
@@ -15,18 +15,12 @@ export interface Ports {
   readonly to: number
 }
 
-export function addressOctets(address: Address): Uint8Array {
-  return Uint8Array.from(
-    address.words.flatMap(word => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255]),
-  )
-}
-
 /** RFC 9293 §3.1, RFC 768, RFC 8200 §8.1: addresses, protocol and length are summed up as well. */
 function withChecksum(message: Uint8Array, at: number, protocol: number, { own, to }: Ends): Uint8Array {
   const pseudo = [...addressOctets(own), ...addressOctets(to)]
   let sum = protocol + message.length
   for (let index = 0; index < pseudo.length; index += 2) sum += (pseudo[index]! << 8) | pseudo[index + 1]!
-  const checksum = internetChecksum(message, sum)
+  const checksum = internetChecksum(message, 0, message.length, sum)
   new DataView(message.buffer).setUint16(at, checksum === 0 && protocol === UDP ? 0xffff : checksum)
   return message
 }

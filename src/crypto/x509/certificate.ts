@@ -1,8 +1,9 @@
 // A certificate (RFC 5280 §4) as a value. Reading it judges its form alone: whether anybody may rely on it is the matter of
 // path.ts. Strict where the profile is; hostile octets end as a fault.
+
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { isSameOctets, octetsOf } from '../../base/bytes.ts'
 import { failure, type Result, success } from '../../base/result.ts'
-import { octetsOf } from '../whole-mac.ts'
 import {
   type CertificateExtensions,
   type RawExtension,
@@ -174,10 +175,6 @@ export function readSigned(whole: Element, what: string): { signed: SignedPart; 
 /** The algorithm inside what is signed has to be the one outside (RFC 5280 §4.1.1.2). */
 export function checkAlgorithm(within: Element, signed: SignedPart): void {
   if (!isSameOctets(within.whole, signed.algorithm)) throw new NotDer('two different signature algorithms')
-}
-
-export function isSameOctets(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && Buffer.compare(a, b) === 0
 }
 
 export function isSameCertificate(a: Certificate, b: Certificate): boolean {

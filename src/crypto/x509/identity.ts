@@ -1,8 +1,8 @@
 // Which IKE identities a certificate stands for (RFC 4945 §3.1): each kind of identification payload has its place in the
 // certificate, and only there. The subject's common name is never taken for a host name, and a wildcard is a name like any
 // other, matched by itself alone.
+import { isSameOctets } from '../../base/bytes.ts'
 import type { Certificate } from './certificate.ts'
-import { isSameOctets } from './certificate.ts'
 import { readStrictly } from './der-reader.ts'
 import { principalNameOf } from './general-name.ts'
 import { isEmptyName, isSameName, readNameOctets } from './name.ts'

@@ -1,9 +1,11 @@
 // OCSP responses (RFC 6960 §4.2) as IKEv2 carries them beside certificates (RFC 4806): signed by the CA itself or by a
 // responder that the CA has appointed, about this certificate, and fresh. There is no nonce, as the holder of the certificate
 // brings the response.
+
 import { createHash } from 'node:crypto'
+import { isSameOctets } from '../../base/bytes.ts'
 import { failure, type Result, success } from '../../base/result.ts'
-import { type Certificate, isSameOctets, parseCertificate, readSigned, type SignedPart } from './certificate.ts'
+import { type Certificate, parseCertificate, readSigned, type SignedPart } from './certificate.ts'
 import { readExtensionList } from './certificate-extensions.ts'
 import {
   constructed,

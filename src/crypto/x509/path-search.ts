@@ -1,7 +1,8 @@
 // Building certification paths (RFC 4158): from the leaf up, through whatever certificates were offered, to any of several
 // anchors. Cross-signed CAs make loops and mazes: a CA with the same name and key comes once in a path, and the effort of the
 // whole search is bounded.
-import { type Certificate, isSameCertificate, isSameOctets } from './certificate.ts'
+import { isSameOctets } from '../../base/bytes.ts'
+import { type Certificate, isSameCertificate } from './certificate.ts'
 import { nameKey } from './name.ts'
 import { certificateFault, fault, issuerFault, type PathFault, type PathRules, pathFault } from './path-rules.ts'
 import type { Effort } from './signature-check.ts'

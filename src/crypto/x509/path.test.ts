@@ -1,4 +1,5 @@
 // One chain of rules at a time: what makes a path hold and what bars it, with CAs made for the purpose.
+
 import assert from 'node:assert/strict'
 import { constants, generateKeyPairSync, sign } from 'node:crypto'
 import { test } from 'node:test'
@@ -21,11 +22,11 @@ import {
   uri,
   type Wishes,
 } from '../../../test/build-certificates.ts'
+import { octetsOf } from '../../base/bytes.ts'
 import { DER_BIT_STRING, DER_NULL, DER_SEQUENCE, derElement, readDer, readOne } from '../der.ts'
 import { basicConstraints, extension, keyUsage } from '../make-certificate.ts'
 import { oidElement } from '../object-identifiers.ts'
 import { findSignature } from '../signature-schemes.ts'
-import { octetsOf } from '../whole-mac.ts'
 import { parseCertificate } from './certificate.ts'
 import { type PathOptions, type TrustStore, validatePath } from './path.ts'
 

@@ -1,7 +1,8 @@
 // Is a certificate of a path revoked? By CRLs (RFC 5280 §6.3) with their distribution points, reasons, indirect issuers and
 // deltas, and by OCSP responses. Nothing is fetched. What any authentic list names as revoked stays so, even if the list is old
 // or has flaws; cleared is a certificate only by a list that is current and without them.
-import { type Certificate, isSameOctets } from './certificate.ts'
+import { isSameOctets } from '../../base/bytes.ts'
+import type { Certificate } from './certificate.ts'
 import type { DistributionPoint, Reasons } from './certificate-extensions.ts'
 import type { GeneralName } from './general-name.ts'
 import { extendName, isSameName, type Name, nameKey } from './name.ts'

@@ -1,7 +1,7 @@
 // The ICMP message to an application's stack that its packet is too large for the path (RFC 1191 §4, RFC 4443 §3.2), as a
 // router behind the TUN device would send it: that the seal needs room is said to those who can send less, never guessed.
 import { ICMP, ICMPV6 } from '../../base/flow.ts'
-import { setHeaderChecksum, transportChecksum } from '../../ipsec/headers.ts'
+import { internetChecksum, setHeaderChecksum, transportChecksum } from '../../ipsec/headers.ts'
 
 /** What is quoted: RFC 792 asks for 8 octets behind the header; more than fits 576 octets is never sent. */
 const MOST_QUOTED_IPV4 = 548
@@ -28,7 +28,8 @@ function replyIpv4(packet: Uint8Array, mtu: number): Uint8Array {
   view.setUint16(26, mtu)
   reply.set(quoted, 28)
   setHeaderChecksum(reply, 20)
-  view.setUint16(22, plainChecksum(reply, 20))
+  // RFC 792: without a pseudo-header.
+  view.setUint16(22, internetChecksum(reply, 20))
   return reply
 }
 
@@ -47,12 +48,4 @@ function replyIpv6(packet: Uint8Array, mtu: number): Uint8Array {
   reply.set(quoted, 48)
   view.setUint16(42, transportChecksum(reply, 0, 40, reply.length - 40, ICMPV6))
   return reply
-}
-
-/** RFC 792: without a pseudo-header. */
-function plainChecksum(bytes: Uint8Array, from: number): number {
-  let sum = 0
-  for (let at = from; at < bytes.length; at += 2) sum += (bytes[at]! << 8) | (bytes[at + 1] ?? 0)
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
-  return ~sum & 0xffff
 }

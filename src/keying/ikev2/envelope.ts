@@ -1,10 +1,10 @@
 // A session's messages sealed into datagrams and opened again: one encrypted payload, or several fragments where both hosts
 // know RFC 7383 and the message is larger than every path must carry.
 
+import { concatenate } from '../../base/bytes.ts'
 import type { Random } from '../../base/random.ts'
 import { envelopeBytes, openEnvelope, sealEnvelope } from '../../crypto/ike-envelope.ts'
 import { counterIvs, type IvSource } from '../../crypto/iv-source.ts'
-import { concatenate } from '../../crypto/whole-mac.ts'
 import { HEADER_LENGTH } from '../../wire/ike/header.ts'
 import {
   frameOfSealed,
@@ -16,11 +16,11 @@ import {
   writeInside,
 } from '../../wire/ike/message.ts'
 import type { Payload } from '../../wire/ike/v2-payloads.ts'
+import { NAT_TRAVERSAL_PORT } from '../../wire/udp-encapsulation.ts'
 import type { KeyingSettings } from '../keying-settings.ts'
 import type { Path, Role } from '../machine.ts'
 import type { Pieces, Secured } from './session.ts'
 
-export const MARKED_PORT = 4500
 const MARKER = new Uint8Array(4)
 const UDP_HEADER = 8
 /** Generic header, then number and total (RFC 7383 §2.5). */
@@ -95,7 +95,7 @@ export function withMarker(path: Path, octets: Uint8Array): Uint8Array {
  * it gets its answer in the form in which it asked.
  */
 function isMarked({ local }: Path): boolean {
-  return local.port === MARKED_PORT
+  return local.port === NAT_TRAVERSAL_PORT
 }
 
 export type OpenedMessage =

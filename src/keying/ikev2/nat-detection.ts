@@ -1,13 +1,14 @@
 // Whether a NAT stands between two hosts: each says by hashes which addresses and ports it believes in (RFC 7296 §2.23).
+
 import { createHash } from 'node:crypto'
+import { octetsOf } from '../../base/bytes.ts'
 import type { IkeSpis } from '../../crypto/ike-keys.ts'
-import { octetsOf } from '../../crypto/whole-mac.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import type { Payload } from '../../wire/ike/v2-payloads.ts'
+import { NAT_TRAVERSAL_PORT } from '../../wire/udp-encapsulation.ts'
 import { identityOfAddress } from '../identity.ts'
 import type { Path, UdpEndpoint, World } from '../machine.ts'
 import { wantsEspInUdp } from './candidates.ts'
-import { MARKED_PORT } from './envelope.ts'
 import type { NatFindings } from './session.ts'
 import { findNotifies } from './step.ts'
 
@@ -63,5 +64,5 @@ export function isInUdp({ beforeUs, beforePeer, pretended }: NatFindings): boole
 
 /** Where a NAT was found, both ports become 4500: IKE and ESP share it from now on (RFC 7296 §2.23). */
 export function pathThroughNat({ local, remote }: Path): Path {
-  return { local: { ...local, port: MARKED_PORT }, remote: { ...remote, port: MARKED_PORT } }
+  return { local: { ...local, port: NAT_TRAVERSAL_PORT }, remote: { ...remote, port: NAT_TRAVERSAL_PORT } }
 }

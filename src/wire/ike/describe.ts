@@ -121,7 +121,7 @@ function describeNotify(payload: PayloadOf<'notify'>): string {
   const { protocol, spi } = payload
   const content = readNotify(payload)
   const detail = content.ok ? describeContent(content.value) : `malformed: ${content.error.what}`
-  const about = spi.length === 0 ? '' : `${protocolIds.nameOf(protocol)} ${hex(spi)}`
+  const about = spi.length === 0 ? '' : `${protocolIds.nameOf(protocol)} ${spi.toHex()}`
   return [notifyName(payload.type), detail, about].filter(part => part !== '').join(' ')
 }
 
@@ -148,7 +148,7 @@ function describeContent(content: NotifyContent): string {
 }
 
 function describeDeletion({ protocol, spis }: PayloadOf<'delete'>): string {
-  const shown = spis.slice(0, 4).map(hex)
+  const shown = spis.slice(0, 4).map(spi => spi.toHex())
   const more = spis.length > shown.length ? [`and ${spis.length - shown.length} more`] : []
   return [protocolIds.nameOf(protocol), ...shown, ...more].join(' ')
 }
@@ -166,13 +166,9 @@ export function describeSelector(selector: TrafficSelector): string {
   return parts.join(' ')
 }
 
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
-}
-
 /** Text of a peer, if it is plain: nothing of it may steer a terminal. Else its octets. */
 function printable(bytes: Uint8Array): string {
   const isPlain = bytes.every(octet => octet >= 0x20 && octet < 0x7f)
-  const text = isPlain ? Buffer.from(bytes).toString('latin1') : hex(bytes)
+  const text = isPlain ? Buffer.from(bytes).toString('latin1') : bytes.toHex()
   return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text
 }

@@ -8,7 +8,15 @@ import type { DataPlane, DataPlaneListener } from '../dataplane/data-plane.ts'
 import { pairName, type Spi } from '../ipsec/association.ts'
 import type { DropReason } from '../ipsec/drop-reasons.ts'
 import type { KeyingEndpoint, OutsideWorld } from '../keying/endpoint.ts'
-import type { Instant, KeyingEvent, KeyingInput, KeyingOutput, Path } from '../keying/machine.ts'
+import type {
+  Instant,
+  KerberosAsk,
+  KeyingEvent,
+  KeyingInput,
+  KeyingOutput,
+  Path,
+  SessionId,
+} from '../keying/machine.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 
 export interface KeeperParts {
@@ -20,6 +28,8 @@ export interface KeeperParts {
   /** Puts a datagram on its way. `bytes` is all of its content. */
   readonly send: (path: Path, bytes: Uint8Array) => void
   readonly report: (event: KeyingEvent) => void
+  /** Asks the system's Kerberos; the answer comes back as an input. Left out, there is none. */
+  readonly kerberos?: (session: SessionId, ask: KerberosAsk) => void
   readonly dropped?: (reason: DropReason, flow: Flow | undefined) => void
   /** The data plane could not do it. Keying is told what it must know; this is for the log. */
   readonly failed?: (output: KeyingOutput, cause: unknown) => void
@@ -126,12 +136,22 @@ export class Keeper {
         return now(() => send(output.path, output.bytes))
       case 'report':
         return now(() => report(output.event))
+      case 'kerberos':
+        return now(() => this.#askKerberos(output.session, output.ask))
       default:
         this.#later(() => this.#perform(output))
     }
   }
 
-  async #perform(output: Exclude<KeyingOutput, { readonly kind: 'send' | 'report' }>): Promise<void> {
+  #askKerberos(session: SessionId, ask: KerberosAsk): void {
+    const { kerberos, clock } = this.#parts
+    if (kerberos !== undefined) return kerberos(session, ask)
+    const answer = { kind: 'failed', what: 'Kerberos is not available here' } as const
+    // Later: keying is in the middle of the input that asks.
+    clock.at(clock.now(), () => this.input({ kind: 'kerberos', session, answer }))
+  }
+
+  async #perform(output: Exclude<KeyingOutput, { readonly kind: 'send' | 'report' | 'kerberos' }>): Promise<void> {
     const { dataPlane, failed } = this.#parts
     try {
       switch (output.kind) {

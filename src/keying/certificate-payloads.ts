@@ -55,7 +55,9 @@ export interface OwnChoice {
  * gets AUTH by one can try secrets at leisure. Undefined where none proves anything.
  */
 export function chooseOwnCredential(credentials: readonly Credential[], choice: OwnChoice): Credential | undefined {
-  const able = credentials.filter(credential => credential.kind !== 'certificate' || credential.own !== undefined)
+  const able = credentials.filter(credential =>
+    credential.kind === 'certificate' ? credential.own !== undefined : credential.kind !== 'kerberos',
+  )
   if (choice.judged !== undefined && able.includes(choice.judged)) return choice.judged
   const alike = able.filter(credential => credential.kind === choice.judged?.kind)
   const candidates = alike.length > 0 ? alike : able
@@ -69,6 +71,7 @@ function isWelcome(credential: Credential, { requests, peers }: OwnChoice): bool
   if (credential.kind === 'preSharedKey') {
     return credential.peers === undefined || credential.peers.some(one => peers.some(peer => isSameIdentity(one, peer)))
   }
+  if (credential.kind === 'kerberos') return false
   const asked = requests.filter(({ encoding }) => encoding !== OCSP)
   if (asked.length === 0) return true
   if (credential.kind === 'publicKey') return asked.some(({ encoding }) => encoding === RAW_KEY)
@@ -89,7 +92,7 @@ export function certificatePayloads(
   credential: Credential,
   requests: readonly CertificateData[],
 ): readonly CertificateData[] {
-  if (credential.kind === 'preSharedKey') return []
+  if (credential.kind === 'preSharedKey' || credential.kind === 'kerberos') return []
   if (credential.kind === 'publicKey') {
     const data = createPublicKey(credential.key).export({ type: 'spki', format: 'der' })
     return [{ encoding: RAW_KEY, data: octetsOf(data) }]

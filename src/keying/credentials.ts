@@ -1,6 +1,6 @@
 // What a rule's authentication became after its files were read: keys, chains and trust, as values. A credential says both
 // how this host proves itself and whom it takes for a peer; judge-peer.ts decides about a peer, certificate-payloads.ts says
-// what goes into CERT and CERTREQ. Kerberos has none: it belongs to IKEv1, which asks the system for tickets.
+// what goes into CERT and CERTREQ. Only IKEv1 uses those of Kerberos; the system has the tickets.
 import type { KeyObject } from 'node:crypto'
 import type { Secret } from '../base/secret.ts'
 import type { TrustStore } from '../crypto/x509/trust-store.ts'
@@ -60,7 +60,24 @@ export interface PublicKeyCredential {
   readonly peers?: readonly Identity[]
 }
 
-export type Credential = CertificateCredential | SharedKeyCredential | PublicKeyCredential
+/** Names of Kerberos are principals, `host/dc1.corp.test@CORP.TEST`. */
+export interface KerberosCredential {
+  readonly kind: 'kerberos'
+  /** Ours in ID payloads; absent: the address that we speak from. */
+  readonly identity?: Identity
+  /** File of our key; absent: the system's. */
+  readonly keytab?: string
+  /** Ours; absent: the first of the keytab. */
+  readonly principal?: string
+  /** First part of the peer's principal where the peer does not say its name; absent: `host`. */
+  readonly service?: string
+  /** Absent: the system's. */
+  readonly realm?: string
+  /** Of peers that are accepted; absent: whoever has a ticket of the realm. */
+  readonly principals?: readonly string[]
+}
+
+export type Credential = CertificateCredential | SharedKeyCredential | PublicKeyCredential | KerberosCredential
 
 export interface Credentials {
   /** In the order of the policy; empty for a rule that is not known or has none. */

@@ -107,6 +107,8 @@ export class KeyingEndpoint {
           .filter(({ path }) => peer === undefined || sameAddress(peer, path.remote.address))
         return sessions.flatMap(session => this.#become(session, close(session, 'this host closes it', world), world))
       }
+      case 'kerberos':
+        return []
       case 'wake':
         return this.#wake(world)
     }

@@ -12,6 +12,7 @@ import type {
   AccountMapping,
   CertificateCredential,
   Credential,
+  KerberosCredential,
   PublicKeyCredential,
   SharedKeyCredential,
 } from './credentials.ts'
@@ -41,7 +42,9 @@ export interface PeerClaim {
   /** A NAT stands before the peer: its own address is another. */
   readonly isTranslated?: boolean
   /** What its AUTH payload is made with; left out, both are possible. */
-  readonly proof?: 'signature' | 'shared-key'
+  readonly proof?: 'signature' | 'shared-key' | 'kerberos'
+  /** Of Kerberos, as the system's GSS context has it: it is proved already. */
+  readonly principal?: string
   /** What was passed over while reading the payloads. */
   readonly notes?: readonly string[]
 }
@@ -139,11 +142,10 @@ function isOwn(credential: Credential, { identity, certificates, rawKey }: PeerC
 }
 
 function judgeBy(credential: Credential, claim: PeerClaim, at: number): Result<JudgedPeer, AuthenticationFault> {
-  const proof = credential.kind === 'preSharedKey' ? 'shared-key' : 'signature'
+  const proof = proofOf(credential)
   if (claim.proof !== undefined && claim.proof !== proof) {
-    const [theirs, ours] =
-      claim.proof === 'signature' ? ['a signature', 'a pre-shared key'] : ['a pre-shared key', 'a signature']
-    return fault('other-method', `${who(claim)} proves itself by ${theirs}, and the rule asks for ${ours}`)
+    const what = `${who(claim)} proves itself by ${proofWords[claim.proof]}, and the rule asks for ${proofWords[proof]}`
+    return fault('other-method', what)
   }
   switch (credential.kind) {
     case 'certificate':
@@ -152,7 +154,39 @@ function judgeBy(credential: Credential, claim: PeerClaim, at: number): Result<J
       return judgePublicKey(credential, claim)
     case 'preSharedKey':
       return judgeSharedKey(credential, claim)
+    case 'kerberos':
+      return judgePrincipal(credential, claim)
   }
+}
+
+const proofWords = { signature: 'a signature', 'shared-key': 'a pre-shared key', kerberos: 'Kerberos' } as const
+
+export function proofOf({ kind }: Credential): NonNullable<PeerClaim['proof']> {
+  if (kind === 'preSharedKey') return 'shared-key'
+  return kind === 'kerberos' ? 'kerberos' : 'signature'
+}
+
+/** The key is of no use: the system's context has checked the proof. */
+function judgePrincipal(credential: KerberosCredential, claim: PeerClaim): Result<JudgedPeer, AuthenticationFault> {
+  const { principal } = claim
+  if (principal === undefined)
+    return fault('other-method', `${who(claim)} proves itself by something else than Kerberos`)
+  const { principals } = credential
+  if (principals !== undefined && !principals.some(one => isSamePrincipal(one, principal))) {
+    const names = principals.slice(0, 5).join(', ')
+    return fault(
+      'not-accepted',
+      `${principal} at ${formatAddress(claim.address)} is not among the peers of the rule: ${names}`,
+    )
+  }
+  const key = createSecretKey(new Uint8Array(32))
+  return success({ credential, key, name: shortened(principal), warnings: claim.notes ?? [] })
+}
+
+/** A name without a realm is of any; Windows does not care for letter case. */
+function isSamePrincipal(wanted: string, has: string): boolean {
+  const [a, b] = [wanted.toLowerCase(), has.toLowerCase()]
+  return a === b || (!a.includes('@') && b.startsWith(`${a}@`))
 }
 
 function judgeCertificate(

@@ -12,7 +12,7 @@ import type { RuleId } from '../policy/model.ts'
 import type { MessageHeader } from '../wire/ike/message.ts'
 import type { TrafficSelector } from '../wire/ike/traffic-selectors.ts'
 import type { Payload } from '../wire/ike/v2-payloads.ts'
-import type { Credentials, Identity } from './credentials.ts'
+import type { Credentials, Identity, KerberosCredential } from './credentials.ts'
 import type { KeyingSettings } from './keying-settings.ts'
 
 /** Seconds of a clock that never jumps back. */
@@ -69,6 +69,8 @@ export type KeyingInput =
   | { readonly kind: 'policy-changed' }
   /** Sessions with that address are closed, as the peer is told; left out, all. */
   | { readonly kind: 'close'; readonly peer?: Address }
+  /** What the system's Kerberos said to what a session asked. */
+  | { readonly kind: 'kerberos'; readonly session: SessionId; readonly answer: KerberosAnswer }
   /** `wakeAt` has come. */
   | { readonly kind: 'wake' }
 
@@ -83,7 +85,30 @@ export type KeyingOutput =
    * in clear where a rule allows that; a peer that speaks IKE and refuses, or whose proof is wrong, is no host without IPsec.
    */
   | { readonly kind: 'refuse'; readonly rule: RuleId; readonly flow: Flow; readonly isSilent?: true }
+  /** For the system's Kerberos, which may have to ask a key centre first; it keeps one context for each session. */
+  | { readonly kind: 'kerberos'; readonly session: SessionId; readonly ask: KerberosAsk }
   | { readonly kind: 'report'; readonly event: KeyingEvent }
+
+/** Steps of a GSS context (RFC 2743) with the Kerberos mechanism: mutual, with sequence, confidentiality and integrity. */
+export type KerberosAsk =
+  /** Initiator: a context towards `target`, as the peer told its name or the policy has it; a token answers. */
+  | { readonly kind: 'begin'; readonly credential: KerberosCredential; readonly target: string }
+  /** Responder: the peer's first token. */
+  | { readonly kind: 'accept'; readonly credential: KerberosCredential; readonly token: Uint8Array }
+  /** A further token of the peer's. */
+  | { readonly kind: 'continue'; readonly token: Uint8Array }
+  /** Sealed for the peer, encrypted too. */
+  | { readonly kind: 'wrap'; readonly content: Uint8Array }
+  | { readonly kind: 'unwrap'; readonly content: Uint8Array }
+  /** The context is of no use any more; no answer comes. */
+  | { readonly kind: 'forget' }
+
+export type KerberosAnswer =
+  /** `token`: for the peer; `peer`: its principal once the context stands. */
+  | { readonly kind: 'context'; readonly token?: Uint8Array; readonly isComplete: boolean; readonly peer?: string }
+  | { readonly kind: 'content'; readonly content: Uint8Array }
+  /** In words for people: what the system says, and what to do. */
+  | { readonly kind: 'failed'; readonly what: string }
 
 /** Own SPI of an IKE SA, 16 hexadecimal digits: names a session on this host. */
 export type SessionId = string

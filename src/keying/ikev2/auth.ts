@@ -90,7 +90,8 @@ export function beginAuth(session: Session, { secured, agreed, wish }: BeforeAut
 }
 
 /** Whom we want to speak with, where the rule leaves no choice: a responder of several identities shows the right one. */
-function wantedIdentity({ peers }: Credential): readonly Payload[] {
+function wantedIdentity(credential: Credential): readonly Payload[] {
+  const peers = credential.kind === 'kerberos' ? undefined : credential.peers
   const [only, ...others] = peers ?? []
   return only === undefined || others.length > 0 ? [] : [identityPayload('responder', only)]
 }

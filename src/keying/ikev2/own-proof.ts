@@ -42,6 +42,7 @@ export function prove(
   if (credential.kind === 'preSharedKey') {
     return success({ method: SHARED_KEY_METHOD, data: sharedKeyAuth(prf, credential.secret, octets) })
   }
+  if (credential.kind === 'kerberos') return failure('Kerberos is nothing that IKEv2 proves by')
   const key = credential.kind === 'certificate' ? credential.own?.key : credential.key
   if (key === undefined) return failure('the rule has no certificate of our own')
   const choice = chooseSignature(key, rules)

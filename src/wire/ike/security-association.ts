@@ -23,8 +23,8 @@ export interface Proposal {
 }
 
 const LAST = 0
-const MORE_PROPOSALS = 2
-const MORE_TRANSFORMS = 3
+export const MORE_PROPOSALS = 2
+export const MORE_TRANSFORMS = 3
 /** Marker, reserved octet and length, which the length counts. */
 const ELEMENT_HEADER = 4
 const SHORT = 0x8000
@@ -43,7 +43,8 @@ const attribute: Codec<TransformAttribute> = {
     else bytesOfU16.write(to, value.value)
   },
 }
-const attributes = repeat(attribute)
+/** As many as there are; IKEv1 has them in the same form (RFC 2408 §3.3). */
+export const attributes = repeat(attribute)
 
 const transform: Codec<Transform> = {
   read(from) {
@@ -89,7 +90,8 @@ export const proposals: Codec<readonly Proposal[]> = {
   write: (to, values) => writeElements(to, proposal, MORE_PROPOSALS, values),
 }
 
-function readElements<T>(from: Reader, codec: Codec<T>, more: number): readonly T[] {
+/** The list of IKEv1's proposals and transforms has the same marks (RFC 2408 §3.5, §3.6). */
+export function readElements<T>(from: Reader, codec: Codec<T>, more: number): readonly T[] {
   const found: T[] = []
   while (from.left > 0) {
     const start = from.at
@@ -107,7 +109,7 @@ function readElements<T>(from: Reader, codec: Codec<T>, more: number): readonly 
   return found
 }
 
-function writeElements<T>(to: Writer, codec: Codec<T>, more: number, values: readonly T[]): void {
+export function writeElements<T>(to: Writer, codec: Codec<T>, more: number, values: readonly T[]): void {
   for (const [index, value] of values.entries()) {
     const start = to.at
     to.u8(index < values.length - 1 ? more : LAST)

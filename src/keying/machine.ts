@@ -46,6 +46,10 @@ export interface World {
   readonly isAnothers?: (claim: NatClaim) => boolean
 }
 
+/** The world as whoever runs an endpoint has it: the endpoint knows what its own sessions and children take. */
+export type OutsideWorld = Omit<World, 'isSpiTaken' | 'isFirstContact' | 'isAnothers'> &
+  Partial<Pick<World, 'isSpiTaken'>>
+
 /** What a peer behind a NAT asks for: seen from here, its address is that of all its neighbours. */
 export interface NatClaim {
   readonly session: SessionId

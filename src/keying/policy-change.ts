@@ -7,8 +7,8 @@ import type { CompiledPolicy } from '../policy/compile.ts'
 import { directions, filterMatches } from '../policy/filter.ts'
 import type { Policy, Rule, RuleId } from '../policy/model.ts'
 import type { TrafficSelector } from '../wire/ike/traffic-selectors.ts'
+import { wantsEspInUdp } from './candidates.ts'
 import type { Credential, Credentials } from './credentials.ts'
-import { wantsEspInUdp } from './ikev2/candidates.ts'
 import type { Child, ChildTerms, Established, Session } from './ikev2/session.ts'
 import type { World } from './machine.ts'
 import { isSameValue } from './same-value.ts'
@@ -37,7 +37,7 @@ export function judgeSession(session: Session<Established>, change: Change): Ver
   const own = sameCredential(state.own.credential, change)
   if (own === undefined) return { kind: 'ends', why: 'the policy no longer has what this host proved itself with' }
   const { before, after } = change
-  if (wantsEspInUdp(before, session.path) !== wantsEspInUdp(after, session.path)) {
+  if (wantsEspInUdp(before, session.path, 'ikev2') !== wantsEspInUdp(after, session.path, 'ikev2')) {
     return { kind: 'ends', why: 'the policy wants ESP in another form' }
   }
   const ending = state.children.filter(child => !staysAllowed(child, credential, change)).map(({ name }) => name)

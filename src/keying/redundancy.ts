@@ -3,10 +3,10 @@
 // is sure that both ends have it, closes the loser. And what a peer that starts anew has forgotten.
 import { sameAddress } from '../base/address.ts'
 import { isSameIdentity } from './identity.ts'
-import { overlap } from './ikev2/selectors.ts'
 import type { Child, Established, Session } from './ikev2/session.ts'
 import type { NatClaim } from './machine.ts'
 import { isSameValue } from './same-value.ts'
+import { overlap } from './selectors.ts'
 
 /** Sessions with one peer: it takes one for each way in which rules want it to prove itself. */
 const MOST_SESSIONS = 64

@@ -67,8 +67,8 @@ export function answerChildInside(
   world: World,
 ): ResponderChild {
   if (find(payloads, 'security-association') === undefined) return { made: [], payloads: [], outputs: [] }
-  const { path, nat, session: known } = contextOf(session, agreed, peer.credential)
-  const context = { path, nat, session: { ...known, peerIdentity: peer.identity } }
+  const known = contextOf(session, agreed, peer.credential)
+  const context = { ...known, session: { ...known.session, peerIdentity: peer.identity } }
   const done = agreeOnChild(payloads, context, childKeys(agreed, keys), NO_FRESH_KEYS, world)
   if (!('kind' in done)) return { made: [done.child], payloads: done.payloads, outputs: done.outputs }
   const answer = done.notify === 'silent' ? notification('NO_PROPOSAL_CHOSEN', {}) : done.notify
@@ -121,7 +121,7 @@ export function errorsIn(payloads: readonly Payload[]): string {
 }
 
 function contextOf({ id, path }: Session, { nat }: Agreed, peerCredential?: Credential): ChildContext {
-  return { path, nat, session: { id, ...(peerCredential === undefined ? {} : { peerCredential }) } }
+  return { keying: 'ikev2', path, nat, session: { id, ...(peerCredential === undefined ? {} : { peerCredential }) } }
 }
 
 function childKeys({ choice, nonces }: Agreed, { derivation }: IkeKeys): ChildKeySource {

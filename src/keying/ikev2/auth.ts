@@ -5,6 +5,7 @@ import type { IkeKeys } from '../../crypto/ike-keys.ts'
 import { whyIkeSuiteIsOld } from '../../crypto/ike-suites.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
+import { credentialsFor, rulesForPeer } from '../candidates.ts'
 import { certificateRequests, chooseOwnCredential } from '../certificate-payloads.ts'
 import type { IkeChoice } from '../choose-proposal.ts'
 import type { Credential } from '../credentials.ts'
@@ -19,7 +20,6 @@ import {
   errorsIn,
 } from './auth-child.ts'
 import { type IdentityPayload, octetsOfSigner } from './auth-octets.ts'
-import { credentialsFor, rulesForPeer } from './candidates.ts'
 import { establish } from './established.ts'
 import { type AuthData, identityPayload, ownCertificates, ownProofOf, prove } from './own-proof.ts'
 import { type ProvedPeer, provePeer } from './peer-proof.ts'
@@ -122,7 +122,7 @@ export function answerAuth(before: Session<AwaitingAuth>, message: Opened, world
     if (keys !== secured.keys) wipeOtherOf(keys)
     return notProved(what)
   }
-  const possible = credentialsFor(rulesForPeer(world.policy, path), world.credentials)
+  const possible = credentialsFor(rulesForPeer(world.policy, path, 'ikev2'), world.credentials)
   const allowed = asWanted(possible, find(payloads, 'responder-identification'), session)
   const shown: AuthData = ppk.kind === 'done-without' ? { method: auth.method, data: ppk.auth } : auth
   const provedBy = (credentials: readonly Credential[]) =>

@@ -14,11 +14,10 @@ import type { Rule } from '../../policy/model.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { isErrorNotify, notifyName } from '../../wire/ike/notify-numbers.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
+import { lifetimeOf } from '../child-lifetime.ts'
+import { type ChildContext, inboundRuleFor, ruleNamed, ruleToAnswer, ruleToAsk } from '../child-rule.ts'
 import { acceptedChild, type ChildOffers, childProposals, chooseChild, type Mismatch } from '../choose-proposal.ts'
 import { type KeyingOutput, type Path, type Refusal, refusal, report, type World } from '../machine.ts'
-import { lifetimeOf } from './child-lifetime.ts'
-import { type ChildContext, inboundRuleFor, ruleNamed, ruleToAnswer, ruleToAsk } from './child-rule.ts'
-import { isInUdp } from './nat-detection.ts'
 import {
   acceptedSelectors,
   includes,
@@ -27,11 +26,12 @@ import {
   reversed,
   type SelectorPair,
   withAddress,
-} from './selectors.ts'
+} from '../selectors.ts'
+import { isInUdp } from './nat-detection.ts'
 import type { Child, ChildBegun, ChildTerms, ChildWish } from './session.ts'
 import { find, findAll, findNotify } from './step.ts'
 
-export type { ChildContext } from './child-rule.ts'
+export type { ChildContext } from '../child-rule.ts'
 
 /** Keys of a child come from these (RFC 7296 §2.17). Whoever gives them wipes them. */
 export interface ChildKeySource {

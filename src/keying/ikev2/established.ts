@@ -4,9 +4,9 @@ import type { Spi } from '../../ipsec/association.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { protocolIds } from '../../wire/ike/numbers.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
+import type { ChildContext } from '../child-rule.ts'
 import type { IkeChoice } from '../choose-proposal.ts'
 import { type Instant, type KeyingOutput, report, type World } from '../machine.ts'
-import type { ChildContext } from './child-rule.ts'
 import { forgetHeir, waitingFlows } from './ending.ts'
 import { withoutFollowUp } from './fresh-exchange.ts'
 import {
@@ -91,7 +91,7 @@ export function withoutTask({ task: _, deletedEarly: __, ...state }: Established
 
 export function contextOf({ id, path, state }: Session<Established>): ChildContext {
   const { credential, identity } = state.peer
-  return { path, nat: state.nat, session: { id, peerCredential: credential, peerIdentity: identity } }
+  return { keying: 'ikev2', path, nat: state.nat, session: { id, peerCredential: credential, peerIdentity: identity } }
 }
 
 /** Seconds between two renewals for the sake of a port: who changes it with every message keeps nobody busy. */

@@ -10,13 +10,13 @@ import { ikeOffersOf } from '../../policy/ike-offers.ts'
 import type { MessageHeader } from '../../wire/ike/message.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
+import { credentialsFor, rulesForPeer } from '../candidates.ts'
 import { certificateRequests } from '../certificate-payloads.ts'
 import { acceptedIke, chooseIke, type IkeChoice, ikeProposals } from '../choose-proposal.ts'
 import { newWindow } from '../exchange-window.ts'
 import { type Path, type Refusal, refusal, type World } from '../machine.ts'
 import { initiatorAnnouncements, responderAnnouncements, supportOf } from './announcements.ts'
 import { errorsIn } from './auth-child.ts'
-import { credentialsFor, rulesForPeer } from './candidates.ts'
 import { goOnAfterExchange } from './intermediate.ts'
 import { isInUdp, natFindings, natNotifies, noNat, pathThroughNat, pretendsNat } from './nat-detection.ts'
 import { refusedNonce, whyShort } from './nonces.ts'
@@ -73,7 +73,7 @@ function asking(session: Session<InitSent>, world: World): Step {
 export function answerInit(session: Session<AwaitingInit>, message: Opened, world: World): Step | Refusal {
   const { payloads, path } = message
   const peer = formatAddress(path.remote.address)
-  const credentials = credentialsFor(rulesForPeer(world.policy, path), world.credentials)
+  const credentials = credentialsFor(rulesForPeer(world.policy, path, 'ikev2'), world.credentials)
   if (credentials.length === 0) {
     return notChosen(`no rule that negotiates by IKEv2 speaks of ${peer}`)
   }

@@ -2,15 +2,15 @@
 // request is outstanding: the window has one place (RFC 7296 §2.3).
 import { notification } from '../../wire/ike/notify.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
+import { ruleNamed } from '../child-rule.ts'
 import type { KeyingOutput, World } from '../machine.ts'
+import { includes } from '../selectors.ts'
 import { isBeingReplaced } from './child.ts'
 import { beginChild } from './child-agreement.ts'
 import { childFailed } from './child-made.ts'
-import { ruleNamed } from './child-rule.ts'
 import { aboutChild, childNamed, closeSession, contextOf, deletionsOf, successorOf } from './established.ts'
 import { exchangesToAsk, keyExchangePayload } from './fresh-exchange.ts'
 import { beginRekey } from './rekey.ts'
-import { includes } from './selectors.ts'
 import type { Child, ChildWish, Established, Intention, Session, State, Task } from './session.ts'
 import type { Step } from './step.ts'
 

@@ -6,9 +6,9 @@ import type { IkeSpis } from '../../crypto/ike-keys.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import type { Payload } from '../../wire/ike/v2-payloads.ts'
 import { NAT_TRAVERSAL_PORT } from '../../wire/udp-encapsulation.ts'
+import { wantsEspInUdp } from '../candidates.ts'
 import { identityOfAddress } from '../identity.ts'
 import type { Path, UdpEndpoint, World } from '../machine.ts'
-import { wantsEspInUdp } from './candidates.ts'
 import type { NatFindings } from './session.ts'
 import { findNotifies } from './step.ts'
 
@@ -33,7 +33,7 @@ export function natNotifies(spis: IkeSpis, path: Path, world: World): readonly P
 }
 
 export function pretendsNat(path: Path, { policy, settings }: World): boolean {
-  return wantsEspInUdp(policy, path, settings.forceEncapsulation)
+  return wantsEspInUdp(policy, path, 'ikev2', settings.forceEncapsulation)
 }
 
 function noHash({ random }: World): Uint8Array {

@@ -13,7 +13,7 @@ import type { ChildChoice, ChildOffers, IkeChoice } from '../choose-proposal.ts'
 import type { Credential, Identity } from '../credentials.ts'
 import type { ExchangeWindow } from '../exchange-window.ts'
 import type { Instant, Path, Role, SessionId } from '../machine.ts'
-import type { RangeSelector } from './selectors.ts'
+import type { RangeSelector } from '../selectors.ts'
 
 export interface Session<S extends State = State> {
   readonly id: SessionId

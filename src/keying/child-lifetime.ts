@@ -1,10 +1,10 @@
 // How long a child lives before it is renewed and before it ends: what its rule says, and what its cipher and its sequence
 // numbers allow (RFC 7296 §2.8: each host decides for itself).
-import type { Lifetime } from '../../ipsec/lifetime.ts'
-import type { World } from '../machine.ts'
+import type { Lifetime } from '../ipsec/lifetime.ts'
 import { ruleNamed } from './child-rule.ts'
-import { softShare } from './established.ts'
-import type { ChildTerms } from './session.ts'
+import { softShare } from './ikev2/established.ts'
+import type { ChildTerms } from './ikev2/session.ts'
+import type { World } from './machine.ts'
 
 const SECONDS = 3600
 const KILOBYTE = 1024

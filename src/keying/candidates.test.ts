@@ -1,13 +1,13 @@
 // Whom a host speaks with at all, by address alone.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compile } from '../../policy/compile.ts'
-import type { Rule } from '../../policy/model.ts'
-import { address, policy, rule } from '../../policy/test-policies.ts'
-import { credentialsOf } from '../credentials.ts'
-import type { Path } from '../machine.ts'
+import { compile } from '../policy/compile.ts'
+import type { Rule } from '../policy/model.ts'
+import { address, policy, rule } from '../policy/test-policies.ts'
 import { credentialsFor, rulesForPeer } from './candidates.ts'
-import { ONE, sharedKey, TWO } from './test-handshake.ts'
+import { credentialsOf } from './credentials.ts'
+import { ONE, sharedKey, TWO } from './ikev2/test-handshake.ts'
+import type { Path } from './machine.ts'
 
 const path: Path = { local: { address: address(TWO), port: 500 }, remote: { address: address(ONE), port: 500 } }
 const tunnel = (end: string): Partial<Rule> => ({ mode: 'tunnel', tunnelEndpoint: address(end) })
@@ -32,7 +32,7 @@ const cases: readonly (readonly [string, Rule, boolean])[] = [
 for (const [name, only, isMeant] of cases) {
   test(`${name} ${isMeant ? 'lets a peer begin' : 'is no reason to answer a peer'}`, () => {
     const compiled = compile(policy([only]), { me: [address(TWO)] })
-    assert.equal(rulesForPeer(compiled, path).length, isMeant ? 1 : 0)
+    assert.equal(rulesForPeer(compiled, path, 'ikev2').length, isMeant ? 1 : 0)
   })
 }
 

@@ -1,17 +1,21 @@
 // Which rules a peer can be meant by, before anybody has proved anything: by its address alone. They say whether it is
 // answered at all, and what it may prove itself with.
-import { type Address, sameAddress } from '../../base/address.ts'
-import type { CompiledPolicy } from '../../policy/compile.ts'
-import { directions, filterMatches } from '../../policy/filter.ts'
-import type { Rule } from '../../policy/model.ts'
-import type { Credential, Credentials } from '../credentials.ts'
-import type { Path } from '../machine.ts'
+import { type Address, sameAddress } from '../base/address.ts'
+import type { CompiledPolicy } from '../policy/compile.ts'
+import { directions, filterMatches } from '../policy/filter.ts'
+import type { KeyingVersion, Rule } from '../policy/model.ts'
+import type { Credential, Credentials } from './credentials.ts'
+import type { Path } from './machine.ts'
 
 /** In the order of the policy. */
-export function rulesForPeer({ policy, me }: CompiledPolicy, { local, remote }: Path): readonly Rule[] {
+export function rulesForPeer(
+  { policy, me }: CompiledPolicy,
+  { local, remote }: Path,
+  keying: KeyingVersion,
+): readonly Rule[] {
   const [own, peer] = [local.address, remote.address]
   return policy.rules.filter(rule => {
-    if (!rule.active || rule.action !== 'negotiate' || !rule.keying.includes('ikev2')) return false
+    if (!rule.active || rule.action !== 'negotiate' || !rule.keying.includes(keying)) return false
     if (rule.mode === 'tunnel') return isTunnelEnd(rule, own) || isTunnelEnd(rule, peer)
     return rule.filters.flatMap(directions).some(({ source, destination, isMirror }) => {
       const addresses = { source, destination, isMirror }
@@ -23,8 +27,8 @@ export function rulesForPeer({ policy, me }: CompiledPolicy, { local, remote }: 
 }
 
 /** One such rule is enough: the hashes of IKE_SA_INIT count for all that is agreed on with the peer. */
-export function wantsEspInUdp(policy: CompiledPolicy, path: Path, otherwise = false): boolean {
-  const forms = rulesForPeer(policy, path).map(({ encapsulation }) => encapsulation ?? 'auto')
+export function wantsEspInUdp(policy: CompiledPolicy, path: Path, keying: KeyingVersion, otherwise = false): boolean {
+  const forms = rulesForPeer(policy, path, keying).map(({ encapsulation }) => encapsulation ?? 'auto')
   return forms.includes('udp') || (otherwise && !forms.includes('raw'))
 }
 

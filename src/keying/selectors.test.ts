@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Address } from '../../base/address.ts'
-import { directions, filterMatches } from '../../policy/filter.ts'
-import { address, filter, flow } from '../../policy/test-policies.ts'
-import type { TrafficSelector } from '../../wire/ike/traffic-selectors.ts'
+import type { Address } from '../base/address.ts'
+import { directions, filterMatches } from '../policy/filter.ts'
+import { address, filter, flow } from '../policy/test-policies.ts'
+import type { TrafficSelector } from '../wire/ike/traffic-selectors.ts'
 import {
   acceptedSelectors,
   breadthOf,

@@ -1,15 +1,16 @@
 // Which rule of our policy a child is for, as the one who asks and as the one who answers (RFC 7296 §2.9), and whether
 // the peer may have it: a session carries the children of those rules that accept the credential its peer was judged by.
-import { formatAddress, sameAddress } from '../../base/address.ts'
-import { type Flow, formatFlow, reverseFlow } from '../../base/flow.ts'
-import { failure, type Result, success } from '../../base/result.ts'
-import { decideByFilters, tableOf } from '../../policy/decide.ts'
-import { type DirectedFilter, directions, filterMatches } from '../../policy/filter.ts'
-import type { Rule, RuleId } from '../../policy/model.ts'
-import { notification } from '../../wire/ike/notify.ts'
-import type { Credential, Identity } from '../credentials.ts'
-import { type Path, type Refusal, refusal, type SessionId, type World } from '../machine.ts'
-import { isSameValue } from '../same-value.ts'
+import { formatAddress, sameAddress } from '../base/address.ts'
+import { type Flow, formatFlow, reverseFlow } from '../base/flow.ts'
+import { failure, type Result, success } from '../base/result.ts'
+import { decideByFilters, tableOf } from '../policy/decide.ts'
+import { type DirectedFilter, directions, filterMatches } from '../policy/filter.ts'
+import type { KeyingVersion, Rule, RuleId } from '../policy/model.ts'
+import { notification } from '../wire/ike/notify.ts'
+import type { Credential, Identity } from './credentials.ts'
+import type { Child, ChildWish, NatFindings } from './ikev2/session.ts'
+import { type Path, type Refusal, refusal, type SessionId, type World } from './machine.ts'
+import { isSameValue } from './same-value.ts'
 import {
   anyPacketOf,
   breadthOf,
@@ -22,10 +23,10 @@ import {
   type SelectorPair,
   sidesOf,
 } from './selectors.ts'
-import type { Child, ChildWish, NatFindings } from './session.ts'
 
 /** What of its session a child has to know. */
 export interface ChildContext {
+  readonly keying: KeyingVersion
   readonly path: Path
   readonly nat: NatFindings
   /** The credential is known once the peer has proved itself. */
@@ -75,9 +76,9 @@ function filtersOut(rule: Rule, flow: Flow | undefined, { policy }: World): read
 }
 
 /** Why the peer may not have a child of that rule. */
-function whyNot(rule: Rule, { path, session }: ChildContext, { credentials }: World): string | undefined {
+function whyNot(rule: Rule, { keying, path, session }: ChildContext, { credentials }: World): string | undefined {
   const { name, mode, tunnelEndpoint } = rule
-  if (!rule.keying.includes('ikev2')) return `the rule ${name} is not for IKEv2`
+  if (!rule.keying.includes(keying)) return `the rule ${name} is not for ${keying === 'ikev2' ? 'IKEv2' : 'IKEv1'}`
   const { peerCredential } = session
   if (peerCredential !== undefined && !credentials.of(name).some(one => isSameValue(one, peerCredential))) {
     return `the peer proved itself in a way that the rule ${name} does not have`

@@ -1,13 +1,13 @@
 // From a rule's filter to traffic selectors and back (RFC 7296 §2.9, §3.13.1), and what two hosts' wishes have in common.
 // "Own" is this host's side and "peer" the other's, whoever asked: TSi and TSr are named by who does. Ports that cannot
 // be seen (OPAQUE), types and ICMP messages are no part of a filter: selectors of them are passed over.
-import { type Address, compareAddresses, sameAddress } from '../../base/address.ts'
-import { type Flow, hasPorts } from '../../base/flow.ts'
-import type { DirectedFilter, Me } from '../../policy/filter.ts'
-import type { AddressSpec, PortRange } from '../../policy/model.ts'
-import type { AddressRange } from '../../policy/region.ts'
-import type { TrafficSelector } from '../../wire/ike/traffic-selectors.ts'
-import type { Path } from '../machine.ts'
+import { type Address, compareAddresses, sameAddress } from '../base/address.ts'
+import { type Flow, hasPorts } from '../base/flow.ts'
+import type { DirectedFilter, Me } from '../policy/filter.ts'
+import type { AddressSpec, PortRange } from '../policy/model.ts'
+import type { AddressRange } from '../policy/region.ts'
+import type { TrafficSelector } from '../wire/ike/traffic-selectors.ts'
+import type { Path } from './machine.ts'
 
 export type RangeSelector = Extract<TrafficSelector, { readonly kind: 'addresses' }>
 

@@ -1,6 +1,7 @@
 // Audits frames in memory, and makes policies for that: what the tests of the auditor share.
 import { type AuditOptions, Auditor, type FrameVerdict } from '../src/audit/audit.ts'
 import type { CapturePointOption } from '../src/audit/capture-point.ts'
+import type { KnownKey } from '../src/audit/known-key.ts'
 import { type AuditReport, copyDirections, reportOf } from '../src/audit/report.ts'
 import type { Verdict } from '../src/audit/verdict.ts'
 import { lastAddress, parseAddress, parsePrefix } from '../src/base/address.ts'
@@ -53,12 +54,14 @@ export interface AuditFramesOptions {
   readonly policy?: Policy | undefined
   readonly me?: readonly string[]
   readonly capturePoint?: CapturePointOption
+  readonly keys?: readonly KnownKey[]
 }
 
 /** Audits a capture in memory twice, as `audit --packets` does. */
 export function auditCapture(capture: Bytes, options: AuditFramesOptions = {}): Audited {
   const settings: AuditOptions = {
     ...(options.policy === undefined ? {} : { policy: compiledFor(options.policy, options.me) }),
+    ...(options.keys === undefined ? {} : { keys: options.keys }),
     capturePoint: options.capturePoint ?? 'auto',
     seed: 7,
   }

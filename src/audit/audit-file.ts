@@ -4,12 +4,14 @@
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { Auditor, type FrameVerdict } from './audit.ts'
 import type { CapturePointOption } from './capture-point.ts'
+import type { KnownKey } from './known-key.ts'
 import { canReadTwice, type Progress, readCapture } from './open-capture.ts'
 import { type AuditReport, copyDirections, reportOf } from './report.ts'
 
 export interface AuditFileOptions {
   readonly policy?: CompiledPolicy
   readonly capturePoint: CapturePointOption
+  readonly keys?: readonly KnownKey[]
   /** A random number, see Conversations. */
   readonly seed: number
   readonly progress?: Progress
@@ -36,6 +38,11 @@ export async function auditFile(file: string, options: AuditFileOptions): Promis
 }
 
 function auditorOptions(options: AuditFileOptions, capturePoint: CapturePointOption) {
-  const { policy, seed } = options
-  return { ...(policy === undefined ? {} : { policy }), capturePoint, seed }
+  const { policy, keys, seed } = options
+  return {
+    ...(policy === undefined ? {} : { policy }),
+    ...(keys === undefined ? {} : { keys }),
+    capturePoint,
+    seed,
+  }
 }

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 import type { Me } from '../policy/filter.ts'
 import type { Policy } from '../policy/model.ts'
 import type { CapturePointOption } from './capture-point.ts'
+import type { KeyText } from './key-file.ts'
 import type { AuditReport } from './report.ts'
 
 export interface WorkerSettings {
@@ -13,6 +14,8 @@ export interface WorkerSettings {
   readonly me: Me
   readonly capturePoint: CapturePointOption
   readonly seed: number
+  /** As they stand in their files: a thread gets plain values. */
+  readonly keyTexts?: readonly KeyText[] | undefined
 }
 
 export type WorkerAnswer =

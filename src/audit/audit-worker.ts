@@ -3,10 +3,12 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { compile } from '../policy/compile.ts'
 import { auditFile } from './audit-file.ts'
 import type { WorkerAnswer, WorkerSettings } from './audit-files.ts'
+import { readKeyText } from './key-file.ts'
 
 const port = parentPort!
 const settings = workerData as WorkerSettings
 const { capturePoint, seed } = settings
+const keys = settings.keyTexts?.flatMap(text => readKeyText(text).keys)
 const policy = settings.policy === undefined ? undefined : compile(settings.policy, { me: settings.me })
 
 port.on('message', async ({ index, file }: { index: number; file: string }) => {
@@ -19,7 +21,13 @@ port.on('message', async ({ index, file }: { index: number; file: string }) => {
     answer({ kind: 'progress', index, done })
   }
   try {
-    const options = { capturePoint, seed, progress, ...(policy === undefined ? {} : { policy }) }
+    const options = {
+      capturePoint,
+      seed,
+      progress,
+      ...(policy === undefined ? {} : { policy }),
+      ...(keys === undefined ? {} : { keys }),
+    }
     answer({ kind: 'report', index, report: await auditFile(file, options) })
   } catch (error) {
     answer({ kind: 'failed', index, message: error instanceof Error ? error.message : String(error) })

@@ -10,13 +10,17 @@ import { Conversations } from './conversations.ts'
 import { FirstFragments } from './first-fragments.ts'
 import { HostDirections } from './host-directions.ts'
 import { Judgements, judgementOfOther } from './judgements.ts'
+import type { KnownKey } from './known-key.ts'
 import { Ledger } from './ledger.ts'
 import type { ClearPacket } from './sealed-packets.ts'
+import { type SealJudgement, Seals } from './seals.ts'
 import type { Judgement, TrafficClass, Verdict } from './verdict.ts'
 
 export interface AuditOptions {
   readonly policy?: CompiledPolicy
   readonly capturePoint?: CapturePointOption
+  /** With keys a seal is not taken at its word. */
+  readonly keys?: readonly KnownKey[]
   /** See Conversations; left out only in tests. */
   readonly seed?: number
   /** Conversations of one family that are kept apart at a time, and sums that are; tests make them few. */
@@ -36,7 +40,13 @@ export interface FrameVerdict {
   /** It pairs with a sealed packet just before it: whether it is its opened copy is known at the end only. */
   readonly isPaired: boolean
   readonly direction: number
+  /** What a key found in a sealed packet; it is filled anew with the next. */
+  readonly inside: Packet | undefined
+  readonly insideClass: TrafficClass | undefined
 }
+
+const NOT_LOOKED_INSIDE: SealJudgement = {}
+const NO_INSIDE = { inside: undefined, insideClass: undefined } as const
 
 /** Octets of a UDP header (RFC 768). */
 const UDP_HEADER = 8
@@ -48,6 +58,8 @@ export class Auditor implements FrameSink {
   last = { seconds: Number.NEGATIVE_INFINITY, nanoseconds: 0 }
   readonly copies: OpenedCopies
   readonly sums: Ledger
+  /** Where keys were given. */
+  readonly seals: Seals | undefined
   /** Called for each frame where somebody wants every packet told. */
   onFrame: ((verdict: FrameVerdict) => void) | undefined
   readonly #packet = new Packet()
@@ -69,6 +81,8 @@ export class Auditor implements FrameSink {
     this.#ipv6 = new Conversations(6, bounds)
     this.#judgements = new Judgements(options.policy)
     this.#directions = new HostDirections(seed)
+    const { keys, policy } = options
+    this.seals = keys === undefined ? undefined : new Seals(keys, policy)
     this.sums = new Ledger(this.#judgements, seed, options.mostEntries)
   }
 
@@ -121,11 +135,20 @@ export class Auditor implements FrameSink {
       row = -1 - row
       this.#startRow(table, row, seconds, nanoseconds, number)
     }
-    table.packets[row]!++
-    table.bytes[row]! += length
-    const judgement = this.#judgements.at(table.judgement[row]!)
+    const outside = this.#judgements.at(table.judgement[row]!)
+    const looked = this.#lookInside(outside, bytes, seconds)
+    const judgement = looked.judgement ?? outside
     const direction = table.direction[row]!
-    const isPaired = direction >= 0 && this.#pair(direction, judgement, bytes, seconds + nanoseconds / 1e9)
+    if (looked.judgement !== undefined) {
+      const first = { frame: number, seconds, nanoseconds }
+      this.sums.count(this.sums.addFrames(this.#judgements.keep(looked.judgement), first), 1, length)
+    } else {
+      table.packets[row]!++
+      table.bytes[row]! += length
+    }
+    // A seal that is none excuses no clear packet behind it.
+    const mayPair = direction >= 0 && looked.judgement === undefined
+    const isPaired = mayPair && this.#pair(direction, judgement, bytes, seconds + nanoseconds / 1e9)
     if (isPaired) {
       table.copies[row]!++
       table.copyBytes[row]! += length
@@ -141,9 +164,17 @@ export class Auditor implements FrameSink {
         firstFragment: known >= 0 ? fragments.frameOf(packet) : 0,
         isPaired,
         direction,
+        inside: looked.inside,
+        insideClass: looked.insideClass,
       })
     }
     if (table.isFull) this.#fold()
+  }
+
+  #lookInside(outside: Judgement, bytes: Uint8Array, seconds: number): SealJudgement {
+    const isSealed = outside.class === 'esp' || outside.class === 'ah'
+    if (this.seals === undefined || !isSealed) return NOT_LOOKED_INSIDE
+    return this.seals.judge(this.#packet, outside, bytes, seconds)
   }
 
   #startRow(table: Conversations, row: number, seconds: number, nanoseconds: number, number: number): void {
@@ -199,7 +230,7 @@ export class Auditor implements FrameSink {
     if (this.onFrame === undefined) return
     const { class: trafficClass, verdict, because } = this.sums.entries[index]!.judgement
     const is = { class: trafficClass, verdict, because }
-    this.onFrame({ frame: number, packet, ...is, firstFragment: 0, isPaired: false, direction: -1 })
+    this.onFrame({ frame: number, packet, ...is, firstFragment: 0, isPaired: false, direction: -1, ...NO_INSIDE })
   }
 
   /** Folds all conversations into the sums and forgets them; call once at the end. */

@@ -29,7 +29,9 @@ function line(told: FrameVerdict, isCopy: boolean): string {
   const verdict = isCopy ? 'protected' : told.verdict
   const because = JSON.stringify(isCopy ? COPY_SENTENCE : told.because)
   const fragment = told.firstFragment === 0 ? '' : `,"judgedWithFrame":${told.firstFragment}`
-  return `{"frame":${told.frame},"class":"${told.class}","verdict":"${verdict}",${flowPart(packet)},"because":${because}${fragment}`
+  const { inside, insideClass } = told
+  const within = inside === undefined ? '' : `,"inside":{"class":"${insideClass}",${flowPart(inside)}}`
+  return `{"frame":${told.frame},"class":"${told.class}","verdict":"${verdict}",${flowPart(packet)},"because":${because}${fragment}${within}`
 }
 
 function flowPart(packet: Packet): string {

@@ -6,6 +6,7 @@ import { type Flow, protocolName } from '../base/flow.ts'
 import type { Auditor } from './audit.ts'
 import { type LedgerEntry, mergeAlike } from './ledger.ts'
 import type { CaptureRead } from './open-capture.ts'
+import type { SealReport } from './seals.ts'
 import { classes, type TrafficClass, type Verdict, verdicts } from './verdict.ts'
 
 export interface FlowReport {
@@ -58,6 +59,8 @@ export interface AuditReport {
   }
   readonly totals: Readonly<Record<Verdict, number>>
   readonly classes: Readonly<Record<TrafficClass, number>>
+  /** Only where keys were given. */
+  readonly seals?: SealReport
   /** Leaked first, then blocked, exempt, malformed; each by packets. */
   readonly findings: readonly Finding[]
   /** Everything, findings included, by packets; cut after the first thousand. */
@@ -107,6 +110,7 @@ export function reportOf(file: string, auditor: Auditor, read: CaptureRead): Aud
     },
     totals,
     classes: byClass,
+    ...(auditor.seals === undefined ? {} : { seals: auditor.seals.report() }),
     findings: told.filter(finding => rank(finding) >= 0).sort((a, b) => rank(a) - rank(b)),
     conversations: told.slice(0, MOST_CONVERSATIONS),
     conversationsLeftOut: Math.max(0, told.length - MOST_CONVERSATIONS),

@@ -74,6 +74,7 @@ export function printAudit(report: AuditReport, policy: CompiledPolicy | undefin
       ]),
     [1, 2],
   )
+  printSeals(report, console)
   printFindings(report, console)
   if (report.capturePoint.openedCopies > 0) {
     console.print()
@@ -121,6 +122,33 @@ function classesOf(report: AuditReport, verdict: Verdict): string {
     if (told.verdict === verdict) sums.set(told.class, (sums.get(told.class) ?? 0) + told.packets)
   }
   return ` — ${[...sums].map(([name, packets]) => `${name} ${group(packets)}`).join(', ')}`
+}
+
+/** What keys made of the seals. */
+function printSeals({ seals, totals }: AuditReport, console: Console): void {
+  if (seals === undefined) return
+  const { opened, notAuthentic, noKey, pieces, cut, dummies, readable, repeated } = seals
+  const inside = Object.entries(seals.inside)
+    .filter(([, packets]) => packets > 0)
+    .map(([name, packets]) => `${name} ${group(packets)}`)
+  const of = totals.protected + notAuthentic
+  console.print()
+  console.print(
+    `${console.style('bold', 'Seals')}  ${group(opened)} of ${group(of)} sealed packets opened with the keys${inside.length === 0 ? '' : `; inside: ${inside.join(', ')}`}`,
+  )
+  const word = (packets: number, text: string) => (packets === 0 ? [] : [`${group(packets)} ${text}`])
+  const rest = [
+    ...word(noKey, 'without a key, taken at their word'),
+    ...word(pieces, 'pieces of packets, opened with their last one'),
+    ...word(cut, 'cut by the capture'),
+    ...word(dummies, 'dummies that hide how much is said'),
+    ...word(readable, 'authentic but readable on the way'),
+    ...word(repeated, 'whose number came before'),
+  ]
+  if (rest.length > 0) console.print(console.style('dim', `  ${rest.join(' · ')}`))
+  if (notAuthentic > 0) {
+    console.print(console.style(meaning.malformed, `  ${group(notAuthentic)} whose check value does not fit their key`))
+  }
 }
 
 function printFindings(report: AuditReport, console: Console): void {

@@ -66,18 +66,21 @@ export interface Counters {
   outsideSelectors: number
 }
 
+/** What opening asks about sequence numbers. */
+export type SequenceWindow = Pick<ReplayWindow, 'inferHigh' | 'isNew' | 'accept' | 'top'>
+
 /** Outbound layer at work. Sequence numbers are unsigned 32-bit halves; the first packet has 1. */
 export type SealingLayer =
   | { readonly protocol: 'esp'; readonly spi: Spi; readonly sealer: EspSealer; sequence: Sequence }
   | { readonly protocol: 'ah'; readonly spi: Spi; readonly authenticator: AhAuthenticator; sequence: Sequence }
 
 export type OpeningLayer =
-  | { readonly protocol: 'esp'; readonly spi: Spi; readonly opener: EspOpener; readonly window: ReplayWindow }
+  | { readonly protocol: 'esp'; readonly spi: Spi; readonly opener: EspOpener; readonly window: SequenceWindow }
   | {
       readonly protocol: 'ah'
       readonly spi: Spi
       readonly authenticator: AhAuthenticator
-      readonly window: ReplayWindow
+      readonly window: SequenceWindow
     }
 
 /** Counts up and never comes back to zero (RFC 4303 §3.3.3): at its end the association ends. */

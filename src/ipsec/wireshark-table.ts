@@ -7,7 +7,8 @@ import type { AssociationSpec, LayerSpec } from './association.ts'
 
 type EspLayer = Extract<LayerSpec, { protocol: 'esp' }>
 
-const integrityNames: Partial<Record<IntegrityName, string>> = {
+/** Wireshark's names of what it can check. */
+export const wiresharkIntegrities: Readonly<Partial<Record<IntegrityName, string>>> = {
   'hmac-sha1': 'HMAC-SHA-1-96 [RFC2404]',
   'hmac-sha2-256': 'HMAC-SHA-256-128 [RFC4868]',
   'hmac-sha2-384': 'HMAC-SHA-384-192 [RFC4868]',
@@ -42,7 +43,7 @@ export function espTable(specs: readonly AssociationSpec[]): string {
 
 function line(spec: AssociationSpec, { spi, suite, keys }: EspLayer): readonly string[] {
   const cipher = cipherName(suite.cipher)
-  const integrity = suite.integrity === undefined ? 'NULL' : integrityNames[suite.integrity.name]
+  const integrity = suite.integrity === undefined ? 'NULL' : wiresharkIntegrities[suite.integrity.name]
   if (cipher === undefined || integrity === undefined || spec.extendedSequence) return []
   const fields = [
     `IPv${spec.source.family}`,

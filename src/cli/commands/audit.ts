@@ -4,6 +4,8 @@ import { statSync } from 'node:fs'
 import { auditFile } from '../../audit/audit-file.ts'
 import { auditFiles, type FileOutcome, type WorkerSettings } from '../../audit/audit-files.ts'
 import type { CapturePointOption } from '../../audit/capture-point.ts'
+import type { KeyText } from '../../audit/key-file.ts'
+import type { KnownKey } from '../../audit/known-key.ts'
 import { STANDARD_INPUT } from '../../audit/open-capture.ts'
 import { packetLines } from '../../audit/packet-lines.ts'
 import type { AuditReport } from '../../audit/report.ts'
@@ -23,6 +25,7 @@ import {
 } from '../command.ts'
 import type { Console } from '../console.ts'
 import { ProgressLine } from '../progress.ts'
+import { readKeys } from '../read-keys.ts'
 import { readPolicy } from '../read-policy.ts'
 
 const points: readonly CapturePointOption[] = ['auto', 'wire', 'receiver']
@@ -54,16 +57,26 @@ export const audit: CommandSpec = {
         'where it was captured: wire, receiver (opened copies of sealed packets are no leak), or auto (the default) to tell by the packets',
       values: points,
     },
+    {
+      flags: '--keys <file>',
+      key: 'keys',
+      description:
+        "keys of the associations, so that every seal is checked and opened: Wireshark's table esp_sa, a folder with it, or what ip xfrm state prints",
+      values: 'file',
+    },
     { flags: '--packets', key: 'packets', description: 'print one line of JSON for every packet' },
     jsonOption,
   ],
   examples: [
     'sealwire audit --policy examples/policies/domain-controllers.yaml examples/captures/two-domain-controllers.pcapng',
     'sealwire audit --packets capture.pcapng | jq -c \'select(.verdict == "leaked")\'',
+    'sealwire audit --policy policy.yaml --keys esp_sa capture.pcapng',
     'tcpdump -i eth0 -w - | sealwire audit --policy policy.yaml -',
   ],
   run: runAudit,
 }
+
+type Settings = WorkerSettings & { readonly keys: readonly KnownKey[] | undefined }
 
 async function runAudit(input: CommandInput, console: Console): Promise<number> {
   const settings = readSettings(input, console)
@@ -98,7 +111,7 @@ function faultOf(file: string, message: string, severity: Problem['severity']): 
 }
 
 /** Undefined where the options are wrong; every problem has been said then. */
-function readSettings(input: CommandInput, console: Console): WorkerSettings | undefined {
+function readSettings(input: CommandInput, console: Console): Settings | undefined {
   const problems: Problem[] = []
   const point = (textOption(input, 'capturePoint') ?? 'auto') as CapturePointOption
   if (!points.includes(point)) {
@@ -123,13 +136,18 @@ function readSettings(input: CommandInput, console: Console): WorkerSettings | u
   console.problems(problems)
   const file = textOption(input, 'policy')
   const policy = file === undefined ? undefined : readPolicy(file, console)
-  if (problems.length > 0 || (file !== undefined && policy === undefined)) return undefined
-  return { policy, me: me.length === 0 ? 'any' : me, capturePoint: point, seed: random32() }
+  const keyFile = textOption(input, 'keys')
+  const keys = keyFile === undefined ? undefined : readKeys(keyFile, console)
+  const isMissing = (file !== undefined && policy === undefined) || (keyFile !== undefined && keys === undefined)
+  if (problems.length > 0 || isMissing) return undefined
+  const keyTexts: readonly KeyText[] | undefined = keys?.texts
+  const whose = me.length === 0 ? ('any' as const) : me
+  return { policy, me: whose, capturePoint: point, seed: random32(), keys: keys?.keys, keyTexts }
 }
 
 async function auditAll(
   files: readonly string[],
-  settings: WorkerSettings,
+  settings: Settings,
   policy: CompiledPolicy | undefined,
   console: Console,
 ): Promise<readonly FileOutcome[]> {
@@ -140,11 +158,13 @@ async function auditAll(
   try {
     // Threads cost a tenth of a second to start and cannot share standard input.
     if (files.length > 1 && !files.includes(STANDARD_INPUT)) {
-      return await auditFiles(files, settings, done => progress.show(done))
+      const { keys: _, ...plain } = settings
+      return await auditFiles(files, plain, done => progress.show(done))
     }
     const outcomes: FileOutcome[] = []
     for (const file of files) {
-      const options = { ...settings, policy, progress: (done: number) => progress.show(done) }
+      const { capturePoint, seed, keys } = settings
+      const options = { capturePoint, seed, keys, policy, progress: (done: number) => progress.show(done) }
       outcomes.push(await outcomeOf(() => auditFile(file, withoutUndefined(options))))
     }
     return outcomes
@@ -153,9 +173,11 @@ async function auditAll(
   }
 }
 
-function withoutUndefined<O extends { policy: CompiledPolicy | undefined }>(options: O) {
-  const { policy, ...rest } = options
-  return policy === undefined ? rest : { ...rest, policy }
+function withoutUndefined<O extends { policy: CompiledPolicy | undefined; keys: readonly KnownKey[] | undefined }>(
+  options: O,
+) {
+  const { policy, keys, ...rest } = options
+  return { ...rest, ...(policy === undefined ? {} : { policy }), ...(keys === undefined ? {} : { keys }) }
 }
 
 async function outcomeOf(work: () => ReturnType<typeof auditFile>): Promise<FileOutcome> {
@@ -176,14 +198,15 @@ function sizeOf(file: string): number {
 
 async function printPackets(
   files: readonly string[],
-  settings: WorkerSettings,
+  settings: Settings,
   policy: CompiledPolicy | undefined,
   console: Console,
 ): Promise<number> {
   let status = FINE
   for (const file of files) {
     const lines = packetLines(text => console.write(text), files.length > 1 ? file : undefined)
-    const options = { capturePoint: settings.capturePoint, seed: settings.seed, onPacket: lines.packet, policy }
+    const { capturePoint, seed, keys } = settings
+    const options = { capturePoint, seed, keys, onPacket: lines.packet, policy }
     const outcome = await outcomeOf(() => auditFile(file, withoutUndefined(options)))
     lines.flush()
     if (!outcome.ok) {

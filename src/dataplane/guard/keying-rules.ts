@@ -5,9 +5,26 @@ import type { Direction } from '../../base/flow.ts'
 
 const SEALED = 'counter accept comment "sealed"'
 
-/** ESP and AH. In IPv6 the kernel takes AH for an extension header and looks behind it. */
+/**
+ * What is sealed, to stand in front of all else that lets packets pass: the rules cost more than the seal where they are
+ * asked in their whole length of every sealed packet.
+ */
+export function sealedFirstRules(direction: Direction): readonly string[] {
+  return [
+    `meta l4proto 50-51 ${SEALED}`,
+    // SPIs up to 255 are reserved, and ESP fills whole words (RFC 4303 §2.1, §2.4).
+    `udp ${ownPort(direction)} 4500 @th,64,32 > 255 udp length >= 28 udp length & 3 == 0 counter accept comment "ESP in UDP"`,
+  ]
+}
+
+/** ESP and AH that are harder to see: in IPv6 the kernel takes AH for an extension header and looks behind it. */
 export function sealedRules(): readonly string[] {
-  return [`meta l4proto { esp, ah } ${SEALED}`, `ip6 nexthdr ah ${SEALED}`, `frag nexthdr { esp, ah } ${SEALED}`]
+  return [`ip6 nexthdr ah ${SEALED}`, `frag nexthdr { esp, ah } ${SEALED}`]
+}
+
+/** A translator may have changed the far port, never ours. */
+function ownPort(direction: Direction): string {
+  return direction === 'out' ? 'sport' : 'dport'
 }
 
 /** Behind 64 bits of UDP: IKE's header at once, or behind the marker of four zero octets (RFC 3948 §2.2). */
@@ -15,15 +32,12 @@ const IKE_AT = 64
 const IKE_BEHIND_MARKER_AT = 96
 
 export function keyingRules(direction: Direction): readonly string[] {
-  // A translator may have changed the far port, never ours.
-  const own = direction === 'out' ? 'sport' : 'dport'
+  const own = ownPort(direction)
   return [
     ...isIke(IKE_AT, 36).map(match => `udp ${own} 500 ${match} counter accept comment "IKE"`),
     ...isIke(IKE_BEHIND_MARKER_AT, 40).map(
       match => `udp ${own} 4500 @th,64,32 0 ${match} counter accept comment "IKE"`,
     ),
-    // SPIs up to 255 are reserved, and ESP fills whole words (RFC 4303 §2.1, §2.4).
-    `udp ${own} 4500 @th,64,32 > 255 udp length >= 28 udp length & 3 == 0 counter accept comment "ESP in UDP"`,
     `udp ${own} 4500 udp length 9 @th,64,8 0xff counter accept comment "NAT keepalive"`,
   ]
 }

@@ -9,7 +9,7 @@ import type { CompiledPolicy, FilterEntry } from '../../policy/compile.ts'
 import { orderedFilters } from '../../policy/compile.ts'
 import { specificity } from '../../policy/filter.ts'
 import type { Rule } from '../../policy/model.ts'
-import { keyingRules, neighbourRules, sealedRules, tooBigRules } from './keying-rules.ts'
+import { keyingRules, neighbourRules, sealedFirstRules, sealedRules, tooBigRules } from './keying-rules.ts'
 import { type Choice, lookUps } from './look-ups.ts'
 import { askedByFilter, askedOfAddresses, groupMatches, linkBroadcastMatch, matchOfBox } from './matches.ts'
 
@@ -65,6 +65,7 @@ export function guardRuleset(
     ...chain('leaving', [
       'type filter hook postrouting priority srcnat + 200; policy accept;',
       'oif lo accept',
+      ...sealedFirstRules('out'),
       `iifname "${device}" counter accept comment "opened by the agent"`,
       `oifname "${device}" counter accept comment "to be sealed by the agent"`,
       ...rulesFor('out'),
@@ -72,6 +73,7 @@ export function guardRuleset(
     ...chain('input', [
       'type filter hook input priority filter; policy accept;',
       'iif lo accept',
+      ...sealedFirstRules('in'),
       `iifname "${device}" counter accept comment "opened by the agent"`,
       ...tooBigRules(),
       ...rulesFor('in'),
@@ -81,6 +83,7 @@ export function guardRuleset(
     ...chain('arriving', [
       'type filter hook prerouting priority raw; policy accept;',
       'iif lo accept',
+      ...sealedFirstRules('in'),
       `iifname "${device}" accept`,
       'fib daddr type != local accept',
       'ip frag-off & 0x3fff != 0 accept',

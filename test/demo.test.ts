@@ -13,6 +13,7 @@ import type { DemoRun } from '../src/agent/demo/run-demo.ts'
 import { type TraceLine, traceOf } from '../src/agent/demo/trace.ts'
 import { loadCredentials } from '../src/agent/load-credentials.ts'
 import { auditBytes } from '../src/audit/audit-bytes.ts'
+import { readKeyText } from '../src/audit/key-file.ts'
 import type { AuditReport } from '../src/audit/report.ts'
 import { readPolicyText } from '../src/policy/policy-text.ts'
 import { payloadType } from '../src/wire/ike/v2-payloads.ts'
@@ -76,6 +77,20 @@ for (const { run, audit } of runs) {
       totals.exempt,
       run.kinds.reduce((all, kind) => all + (isExempt(kind) ? kind.clear : 0), 0),
     )
+  })
+
+  test(`${name}: with the keys written beside it every seal holds, and inside is what the hosts sealed`, () => {
+    const { keys, problems } = readKeyText({ where: 'esp_sa', text: run.espTable })
+    assert.deepEqual(problems, [])
+    const { seals, totals } = auditBytes('memory', run.capture, { policy: run.policy, capturePoint: 'wire', keys })
+    assert.ok(seals !== undefined)
+    const { opened, pieces, notAuthentic, noKey, inside } = seals
+    assert.deepEqual({ notAuthentic, noKey, malformed: totals.malformed }, { notAuthentic: 0, noKey: 0, malformed: 0 })
+    assert.equal(opened + pieces, totals.protected)
+    // Fragments are sealed whole and then cut: one seal, several sealed packets.
+    const kerberos = run.kinds.find(({ kind }) => kind === 'Kerberos')!
+    assert.equal(inside.kerberos > 0, kerberos.sealed > 0)
+    assert.equal(inside.rsvp, run.kinds.find(({ kind }) => kind === 'RSVP')!.sealed)
   })
 
   test(`${name}: every packet of the applications arrives as it was sent, and no host drops one`, () => {

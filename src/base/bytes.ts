@@ -1,5 +1,6 @@
-// Reading and writing octets in network order, one position that only moves on. A Reader checks every bound and never
-// clamps: what is not there ends the reading, with where and what. A Writer refuses numbers that do not fit their field.
+// Reading and writing octets, in network order unless a name says otherwise, one position that only moves on. A Reader checks
+// every bound and never clamps: what is not there ends the reading, with where and what. A Writer refuses numbers that do not
+// fit their field.
 
 /** A peer's bytes that are not what their format says: dropped and counted, never thrown any further than `decode`. */
 export interface Malformed {
@@ -64,9 +65,24 @@ export class Reader {
     return this.#view.getBigUint64(this.#pass(8))
   }
 
+  u16LittleEndian(): number {
+    return this.#view.getUint16(this.#pass(2), true)
+  }
+
+  u32LittleEndian(): number {
+    return this.#view.getUint32(this.#pass(4), true)
+  }
+
   /** A view of the next octets, not a copy: who keeps it keeps the datagram as it is. */
   bytes(count: number): Uint8Array {
     const start = this.#pass(count)
+    return this.#bytes.subarray(start, start + count)
+  }
+
+  /** The same without moving on. */
+  peek(count: number): Uint8Array {
+    const start = this.#pass(count)
+    this.#at = start
     return this.#bytes.subarray(start, start + count)
   }
 
@@ -126,6 +142,18 @@ export class Writer {
     if (value < 0n || value >= 1n << 64n) throw new RangeError(`${value} is not a number of 64 bits`)
     const at = this.#extend(8)
     this.#view.setBigUint64(at, value)
+  }
+
+  u16LittleEndian(value: number): void {
+    check(value, 0xffff)
+    const at = this.#extend(2)
+    this.#view.setUint16(at, value, true)
+  }
+
+  u32LittleEndian(value: number): void {
+    check(value, 0xffffffff)
+    const at = this.#extend(4)
+    this.#view.setUint32(at, value, true)
   }
 
   bytes(value: Uint8Array): void {

@@ -34,6 +34,18 @@ test('a reader gives what is there and never a part of what is not', () => {
   assert.equal(reader.bytes(0).length, 0)
 })
 
+test('numbers of Windows are read and written with their low octet first', () => {
+  const reader = new Reader(of(1, 0, 2, 0, 0, 0x80))
+  assert.deepEqual([...reader.peek(2)], [1, 0])
+  assert.deepEqual([reader.u16LittleEndian(), reader.u32LittleEndian(), reader.left], [1, 0x80000002, 0])
+  assert.throws(() => reader.peek(1), Unreadable)
+  const writer = new Writer()
+  writer.u16LittleEndian(0x0102)
+  writer.u32LittleEndian(0x80000003)
+  assert.deepEqual([...writer.finish()], [2, 1, 3, 0, 0, 0x80])
+  assert.throws(() => writer.u16LittleEndian(65536), RangeError)
+})
+
 test('a part ends where it has to, though octets follow', () => {
   const reader = new Reader(of(1, 2, 3, 4))
   const part = reader.part(2)

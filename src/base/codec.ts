@@ -35,6 +35,16 @@ export const u16: Codec<number> = { read: from => from.u16(), write: (to, value)
 export const u32: Codec<number> = { read: from => from.u32(), write: (to, value) => to.u32(value) }
 export const u64: Codec<bigint> = { read: from => from.u64(), write: (to, value) => to.u64(value) }
 
+/** As Windows writes numbers. */
+export const u16LittleEndian: Codec<number> = {
+  read: from => from.u16LittleEndian(),
+  write: (to, value) => to.u16LittleEndian(value),
+}
+export const u32LittleEndian: Codec<number> = {
+  read: from => from.u32LittleEndian(),
+  write: (to, value) => to.u32LittleEndian(value),
+}
+
 /** All octets up to the end of what surrounds it. */
 export const rest: Codec<Uint8Array> = {
   read: from => from.bytes(from.left),

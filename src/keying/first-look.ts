@@ -1,4 +1,5 @@
 // What a datagram on an IKE port is, before anything is believed: marker and header only (RFC 3948 §2, RFC 7296 §3.1).
+import { concatenate } from '../base/bytes.ts'
 import { FROM_INITIATOR, HEADER_LENGTH, type IkeHeader, LENGTH_AT, RESPONSE } from '../wire/ike/header.ts'
 import { IKE_VERSION_2, readHeader } from '../wire/ike/message.ts'
 import { exchangeTypes } from '../wire/ike/numbers.ts'
@@ -63,4 +64,16 @@ function isZero(bytes: Uint8Array, from: number, to: number): boolean {
 
 function wordAt(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+}
+
+export function withMarker(path: Path, octets: Uint8Array): Uint8Array {
+  return isMarked(path) ? concatenate([new Uint8Array(MARKER_BYTES), octets]) : octets
+}
+
+/**
+ * By our own port alone, as what comes is read: the peer's may be any that its NAT chose, 4500 in front of port 500 too, and
+ * it gets its answer in the form in which it asked.
+ */
+export function isMarked({ local }: Path): boolean {
+  return local.port === NAT_TRAVERSAL_PORT
 }

@@ -8,25 +8,16 @@ import { childKeysOf, type SecretOctets } from '../../crypto/ike-keys.ts'
 import type { KeyExchangeMethod } from '../../crypto/key-exchange.ts'
 import type { PrfAlgorithm } from '../../crypto/prf.ts'
 import { beginKeyExchange, type SharedSecret } from '../../crypto/run-key-exchange.ts'
-import type { SuiteKeys } from '../../crypto/suites.ts'
-import type { AssociationPair, AssociationSpec, Encapsulation, LayerSpec, Spi } from '../../ipsec/association.ts'
 import type { Rule } from '../../policy/model.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { isErrorNotify, notifyName } from '../../wire/ike/notify-numbers.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
+import { associationPair, freeSpi, readSpi, spiBytes } from '../association-pair.ts'
 import { lifetimeOf } from '../child-lifetime.ts'
 import { type ChildContext, inboundRuleFor, ruleNamed, ruleToAnswer, ruleToAsk } from '../child-rule.ts'
 import { acceptedChild, type ChildOffers, childProposals, chooseChild, type Mismatch } from '../choose-proposal.ts'
-import { type KeyingOutput, type Path, type Refusal, refusal, report, type World } from '../machine.ts'
-import {
-  acceptedSelectors,
-  includes,
-  namedAddress,
-  outboundFilters,
-  reversed,
-  type SelectorPair,
-  withAddress,
-} from '../selectors.ts'
+import { type KeyingOutput, type Refusal, refusal, report, type World } from '../machine.ts'
+import { acceptedSelectors, includes, namedAddress, type SelectorPair, withAddress } from '../selectors.ts'
 import { isInUdp } from './nat-detection.ts'
 import type { Child, ChildBegun, ChildTerms, ChildWish } from './session.ts'
 import { find, findAll, findNotify } from './step.ts'
@@ -50,7 +41,6 @@ type Methods = ChildOffers['methods']
 type Exchanges = Pick<ChildOffers, 'methods' | 'additional'>
 
 const NONCE_BYTES = 32
-const LOWEST_SPI = 256
 
 export interface BeginOptions {
   readonly additional?: readonly KeyExchangeMethod[]
@@ -305,41 +295,16 @@ export function makeChild(
   role: 'initiator' | 'responder',
   world: World,
 ): AgreedChild {
-  const { choice, mode, rule, inboundRule, spi, peerSpi, ownSelectors, peerSelectors, replaces } = terms
+  const { choice, mode, rule, spi, peerSpi, ownSelectors, peerSelectors, replaces } = terms
   const made = childKeysOf(keys.prf, keys.derivation, keys.shared, keys.nonces, [choice.suite])
   const [fromInitiator, fromResponder] = [made.fromInitiator[0]!, made.fromResponder[0]!]
   const [own, peer] = role === 'initiator' ? [fromInitiator, fromResponder] : [fromResponder, fromInitiator]
-  const { local, remote } = path
-  const inUdp = choice.protocol === 'esp' && isInUdp(nat) && isFloated(path)
-  const encapsulated = (sourcePort: number, destinationPort: number): { readonly encapsulation?: Encapsulation } =>
-    inUdp ? { encapsulation: { sourcePort, destinationPort } } : {}
-  const { extendedSequence } = choice
-  const common = {
-    mode,
-    extendedSequence,
-    replayWindow: world.settings.replayWindow,
-    lifetime: lifetimeOf(terms, world),
-  }
-  const filters = outboundFilters({ own: ownSelectors, peer: peerSelectors })
-  const outbound: AssociationSpec = {
-    ...common,
-    rule,
-    source: local.address,
-    destination: remote.address,
-    selectors: filters,
-    layers: [layerOf(choice.suite, peerSpi, own)],
-    ...encapsulated(local.port, remote.port),
-  }
-  const inbound: AssociationSpec = {
-    ...common,
-    rule: inboundRule,
-    source: remote.address,
-    destination: local.address,
-    selectors: filters.map(reversed),
-    layers: [layerOf(choice.suite, spi, peer)],
-    ...encapsulated(remote.port, local.port),
-  }
-  const pair: AssociationPair = { inbound, outbound }
+  const { suite, extendedSequence } = choice
+  const inUdp = choice.protocol === 'esp' && isInUdp(nat)
+  const lifetime = lifetimeOf({ rule, suites: [suite], extendedSequence }, world)
+  const layers = [{ suite, spi, peerSpi, ownKeys: own, peerKeys: peer }]
+  const { replayWindow } = world.settings
+  const pair = associationPair({ ...terms, layers, extendedSequence, lifetime, isInUdp: inUdp }, path, replayWindow)
   const { security, protocol } = choice
   const replacing = replaces === undefined ? {} : { replaces }
   const child: Child = {
@@ -356,40 +321,20 @@ export function makeChild(
     since: world.now,
   }
   const begins = role === 'initiator' || replaces === undefined
-  const told = { session: session.id, peer: remote.address, name: spi, peerSpi, rule, security, mode, ...replacing }
+  const told = {
+    session: session.id,
+    peer: path.remote.address,
+    name: spi,
+    peerSpi,
+    rule,
+    security,
+    mode,
+    ...replacing,
+  }
   const outputs: readonly KeyingOutput[] = [
     { kind: 'install', pair },
     ...(begins ? [{ kind: 'begin-sending', name: spi } as const] : []),
     report({ kind: 'child-established', ...told }),
   ]
   return { child, outputs }
-}
-
-/** ESP in UDP goes where IKE goes with its marker, never to port 500 (RFC 3948 §2.2). */
-function isFloated({ local, remote }: Path): boolean {
-  return local.port !== 500 && remote.port !== 500
-}
-
-function layerOf(suite: ChildTerms['choice']['suite'], spi: Spi, keys: SuiteKeys): LayerSpec {
-  return suite.protocol === 'esp' ? { protocol: 'esp', spi, suite, keys } : { protocol: 'ah', spi, suite, keys }
-}
-
-/** An SPI at random, so that nobody can guess it, and of no other association (RFC 4303 §2.1 reserves the lowest). */
-function freeSpi({ random, isSpiTaken }: World): Spi {
-  const bytes = new Uint8Array(4)
-  for (;;) {
-    random.fill(bytes)
-    const spi = readSpi(bytes)
-    if (spi >= LOWEST_SPI && !isSpiTaken(spi)) return spi
-  }
-}
-
-export function readSpi(bytes: Uint8Array): Spi {
-  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0)
-}
-
-function spiBytes(spi: Spi): Uint8Array {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setUint32(0, spi)
-  return bytes
 }

@@ -4,8 +4,9 @@ import { type Nonces, wipeSecrets } from '../../crypto/ike-keys.ts'
 import { notification, notifyTypeOf } from '../../wire/ike/notify.ts'
 import { protocolIds } from '../../wire/ike/numbers.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
+import { readSpi } from '../association-pair.ts'
 import { type Refusal, refusal, type World } from '../machine.ts'
-import { agreeOnTerms, concludeTerms, errorIn, readSpi } from './child-agreement.ts'
+import { agreeOnTerms, concludeTerms, errorIn } from './child-agreement.ts'
 import {
   childFailed,
   childMadeByPeer,

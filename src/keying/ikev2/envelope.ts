@@ -16,12 +16,11 @@ import {
   writeInside,
 } from '../../wire/ike/message.ts'
 import type { Payload } from '../../wire/ike/v2-payloads.ts'
-import { NAT_TRAVERSAL_PORT } from '../../wire/udp-encapsulation.ts'
+import { isMarked, MARKER_BYTES } from '../first-look.ts'
 import type { KeyingSettings } from '../keying-settings.ts'
 import type { Path, Role } from '../machine.ts'
 import type { Pieces, Secured } from './session.ts'
 
-const MARKER = new Uint8Array(4)
 const UDP_HEADER = 8
 /** Generic header, then number and total (RFC 7383 §2.5). */
 const FRAGMENT_HEADER = 8
@@ -71,7 +70,7 @@ export function sealMessage(
 /** Octets of an IKE message that an IP packet of the agreed size has room for. */
 function roomFor(path: Path, { fragmentBytes }: KeyingSettings): number {
   const packet = path.local.address.family === 4 ? fragmentBytes.ipv4 - 20 : fragmentBytes.ipv6 - 40
-  return packet - UDP_HEADER - (isMarked(path) ? MARKER.length : 0)
+  return packet - UDP_HEADER - (isMarked(path) ? MARKER_BYTES : 0)
 }
 
 function largestPiece({ suite }: Secured, room: number): number {
@@ -84,18 +83,6 @@ function largestPiece({ suite }: Secured, room: number): number {
 function ivsFrom({ suite, sealed }: Secured, random: Random): IvSource {
   if (suite.cipher.mode !== 'cbc') return counterIvs(0, BigInt(sealed))
   return { next: (bytes, at, length) => random.fill(bytes.subarray(at, at + length)) }
-}
-
-export function withMarker(path: Path, octets: Uint8Array): Uint8Array {
-  return isMarked(path) ? concatenate([MARKER, octets]) : octets
-}
-
-/**
- * By our own port alone, as what comes is read: the peer's may be any that its NAT chose, 4500 in front of port 500 too, and
- * it gets its answer in the form in which it asked.
- */
-function isMarked({ local }: Path): boolean {
-  return local.port === NAT_TRAVERSAL_PORT
 }
 
 export type OpenedMessage =

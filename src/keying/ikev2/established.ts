@@ -4,6 +4,7 @@ import type { Spi } from '../../ipsec/association.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import { protocolIds } from '../../wire/ike/numbers.ts'
 import { type Payload, payload } from '../../wire/ike/v2-payloads.ts'
+import { softShare } from '../child-lifetime.ts'
 import type { ChildContext } from '../child-rule.ts'
 import type { IkeChoice } from '../choose-proposal.ts'
 import { type Instant, type KeyingOutput, report, type World } from '../machine.ts'
@@ -58,11 +59,6 @@ export function establish(parts: EstablishedParts, world: World): Established {
     rhythm: { liveness, keepalive: settings.keepalive },
   }
   return withChildren(state, parts.children, now)
-}
-
-/** The part of a lifetime after which it is renewed, 0 to 1. */
-export function softShare({ settings, random }: Pick<World, 'settings' | 'random'>): number {
-  return Math.max(0, settings.renewAt - settings.jitter * random.fraction())
 }
 
 /** The state with other children. How long there have been none is counted. */

@@ -7,8 +7,9 @@ import { IKE_VERSION_2, type MessageHeader, writeMessage } from '../../wire/ike/
 import { exchangeTypes } from '../../wire/ike/numbers.ts'
 import type { Payload } from '../../wire/ike/v2-payloads.ts'
 import { withRequest, withResponse } from '../exchange-window.ts'
+import { withMarker } from '../first-look.ts'
 import { type KeyingOutput, type Path, type Role, report, type World } from '../machine.ts'
-import { sealMessage, withMarker } from './envelope.ts'
+import { sealMessage } from './envelope.ts'
 import { type Agreed, type Secured, type Session, type State, securedOf } from './session.ts'
 import type { ExchangeName } from './step.ts'
 

@@ -2,6 +2,7 @@
 // how this host proves itself and whom it takes for a peer; judge-peer.ts decides about a peer, certificate-payloads.ts says
 // what goes into CERT and CERTREQ. Only IKEv1 uses those of Kerberos; the system has the tickets.
 import type { KeyObject } from 'node:crypto'
+import type { Address } from '../base/address.ts'
 import type { Secret } from '../base/secret.ts'
 import type { TrustStore } from '../crypto/x509/trust-store.ts'
 import type { RuleId } from '../policy/model.ts'
@@ -73,7 +74,9 @@ export interface KerberosCredential {
   readonly service?: string
   /** Absent: the system's. */
   readonly realm?: string
-  /** Of peers that are accepted; absent: whoever has a ticket of the realm. */
+  /** Key centres of our realm; absent: those that the system knows. */
+  readonly centres?: readonly Address[]
+  /** Of peers that are accepted; absent: every machine that the realm gives a ticket to. */
   readonly principals?: readonly string[]
 }
 

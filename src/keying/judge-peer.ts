@@ -25,6 +25,7 @@ import {
   shortened,
 } from './identity.ts'
 import { knownCertificates } from './known-certificates.ts'
+import { isMachine, isSamePrincipal } from './principal.ts'
 
 const { ipv4, ipv6 } = identificationTypes.of
 
@@ -179,14 +180,12 @@ function judgePrincipal(credential: KerberosCredential, claim: PeerClaim): Resul
       `${principal} at ${formatAddress(claim.address)} is not among the peers of the rule: ${names}`,
     )
   }
+  if (principals === undefined && !isMachine(principal, credential.service)) {
+    const what = `${principal} at ${formatAddress(claim.address)} is no machine's name, and the rule names no peers`
+    return fault('not-accepted', what)
+  }
   const key = createSecretKey(new Uint8Array(32))
   return success({ credential, key, name: shortened(principal), warnings: claim.notes ?? [] })
-}
-
-/** A name without a realm is of any; Windows does not care for letter case. */
-function isSamePrincipal(wanted: string, has: string): boolean {
-  const [a, b] = [wanted.toLowerCase(), has.toLowerCase()]
-  return a === b || (!a.includes('@') && b.startsWith(`${a}@`))
 }
 
 function judgeCertificate(

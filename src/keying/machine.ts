@@ -111,8 +111,8 @@ export type KerberosAnswer =
   /** `token`: for the peer; `peer`: its principal once the context stands. */
   | { readonly kind: 'context'; readonly token?: Uint8Array; readonly isComplete: boolean; readonly peer?: string }
   | { readonly kind: 'content'; readonly content: Uint8Array }
-  /** In words for people: what the system says, and what to do. */
-  | { readonly kind: 'failed'; readonly what: string }
+  /** In words for people: what the system says, and what to do. `token`: an error that tells the peer's system why. */
+  | { readonly kind: 'failed'; readonly what: string; readonly token?: Uint8Array }
 
 /** Own SPI of an IKE SA, 16 hexadecimal digits: names a session on this host. */
 export type SessionId = string

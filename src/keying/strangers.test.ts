@@ -49,19 +49,32 @@ test('IKEv1 and what is no IKE is not answered; a higher version is told ours, a
   assert.ok(notify?.kind === 'notify' && notify.type === notifyErrors.of.INVALID_MAJOR_VERSION)
 })
 
-test('a message of no session is not answered, and a flood of them is no flood of words', () => {
+test('a request of no session is told so, an answer is not, and a flood of them is no flood of words', () => {
   const net = new TestNet(1)
   const host = net.host('10.0.0.1')
   for (let index = 0; index < 1000; index++) {
     const header = {
       ...{ initiatorSpi: 5n, responderSpi: BigInt(index + 1), version: IKE_VERSION_2 },
-      ...{ exchange: exchangeTypes.of.INFORMATIONAL, flags: index % 2 === 0 ? FROM_INITIATOR : 0, messageId: index },
+      ...{
+        exchange: exchangeTypes.of.INFORMATIONAL,
+        flags: [FROM_INITIATOR, 0, RESPONSE][index % 3]!,
+        messageId: index,
+      },
     }
     const bytes = writeMessage({ header, payloads: [] })
     host.input({ kind: 'datagram', path: pathTo(host), bytes })
     net.advance(0.001)
   }
-  assert.equal(net.letters.length, 0)
+  assert.ok(net.letters.length > 20 && net.letters.length < 30, `${net.letters.length} answers`)
+  for (const [index, letter] of net.letters.slice(0, 4).entries()) {
+    const answer = readMessage(letter.bytes)
+    assert.ok(answer.ok)
+    const { flags, responderSpi } = answer.value.header
+    const asked = index % 2 === 0 ? FROM_INITIATOR : 0
+    assert.deepEqual([flags, responderSpi % 3n], [RESPONSE | (asked ^ FROM_INITIATOR), asked === 0 ? 2n : 1n])
+    const [notify] = answer.value.payloads
+    assert.ok(notify?.kind === 'notify' && notify.type === notifyErrors.of.INVALID_IKE_SPI)
+  }
   const { length } = host.of('ignored')
   assert.ok(length > 10 && length < 100, `${length} events`)
   assert.match(host.of('ignored').at(-1)!.what, /\d+ more/)

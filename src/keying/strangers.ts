@@ -1,6 +1,6 @@
 // Who may begin a session with this host, and at what price: nothing as long as few try; a cookie, which proves the address,
 // when many do (RFC 7296 §2.6), whether they stay half open or are refused; and never more than some at once. All of it before a key is exchanged or a word believed.
-import { type IkeHeader, isResponse, RESPONSE } from '../wire/ike/header.ts'
+import { FROM_INITIATOR, type IkeHeader, isFromInitiator, isResponse, RESPONSE } from '../wire/ike/header.ts'
 import { IKE_VERSION_2, type MessageHeader, readHeader, writeMessage } from '../wire/ike/message.ts'
 import { notification } from '../wire/ike/notify.ts'
 import { exchangeTypes } from '../wire/ike/numbers.ts'
@@ -16,15 +16,16 @@ export type Entry =
   | { readonly kind: 'enters'; readonly insteadOf?: SessionId }
   | { readonly kind: 'turned-away'; readonly outputs: readonly KeyingOutput[] }
 
-/** Answers to other versions, a second and at once: they are sent to addresses that nobody has proved. */
-const OTHER_VERSIONS = [5, 20] as const
+/** Answers to other versions and to messages of no session, a second and at once: they are sent to addresses that nobody has proved. */
+const ANSWERED = [5, 20] as const
 
 /** What is asked of the world before anything is done for a stranger. */
 export type StrangersWorld = Pick<World, 'now' | 'random' | 'settings'>
 
 export class Strangers {
   readonly #cookies = new CookieJar()
-  readonly #otherVersions = new RateLimit(...OTHER_VERSIONS)
+  readonly #otherVersions = new RateLimit(...ANSWERED)
+  readonly #noSessions = new RateLimit(...ANSWERED)
   #free: { readonly from: number; readonly limit: RateLimit } | undefined
 
   /**
@@ -74,6 +75,14 @@ export class Strangers {
     if (major <= IKE_VERSION_2.major || isResponse(header) || !this.#otherVersions.allows(world.now)) return []
     return answer(header, [notification('INVALID_MAJOR_VERSION', {})], path, world)
   }
+
+  /** RFC 7296 §2.21.4: whoever still asks under a session that this host has lost need not wait until it gives up. */
+  noSession(header: IkeHeader, path: Path, world: StrangersWorld): readonly KeyingOutput[] {
+    const isOfSession = header.initiatorSpi !== 0n && header.responderSpi !== 0n
+    const isAsking = isOfSession && !isResponse(header) && header.exchange !== exchangeTypes.of.IKE_SA_INIT
+    if (!isAsking || !this.#noSessions.allows(world.now)) return []
+    return answer(header, [notification('INVALID_IKE_SPI', {})], path, world)
+  }
 }
 
 function turnedAway(path: Path, what: string): Entry {
@@ -93,8 +102,10 @@ function answer(
   return settings.tellMessages ? [told(header, payloads, path), sent] : [sent]
 }
 
-function headerFor({ initiatorSpi, responderSpi, exchange, messageId }: IkeHeader): MessageHeader {
-  return { initiatorSpi, responderSpi, version: IKE_VERSION_2, exchange, flags: RESPONSE, messageId }
+function headerFor(asked: IkeHeader): MessageHeader {
+  const { initiatorSpi, responderSpi, exchange, messageId } = asked
+  const flags = isFromInitiator(asked) ? RESPONSE : RESPONSE | FROM_INITIATOR
+  return { initiatorSpi, responderSpi, version: IKE_VERSION_2, exchange, flags, messageId }
 }
 
 function told(header: MessageHeader, payloads: readonly Payload[], path: Path): KeyingOutput {

@@ -202,7 +202,10 @@ test('under load keys are renewed, policies read fifty times and the peer killed
   assert.ok(flow.stall < 1, `nothing arrived for ${flow.stall} s, from ${flow.stallAt} s on\n${one.log()}`)
   const times = (event: string) => one.log().split(`"event":"${event}"`).length - 1
   const renewals = Math.floor(seconds / 10)
-  assert.ok(times('child-established') > renewals && times('session-rekeyed') >= renewals, one.log())
+  // Two requests that cross make one of them wait, for longer perhaps than an IKE SA of ten seconds has left: then it is
+  // made anew instead.
+  const anew = times('session-rekeyed') + times('session-established') - 1
+  assert.ok(times('child-established') > renewals && anew >= renewals, one.log())
   assert.ok(times('policy-changed') >= 25, `${times('policy-changed')} changes of policy\n${one.log()}`)
 
   const again = ask('flow', one, two.address, PORT, isLong ? 30 : 6, 5)

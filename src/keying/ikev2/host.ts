@@ -21,6 +21,7 @@ import { pathFor, reasonAgainst } from '../wishes.ts'
 import { close, type Driven, intend, receive, responderFor, start } from './drive.ts'
 import { ended } from './ending.ts'
 import { serves } from './intentions.ts'
+import { LostSessions } from './lost-sessions.ts'
 import type { ChildWish, Intention, Session } from './session.ts'
 import { wake, wakeAtOf } from './wake.ts'
 
@@ -36,6 +37,7 @@ export class Version2Host {
   readonly #book = new SessionBook()
   readonly #strangers = new Strangers()
   readonly #rivals = new Rivals(this.#book)
+  readonly #lost = new LostSessions()
   /** What is wanted of sessions that are on their way; the session's own wish stands in its state. */
   readonly #waiting = new Map<SessionId, ChildWish[]>()
   /** When sessions that are on their way were begun here. */
@@ -136,7 +138,11 @@ export class Version2Host {
     const role = isFromInitiator(header) ? 'responder' : 'initiator'
     if (role === 'responder' && header.responderSpi === 0n) return this.#stranger(header, octets, path, world)
     const session = this.#bySpi(role === 'responder' ? header.responderSpi : header.initiatorSpi)
-    if (session === undefined || session.role !== role) return [ignored(path, 'a message of no session here')]
+    if (session === undefined || session.role !== role) {
+      return [ignored(path, 'a message of no session here'), ...this.#strangers.noSession(header, path, world)]
+    }
+    const anew = this.#lost.wishFor(session, header, octets, path, world.now)
+    if (anew !== undefined) return this.#tryAnew(session, anew, world)
     return this.#become(session, receive(session, octets, path, world), world, isResponse(header))
   }
 
@@ -170,6 +176,13 @@ export class Version2Host {
     outputs.push(...received.filter(output => !isFailure(output) || this.#refused.allows(world.now)))
     if (this.#book.get(session.id) !== undefined) this.#book.rememberInit(name, session.id)
     return outputs
+  }
+
+  /** Beside the session, which nothing has ended yet. */
+  #tryAnew({ path }: Session, wish: ChildWish, world: World): readonly KeyingOutput[] {
+    const isComing = this.#book.toPeer(path.remote.address).some(({ state }) => 'wish' in state)
+    const why = reasonAgainst(wish.rule, keyedRule(world.policy.policy, wish.rule), world)
+    return isComing || why !== undefined ? [] : this.#become(undefined, start(wish, path, world), world)
   }
 
   /** Packets wait: by a session that stands, one that is on its way, or a new one. */
@@ -264,6 +277,7 @@ export class Version2Host {
     if (before !== undefined && !sessions.some(({ id }) => id === before.id)) {
       this.#book.delete(before.id)
       this.#began.delete(before.id)
+      this.#lost.forget(before.id)
     }
     for (const session of sessions) {
       if (before === undefined) this.#began.set(session.id, world.now)
@@ -319,7 +333,11 @@ export class Version2Host {
   #welcome(session: Standing, world: World): readonly KeyingOutput[] {
     const ofAddress = this.#book.toPeer(session.path.remote.address)
     const forgotten = ofAddress.flatMap(other => {
-      if (session.state.peer.saysFirstContact !== true || !isForgotten(other, session)) return []
+      if (!isForgotten(other, session)) return []
+      if (session.state.peer.saysFirstContact !== true) {
+        if (!this.#lost.isDoubted(other)) return []
+        return this.#become(other, close(other, 'its peer was asked anew, and answered', world), world)
+      }
       const { id, path } = other
       const why = 'its peer began anew and knows of no other session'
       const told = report({ kind: 'session-closed', session: id, peer: path.remote.address, why })

@@ -73,6 +73,7 @@ const announcement = sized(u8, struct({ method: u8, more: rest }), 1)
 /** The data of each type of notification, by the name of the type. */
 export const notifyFormats = {
   UNSUPPORTED_CRITICAL_PAYLOAD: struct({ payloadType: u8 }),
+  INVALID_IKE_SPI: noData,
   INVALID_MAJOR_VERSION: noData,
   INVALID_SYNTAX: noData,
   INVALID_MESSAGE_ID: struct({ messageId: u32 }),

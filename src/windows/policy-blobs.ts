@@ -2,7 +2,7 @@
 // §2.2.1, corrected by what Windows 2000 to 10 wrote). Filter lists are in policy-filter-blob.ts. Numbers are as they stand
 // in the blob, those without a meaning too; policy-objects.ts makes new ones.
 import type { Reader } from '../base/bytes.ts'
-import { type Codec, counted, octets, rest, struct, u8, u32, u32LittleEndian } from '../base/codec.ts'
+import { type Codec, counted, encode, octets, rest, struct, u8, u32, u32LittleEndian } from '../base/codec.ts'
 import {
   type AuthenticationMethod,
   authenticationMethod,
@@ -20,6 +20,7 @@ import {
   type Guid,
   guid,
   TUNNEL_ENDPOINT_6,
+  VERSION_INFORMATION,
 } from './policy-guids.ts'
 
 export interface PolicyContent extends Framed {
@@ -103,7 +104,19 @@ export interface RuleExtension {
   readonly flags?: { readonly head: number; readonly values: readonly number[] }
 }
 
+/** In front of the blob of one rule that no policy names: who made the objects of a directory, and with what. */
+export interface VersionInformation {
+  readonly statedLength?: number
+  readonly number: number
+  /** Since 1970. */
+  readonly seconds: number
+  readonly system?: string
+  readonly author?: string
+  readonly comment?: string
+}
+
 export interface RuleContent extends Framed {
+  readonly version?: VersionInformation
   /** The preferred first. */
   readonly authentication: readonly AuthenticationMethod[]
   /** 0xFFFFFFFD all, 0xFFFFFFFE LAN, 0xFFFFFFFF dial-up. */
@@ -182,7 +195,7 @@ export const negotiationContent = framed<NegotiationContent>(
 
 const methods = counted(le, authenticationMethod)
 
-const ruleStart = withTexts<Content<RuleContent>>(
+const ruleStart = withTexts<Content<Omit<RuleContent, 'version'>>>(
   struct({
     authentication: methods,
     interfaceType: le,
@@ -196,7 +209,7 @@ const ruleStart = withTexts<Content<RuleContent>>(
 )
 
 /** Parts that each begin with a GUID of their own and may be missing. */
-const ruleEnd: Codec<Content<RuleContent>> = {
+const ruleEnd: Codec<Content<Omit<RuleContent, 'version'>>> = {
   read(from) {
     const extension = readExtension(from)
     const hasEndpoint = passesGuid(from, TUNNEL_ENDPOINT_6)
@@ -204,7 +217,7 @@ const ruleEnd: Codec<Content<RuleContent>> = {
       ...(extension === undefined ? {} : { extension }),
       ...(hasEndpoint ? { tunnelAddress6: from.bytes(16) } : {}),
       trailing: rest.read(from),
-    } as Content<RuleContent>
+    } as Content<Omit<RuleContent, 'version'>>
   },
   write(to, { extension, tunnelAddress6, trailing }) {
     if (extension !== undefined) {
@@ -233,5 +246,39 @@ function readExtension(from: Reader): RuleExtension | undefined {
   return { methods: read, flags: { head, values: read.map(() => le.read(from)) } }
 }
 
-/** Without what Vista and later write behind: the stated length does not count it. */
-export const ruleContent = framed<RuleContent>(blobGuids.rule, ruleStart, ruleEnd)
+const versionStart = withTexts<Omit<VersionInformation, 'statedLength'>>(
+  struct({ number: le, seconds: le, system: wideText, author: wideText, comment: wideText }),
+  ['system', 'author', 'comment'],
+)
+
+const versionInformation: Codec<VersionInformation> = {
+  read(from) {
+    const stated = le.read(from)
+    const before = from.at
+    const start = versionStart.read(from)
+    const own = from.at - before
+    return { ...(stated === own ? {} : { statedLength: stated }), ...start }
+  },
+  write(to, { statedLength, ...start }) {
+    const bytes = encode(versionStart, start)
+    to.u32LittleEndian(statedLength ?? bytes.length)
+    to.bytes(bytes)
+  },
+}
+
+/** The stated length does not count what Vista and later write behind. */
+const bareRule = framed<Omit<RuleContent, 'version'>>(blobGuids.rule, ruleStart, ruleEnd)
+
+export const ruleContent: Codec<RuleContent> = {
+  read(from) {
+    const version = passesGuid(from, VERSION_INFORMATION) ? { version: versionInformation.read(from) } : {}
+    return { ...version, ...bareRule.read(from) }
+  },
+  write(to, { version, ...rule }) {
+    if (version !== undefined) {
+      guid.write(to, VERSION_INFORMATION)
+      versionInformation.write(to, version)
+    }
+    bareRule.write(to, rule)
+  },
+}

@@ -60,6 +60,9 @@ export const blobGuids: Readonly<Record<ObjectKind, Guid>> = {
 /** The second part of a filter list, since Windows Vista. */
 export const VERSION_2_FILTERS: Guid = '{35FECD3D-AE29-4373-8A6A-C5D8FAB2FB08}'
 
+/** Of a rule that no policy names: who made the objects of a directory, and with what. Windows 2000 put it there. */
+export const VERSION_INFORMATION: Guid = '{6A1F5C6F-72B7-11D2-ACF0-0060B0ECCA17}'
+
 // The specification prints these three with four digits too few; the octets are those of real rules.
 export const ALTERNATIVE_METHODS: Guid = '{01010101-0101-0101-0101-010101010101}'
 export const ALTERNATIVE_FLAGS: Guid = '{01010101-0101-0101-0101-010101010102}'

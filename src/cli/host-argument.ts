@@ -1,6 +1,8 @@
 // What `ping` and `probe` have in common: reading the host that they are about, and numbers of their options.
-import { findWay, resolveTarget, type Target, type WayThere } from '../agent/ping/target.ts'
+import { findWay, resolveTarget, type Target, untilUsable, type WayThere } from '../agent/ping/target.ts'
+import { formatAddress } from '../base/address.ts'
 import { failure, success } from '../base/result.ts'
+import { systemClock } from '../base/time.ts'
 import type { Cell } from '../policy/policy-cells.ts'
 import type { Faults } from './policy-question.ts'
 
@@ -15,9 +17,16 @@ export async function readWay(
     return undefined
   }
   const way = findWay(target.value)
-  if (way.ok) return { target: target.value, ...way.value }
-  faults.add(way.error.where, way.error.what, way.error.hint)
-  return undefined
+  if (!way.ok) {
+    faults.add(way.error.where, way.error.what, way.error.hint)
+    return undefined
+  }
+  if (way.value.kind === 'way' && !(await untilUsable(way.value.way, systemClock))) {
+    const { link, own } = way.value.way
+    const name = `${formatAddress(own)} on ${link.name} cannot be used yet: the kernel looks whether another host has it`
+    return { target: target.value, kind: 'no-way', name }
+  }
+  return { target: target.value, ...way.value }
 }
 
 export function readNumber(text: string, least: number, most: number, isWhole: boolean): Cell<number> {

@@ -5,6 +5,8 @@ import { existsSync } from 'node:fs'
 import type { TestContext } from 'node:test'
 import { type Address, parseAddress } from '../base/address.ts'
 import { effectiveCapabilities } from './capabilities.ts'
+import { insideNamespace } from './namespaces.ts'
+import { writeSysctl } from './sysctl.ts'
 
 export interface TwoHosts {
   readonly left: string
@@ -46,6 +48,8 @@ export function twoHosts(context: TestContext): TwoHosts {
   ip('link', 'add', 'wire', 'netns', left, 'type', 'veth', 'peer', 'name', 'wire', 'netns', right)
   for (const [index, name] of [left, right].entries()) {
     ip('-n', name, 'link', 'set', 'lo', 'up')
+    // Nobody else can have their addresses, and looking for it takes a moment that chance chooses.
+    insideNamespace(name, () => writeSysctl('net/ipv6/conf/wire/accept_dad', '0'))
     ip('-n', name, 'link', 'set', 'wire', 'up')
     ip('-n', name, 'address', 'add', `10.99.0.${index + 1}/24`, 'dev', 'wire')
     ip('-n', name, 'address', 'add', `fd99::${index + 1}/64`, 'dev', 'wire', 'nodad')

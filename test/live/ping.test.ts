@@ -129,6 +129,19 @@ test('without an agent a ping in clear is told loudly, whatever its size and ver
   assert.equal((await ping(one, `${local}%wire`, '--count', '1')).report.verdict, 'clear')
 })
 
+test('an address of IPv6 that has just come is waited for', { skip }, async context => {
+  const [one, two] = await twoAgents(context)
+  const link = await one.run(['ip', '-n', two.namespace, '-6', '-o', 'address', 'show', 'dev', 'wire', 'scope', 'link'])
+  const local = /fe80:[0-9a-f:]+/.exec(link.out)?.[0]
+  insideNamespace(one.namespace, () => writeSysctl('net/ipv6/conf/wire/accept_dad', '1'))
+  const addresses = async () => (await one.run(['ip', '-6', '-o', 'address', 'show', 'dev', 'wire'])).out
+  for (const state of ['down', 'up']) await one.run(['ip', 'link', 'set', 'wire', state])
+  assert.match(await addresses(), /tentative/)
+  const { report } = await ping(one, `${local}%wire`, '--count', '1')
+  assert.equal(report.verdict, 'clear')
+  assert.doesNotMatch(await addresses(), /tentative/)
+})
+
 test('whoever may not ask the agent still sees what is sealed, and a ping socket is used where every user has one', {
   skip,
 }, async context => {

@@ -1,8 +1,16 @@
 // The host that somebody named: its address by the system's resolver, and the way there: which link, from which own
 // address. What cannot be pinged or probed over a wire is refused: this host itself, and groups, which are others.
 import { lookup } from 'node:dns/promises'
-import { type Address, formatAddress, isLimitedBroadcast, isMulticast, parseAddress } from '../../base/address.ts'
+import {
+  type Address,
+  formatAddress,
+  isLimitedBroadcast,
+  isMulticast,
+  parseAddress,
+  sameAddress,
+} from '../../base/address.ts'
 import { failure, type Problem, type Result, success } from '../../base/result.ts'
+import type { Clock } from '../../base/time.ts'
 import { SEALWIRE_MARK } from '../../dataplane/tun/tun-options.ts'
 import { effectiveCapabilities } from '../../native/capabilities.ts'
 import type { Link } from '../../native/link-messages.ts'
@@ -92,6 +100,30 @@ function findWayBy(netlink: NetlinkSocket, target: Target): Result<WayThere, Pro
     return success({ kind: 'no-way', name: answer.kind === 'unicast' ? '' : answer.kind })
   }
   return success({ kind: 'way', way: { link, own } })
+}
+
+/** Seconds in which the kernel has made sure that nobody else has a new address of IPv6 (RFC 4862 §5.4), usually two. */
+const LONGEST_PROOF = 5
+
+/** Nothing can be sent from an address that is that new. Answers whether something can now; as soon as it can. */
+export async function untilUsable({ own }: Way, clock: Clock): Promise<boolean> {
+  const end = clock.now() + LONGEST_PROOF
+  for (;;) {
+    if (!isTentative(own)) return true
+    if (clock.now() >= end) return false
+    await new Promise<void>(resolve => clock.at(clock.now() + 0.1, resolve))
+  }
+}
+
+function isTentative(own: Address): boolean {
+  if (own.family === 4) return false
+  const netlink = openRouting()
+  try {
+    const same = listAddresses(netlink).filter(({ address }) => sameAddress(address, own))
+    return same.length > 0 && same.every(one => one.isTentative)
+  } finally {
+    netlink.close()
+  }
 }
 
 /** Undefined for the address of a host; judged by the address alone. */

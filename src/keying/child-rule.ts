@@ -3,13 +3,14 @@
 import { formatAddress, sameAddress } from '../base/address.ts'
 import { type Flow, formatFlow, reverseFlow } from '../base/flow.ts'
 import { failure, type Result, success } from '../base/result.ts'
+import type { Spi } from '../ipsec/association.ts'
 import { decideByFilters, tableOf } from '../policy/decide.ts'
 import { type DirectedFilter, directions, filterMatches } from '../policy/filter.ts'
 import type { KeyingVersion, Rule, RuleId } from '../policy/model.ts'
 import { notification } from '../wire/ike/notify.ts'
 import type { Credential, Identity } from './credentials.ts'
-import type { Child, ChildWish, NatFindings } from './ikev2/session.ts'
 import { type Path, type Refusal, refusal, type SessionId, type World } from './machine.ts'
+import type { NatFindings } from './nat-findings.ts'
 import { isSameValue } from './same-value.ts'
 import {
   anyPacketOf,
@@ -23,6 +24,24 @@ import {
   type SelectorPair,
   sidesOf,
 } from './selectors.ts'
+
+/** What a host wants to protect, and why it speaks at all. */
+export interface ChildWish {
+  readonly rule: RuleId
+  /** The packet that waits; absent where nothing waits, as in a rekey. */
+  readonly flow?: Flow
+  /** Child that this one replaces, by its name. */
+  readonly replaces?: Spi
+}
+
+/** What a child that is replaced was for. */
+export interface OldChild {
+  readonly rule: RuleId
+  readonly ownSelectors: readonly RangeSelector[]
+  readonly peerSelectors: readonly RangeSelector[]
+}
+
+type Mode = 'transport' | 'tunnel'
 
 /** What of its session a child has to know. */
 export interface ChildContext {
@@ -47,7 +66,7 @@ export function ruleToAsk(
   { rule: name, flow }: ChildWish,
   context: ChildContext,
   world: World,
-  old: Child | undefined,
+  old: OldChild | undefined,
 ): Result<AskedRule, string> {
   const rule = ruleNamed(name, world)
   if (rule === undefined) return failure(`the policy has no rule ${name} that negotiates`)
@@ -103,10 +122,10 @@ export interface AnsweredRule {
  */
 export function ruleToAnswer(
   offered: SelectorPair,
-  mode: Child['mode'],
+  mode: Mode,
   context: ChildContext,
   world: World,
-  old: Child | undefined,
+  old: OldChild | undefined,
 ): AnsweredRule | Refusal {
   const found = ruleFitting(offered, mode, context, world, old)
   const { path, nat, session } = context
@@ -121,10 +140,10 @@ export function ruleToAnswer(
 
 function ruleFitting(
   offered: SelectorPair,
-  mode: Child['mode'],
+  mode: Mode,
   context: ChildContext,
   world: World,
-  old: Child | undefined,
+  old: OldChild | undefined,
 ): AnsweredRule | Refusal {
   const packet = packetOf(offered)
   if (packet !== undefined) return ruleOfPacket(packet, offered, mode, context, world)
@@ -155,7 +174,7 @@ function ruleFitting(
 }
 
 /** Filters by what leaves; only in a tunnel can it be of another family than the path. */
-function candidates(mode: Child['mode'], { path }: ChildContext, { policy }: World) {
+function candidates(mode: Mode, { path }: ChildContext, { policy }: World) {
   const families = mode === 'tunnel' ? ([4, 6] as const) : [path.local.address.family]
   const entries = families.flatMap(family => tableOf(policy, family).filters.map(({ entry }) => entry))
   return new Set(entries.filter(({ rule }) => rule.action === 'negotiate'))
@@ -164,7 +183,7 @@ function candidates(mode: Child['mode'], { path }: ChildContext, { policy }: Wor
 function ruleOfPacket(
   packet: Flow,
   offered: SelectorPair,
-  mode: Child['mode'],
+  mode: Mode,
   context: ChildContext,
   world: World,
 ): AnsweredRule | Refusal {
@@ -187,7 +206,7 @@ function ruleOfPacket(
   return { rule, selectors, inboundRule: inbound.value }
 }
 
-function otherMode({ name, mode }: Rule, asked: Child['mode']): string {
+function otherMode({ name, mode }: Rule, asked: Mode): string {
   return `the rule ${name} wants ${mode} mode, the peer asks for ${asked} mode`
 }
 

@@ -8,6 +8,7 @@ import { softShare } from '../child-lifetime.ts'
 import type { ChildContext } from '../child-rule.ts'
 import type { IkeChoice } from '../choose-proposal.ts'
 import { type Instant, type KeyingOutput, report, type World } from '../machine.ts'
+import type { NatFindings } from '../nat-findings.ts'
 import { forgetHeir, waitingFlows } from './ending.ts'
 import { withoutFollowUp } from './fresh-exchange.ts'
 import {
@@ -17,7 +18,6 @@ import {
   type Intention,
   inState,
   type Moved,
-  type NatFindings,
   type OwnProof,
   type Peer,
   type Secured,

@@ -15,10 +15,11 @@ import { certificateRequests } from '../certificate-payloads.ts'
 import { acceptedIke, chooseIke, type IkeChoice, ikeProposals } from '../choose-proposal.ts'
 import { newWindow } from '../exchange-window.ts'
 import { type Path, type Refusal, refusal, type World } from '../machine.ts'
+import { isInUdp, noNat, pathThroughNat } from '../nat-findings.ts'
 import { initiatorAnnouncements, responderAnnouncements, supportOf } from './announcements.ts'
 import { errorsIn } from './auth-child.ts'
 import { goOnAfterExchange } from './intermediate.ts'
-import { isInUdp, natFindings, natNotifies, noNat, pathThroughNat, pretendsNat } from './nat-detection.ts'
+import { natFindings, natNotifies, pretendsNat } from './nat-detection.ts'
 import { refusedNonce, whyShort } from './nonces.ts'
 import {
   type Agreed,

@@ -5,7 +5,8 @@ import { address, policy, rule } from '../../policy/test-policies.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import type { Payload } from '../../wire/ike/v2-payloads.ts'
 import type { Path } from '../machine.ts'
-import { endpointHash, natFindings, pathThroughNat } from './nat-detection.ts'
+import { pathThroughNat } from '../nat-findings.ts'
+import { endpointHash, natFindings } from './nat-detection.ts'
 import { areAtOne, established, handshake, RULE, TWO, whyOf } from './test-handshake.ts'
 
 const spis = { initiator: new Uint8Array(8).fill(1), responder: new Uint8Array(8) }

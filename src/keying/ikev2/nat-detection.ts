@@ -5,11 +5,10 @@ import { octetsOf } from '../../base/bytes.ts'
 import type { IkeSpis } from '../../crypto/ike-keys.ts'
 import { notification } from '../../wire/ike/notify.ts'
 import type { Payload } from '../../wire/ike/v2-payloads.ts'
-import { NAT_TRAVERSAL_PORT } from '../../wire/udp-encapsulation.ts'
 import { wantsEspInUdp } from '../candidates.ts'
 import { identityOfAddress } from '../identity.ts'
 import type { Path, UdpEndpoint, World } from '../machine.ts'
-import type { NatFindings } from './session.ts'
+import type { NatFindings } from '../nat-findings.ts'
 import { findNotifies } from './step.ts'
 
 const HASH_BYTES = 20
@@ -53,16 +52,4 @@ export function natFindings(payloads: readonly Payload[], spis: IkeSpis, path: P
     return all.some(({ hash }) => Buffer.compare(hash, wanted) === 0)
   }
   return { beforeUs: !isAmong(destinations, path.local), beforePeer: !isAmong(sources, path.remote) }
-}
-
-export const noNat: NatFindings = { beforeUs: false, beforePeer: false }
-
-/** Whether ESP goes in UDP: both hosts come to the same answer, and the kernels of many accept no other form. */
-export function isInUdp({ beforeUs, beforePeer, pretended }: NatFindings): boolean {
-  return beforeUs || beforePeer || pretended === true
-}
-
-/** Where a NAT was found, both ports become 4500: IKE and ESP share it from now on (RFC 7296 §2.23). */
-export function pathThroughNat({ local, remote }: Path): Path {
-  return { local: { ...local, port: NAT_TRAVERSAL_PORT }, remote: { ...remote, port: NAT_TRAVERSAL_PORT } }
 }

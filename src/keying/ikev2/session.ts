@@ -1,6 +1,5 @@
 // An IKE SA from one host's side, as a value (RFC 7296 §2). What is known in a state stands in that state and nowhere
 // else; keys are wrapped, and wiped by whoever takes a session away.
-import type { Flow } from '../../base/flow.ts'
 import type { IkeKeys, IkeSpis, Nonces } from '../../crypto/ike-keys.ts'
 import type { IkeSuite } from '../../crypto/ike-suites.ts'
 import type { KeyExchangeMethod } from '../../crypto/key-exchange.ts'
@@ -9,11 +8,15 @@ import type { Spi } from '../../ipsec/association.ts'
 import type { RuleId } from '../../policy/model.ts'
 import type { TrafficSelector } from '../../wire/ike/traffic-selectors.ts'
 import type { CertificateData } from '../certificate-payloads.ts'
+import type { ChildWish } from '../child-rule.ts'
 import type { ChildChoice, ChildOffers, IkeChoice } from '../choose-proposal.ts'
 import type { Credential, Identity } from '../credentials.ts'
 import type { ExchangeWindow } from '../exchange-window.ts'
 import type { Instant, Path, Role, SessionId } from '../machine.ts'
+import type { NatFindings } from '../nat-findings.ts'
 import type { RangeSelector } from '../selectors.ts'
+
+export type { ChildWish } from '../child-rule.ts'
 
 export interface Session<S extends State = State> {
   readonly id: SessionId
@@ -69,15 +72,6 @@ export interface AwaitingInit {
   readonly kind: 'awaiting-init'
 }
 
-/** What a host wants to protect, and why it speaks at all. */
-export interface ChildWish {
-  readonly rule: RuleId
-  /** The packet that waits; absent where nothing waits, as in a rekey. */
-  readonly flow?: Flow
-  /** Child that this one replaces, by its name. */
-  readonly replaces?: Spi
-}
-
 export interface InitSent {
   readonly kind: 'init-sent'
   readonly wish: ChildWish
@@ -118,14 +112,6 @@ export interface Agreed {
   readonly since: Instant
   /** The peer's CERTREQs of IKE_SA_INIT. */
   readonly certificateRequests: readonly CertificateData[]
-}
-
-/** Where a NAT stands, as the hashes of RFC 7296 §2.23 tell. */
-export interface NatFindings {
-  readonly beforeUs: boolean
-  readonly beforePeer: boolean
-  /** We made the peer see one in front of us, for ESP in UDP; it knows what that is. */
-  readonly pretended?: true
 }
 
 /** Responder: IKE_SA_INIT is answered. */

@@ -28,8 +28,13 @@ export class CredentialFiles {
     this.#folder = folder
   }
 
+  /** Where a file stands that others read by themselves. */
+  path(name: string): string {
+    return isAbsolute(name) ? name : join(this.#folder, name)
+  }
+
   read(name: string): Result<Uint8Array, FileFault> {
-    const path = isAbsolute(name) ? name : join(this.#folder, name)
+    const path = this.path(name)
     const known = this.#read.get(path)
     if (known !== undefined) return known
     const read = readWholeFile(path)
@@ -39,7 +44,7 @@ export class CredentialFiles {
 
   /** Whether everybody on this machine may read or change it. */
   isOpenToAll(name: string): boolean {
-    const path = isAbsolute(name) ? name : join(this.#folder, name)
+    const path = this.path(name)
     try {
       return (statSync(path).mode & 0o006) !== 0
     } catch {

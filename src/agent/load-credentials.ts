@@ -9,6 +9,7 @@ import { ikeOffersOf } from '../policy/ike-offers.ts'
 import type { Authentication, Policy, RuleId } from '../policy/model.ts'
 import { CredentialFiles, type FileFault } from './credential-files.ts'
 import { type Circumstances, type Complaints, loadIdentity, loadKey, loadPeers, present } from './credential-parts.ts'
+import { loadKerberos } from './kerberos/load-kerberos.ts'
 import { loadCertificate } from './load-certificate.ts'
 
 export interface LoadingPlace {
@@ -25,7 +26,6 @@ export interface LoadedCredentials {
   readonly warnings: readonly Problem[]
 }
 
-/** Kerberos is passed over: it is IKEv1's, which asks the system. */
 export function loadCredentials(policy: Policy, place: LoadingPlace): Result<LoadedCredentials, readonly Problem[]> {
   const files = new CredentialFiles(place.folder)
   const circumstances = { at: place.at, allowOld: ikeOffersOf(policy).some(({ strength }) => strength === 'old') }
@@ -78,7 +78,7 @@ function loadOne(
       return { kind: 'preSharedKey', secret, ...present({ identity, peers }) }
     }
     case 'kerberos':
-      return undefined
+      return loadKerberos(authentication, files, complaints)
   }
 }
 

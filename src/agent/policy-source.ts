@@ -131,6 +131,8 @@ function filesOfOne(authentication: Authentication): readonly string[] {
     }
     case 'publicKey':
       return [authentication.key, ...authentication.peerKeys]
+    case 'kerberos':
+      return named(authentication.keytab)
     default:
       return []
   }

@@ -4,6 +4,7 @@ import { Secret } from '../base/secret.ts'
 import { keyUsages, readIdentityForm, readKeyUsage } from './authentication-cells.ts'
 import type { AccountMapping, Authentication, RevocationCheck } from './model.ts'
 import { readHost } from './policy-cells.ts'
+import { readPrincipal, readRealm, readService } from './principal-cells.ts'
 import { fileName, fileNames, listOf, neededFile, nonEmpty, oneOf, secretText, text } from './schema-parts.ts'
 
 export const authenticationKinds: readonly Authentication['kind'][] = [
@@ -97,13 +98,29 @@ const publicKey = z.strictObject(
   { error: 'a mapping with key and peerKeys' },
 )
 
+const principal = text('a principal, such as host/dc1.corp.test@CORP.TEST', readPrincipal)
+const KERBEROS = 'true, or a mapping with kdc, keytab, principal, service, peer and realm'
 const kerberos = z.strictObject(
   {
-    kdc: listOf(text('an address', readHost), 'a list of addresses')
+    kdc: listOf(text('an address', readHost), 'a list of addresses').optional().meta({
+      description:
+        'Addresses of the key distribution centres that this host asks for tickets; left out, those that krb5.conf or DNS has.',
+    }),
+    keytab: fileName("File with this host's key; left out, /etc/krb5.keytab."),
+    principal: principal.optional().meta({
+      description: "This host's name in the realm; left out, the machine's of the key table (HOST$, then host/…).",
+    }),
+    service: text('the first part of a principal', readService)
       .optional()
-      .meta({ description: 'Addresses of the key distribution centres that this host asks for tickets.' }),
+      .meta({ description: "First part of hosts' principals where an account is no HOST$.", default: 'host' }),
+    peer: listOf(principal, 'a list of principals')
+      .optional()
+      .meta({ description: 'Principals of the far end that are accepted; left out, every machine of the realm.' }),
+    realm: text('a realm', readRealm)
+      .optional()
+      .meta({ description: "The realm, in capitals as a rule; left out, the principal's." }),
   },
-  { error: 'true, or a mapping with kdc' },
+  { error: KERBEROS },
 )
 
 const EXPECTED = 'kerberos, or a mapping with one of certificate, preSharedKey, publicKey and kerberos'
@@ -117,7 +134,7 @@ const method = z
         .meta({ description: 'A secret that both hosts have. Anybody who reads this file has it too.' }),
       publicKey: publicKey.optional().meta({ description: 'Public keys without certificates (RFC 7670).' }),
       kerberos: z
-        .union([z.literal(true), kerberos], { error: 'true, or a mapping with kdc' })
+        .union([z.literal(true), kerberos], { error: KERBEROS })
         .optional()
         .meta({ description: 'Kerberos version 5; only IKEv1 has it.' }),
     },
@@ -184,18 +201,26 @@ export function authenticationOf(item: unknown): Authentication | undefined {
   const mapping = asMapping(item) ?? {}
   if ('preSharedKey' in mapping) return preSharedKeyOf(mapping['preSharedKey'])
   if ('kerberos' in mapping) {
-    const written: unknown = asMapping(mapping['kerberos'])?.['kdc']
-    const texts: readonly unknown[] = Array.isArray(written) ? written : []
-    const kdc = texts.flatMap(host => {
-      const read = typeof host === 'string' ? readHost(host) : undefined
-      return read?.ok === true ? [read.value] : []
-    })
-    return { kind: 'kerberos', kdc }
+    return kerberosOf(asMapping(mapping['kerberos']) ?? {})
   }
   const publicKeys = asMapping(mapping['publicKey'])
   if (publicKeys !== undefined) return publicKeyOf(publicKeys)
   const certificates = asMapping(mapping['certificate'])
   return certificates === undefined ? undefined : certificateOf(certificates)
+}
+
+function kerberosOf(mapping: Mapping): Authentication {
+  const texts = listsOf(mapping, 'kdc').kdc ?? []
+  const kdc = texts.flatMap(host => {
+    const read = readHost(host)
+    return read.ok ? [read.value] : []
+  })
+  return {
+    kind: 'kerberos',
+    kdc,
+    ...textsOf(mapping, 'keytab', 'principal', 'service', 'realm'),
+    ...listsOf(mapping, 'peer'),
+  }
 }
 
 function preSharedKeyOf(written: unknown): Authentication | undefined {

@@ -90,8 +90,22 @@ export type Authentication =
       readonly peerKeys: readonly string[]
       readonly peer?: readonly string[]
     }
-  /** `kdc`: addresses of the key distribution centres that this host asks for tickets. Only IKEv1 has it. */
-  | { readonly kind: 'kerberos'; readonly kdc: readonly Address[] }
+  /** Only IKEv1 has it. Names are principals, `host/dc1.corp.test@CORP.TEST`. */
+  | {
+      readonly kind: 'kerberos'
+      /** Addresses of the key distribution centres that this host asks for tickets; empty: those of the system. */
+      readonly kdc: readonly Address[]
+      /** File; absent: the system's. */
+      readonly keytab?: string
+      /** Absent: the machine's of the key table. */
+      readonly principal?: string
+      /** Absent: `host`. */
+      readonly service?: string
+      /** Absent: every machine. */
+      readonly peer?: readonly string[]
+      /** Absent: the principal's. */
+      readonly realm?: string
+    }
 
 /** When the keys of a rule's packets are renewed, whichever comes first. */
 export interface KeyLifetime {

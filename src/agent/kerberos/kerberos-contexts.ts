@@ -1,0 +1,163 @@
+// The contexts of one process, one for each session: what a session asks becomes calls of the system's GSS-API. Runs in a
+// process of its own (kerberos-process.ts), since the library is C, blocks, and reads what strangers send.
+import type { Result } from '../../base/result.ts'
+import type { KerberosCredential } from '../../keying/credentials.ts'
+import type { KerberosAnswer, KerberosAsk, SessionId } from '../../keying/machine.ts'
+import { ANONYMOUS, type Gssapi, type GssFault, type GssStep, WANTED_FLAGS } from '../../native/gssapi.ts'
+import { type Circumstances, faultSentence, heading } from './kerberos-words.ts'
+
+interface Context {
+  readonly about: Circumstances
+  readonly credential: number
+  /** 0 while there is none. */
+  handle: number
+  isComplete: boolean
+  /** Its session ended while the key centre was being asked. */
+  isForgotten: boolean
+  isAsking: boolean
+}
+
+export class KerberosContexts {
+  readonly #gss: Gssapi
+  readonly #contexts = new Map<SessionId, Context>()
+
+  constructor(gss: Gssapi) {
+    this.#gss = gss
+  }
+
+  /** Undefined for what needs no answer. */
+  async ask(session: SessionId, ask: KerberosAsk): Promise<KerberosAnswer | undefined> {
+    switch (ask.kind) {
+      case 'begin':
+        return this.#begin(session, ask.credential, ask.target)
+      case 'accept':
+        return this.#accept(session, ask.credential, ask.token)
+      case 'forget':
+        this.#forget(session)
+        return undefined
+      default: {
+        const context = this.#contexts.get(session)
+        if (context === undefined || context.isAsking) return failed('Kerberos: there is no context for this session')
+        return this.#further(session, context, ask)
+      }
+    }
+  }
+
+  async #begin(session: SessionId, credential: KerberosCredential, target: string): Promise<KerberosAnswer> {
+    const about = circumstances('initiator', credential, target)
+    const context = this.#open(session, credential, about)
+    if ('kind' in context) return context
+    context.isAsking = true
+    const step = await this.#gss.beginContext(context.credential, target)
+    context.isAsking = false
+    if (context.isForgotten) {
+      if (step.ok) context.handle = step.value.context
+      this.#free(context)
+      return failed(`${heading(about)}: the session ended meanwhile`)
+    }
+    return this.#took(session, context, step)
+  }
+
+  #accept(session: SessionId, credential: KerberosCredential, token: Uint8Array): KerberosAnswer {
+    const context = this.#open(session, credential, circumstances('acceptor', credential))
+    if ('kind' in context) return context
+    return this.#took(session, context, this.#gss.acceptContext(context.credential, 0, token))
+  }
+
+  #open(session: SessionId, credential: KerberosCredential, about: Circumstances): Context | KerberosAnswer {
+    this.#forget(session)
+    const { principal } = credential
+    const usage = about.role === 'initiator' ? 'initiate' : 'accept'
+    const named = principal === undefined ? {} : { principal }
+    const acquired = this.#gss.acquire({ usage, keytab: about.keytab, ...named })
+    if (!acquired.ok) return failed(faultSentence(acquired.error, about))
+    const context = {
+      about,
+      credential: acquired.value,
+      handle: 0,
+      isComplete: false,
+      isForgotten: false,
+      isAsking: false,
+    }
+    this.#contexts.set(session, context)
+    return context
+  }
+
+  #further(
+    session: SessionId,
+    context: Context,
+    ask: Extract<KerberosAsk, { readonly kind: 'continue' | 'wrap' | 'unwrap' }>,
+  ): KerberosAnswer {
+    const { about, credential, handle } = context
+    if (ask.kind === 'continue') {
+      if (context.isComplete) return failed(`${heading(about)}: a token too many came`)
+      const { target } = about
+      const step =
+        target === undefined
+          ? this.#gss.acceptContext(credential, handle, ask.token)
+          : this.#gss.continueContext(credential, handle, target, ask.token)
+      return this.#took(session, context, step)
+    }
+    if (!context.isComplete) return failed(`${heading(about)}: the context does not stand yet`)
+    const done = ask.kind === 'wrap' ? this.#gss.wrap(handle, ask.content) : this.#gss.unwrap(handle, ask.content)
+    if (done.ok) return { kind: 'content', content: done.value }
+    return this.#lost(session, about, done.error)
+  }
+
+  #took(session: SessionId, context: Context, step: Result<GssStep, GssFault>): KerberosAnswer {
+    const { about } = context
+    if (!step.ok) {
+      // C has freed it, or nobody can go on with it.
+      context.handle = 0
+      return this.#lost(session, about, step.error)
+    }
+    const { context: handle, token, isComplete, flags } = step.value
+    context.handle = handle
+    const answered = { kind: 'context', isComplete, ...(token === undefined ? {} : { token }) } as const
+    if (!isComplete) return answered
+    // Less than was asked for would leave the hash unprotected, or one of the two unproved.
+    if ((flags & WANTED_FLAGS) !== WANTED_FLAGS || (flags & ANONYMOUS) !== 0) {
+      this.#forget(session)
+      return failed(`${heading(about)}: the peer does not do mutual authentication with encryption and sequence`)
+    }
+    const peer = this.#gss.peerOf(handle)
+    if (!peer.ok) return this.#lost(session, about, peer.error)
+    context.isComplete = true
+    return { ...answered, peer: peer.value }
+  }
+
+  #lost(session: SessionId, about: Circumstances, fault: GssFault): KerberosAnswer {
+    this.#forget(session)
+    return { ...failed(faultSentence(fault, about)), ...(fault.token === undefined ? {} : { token: fault.token }) }
+  }
+
+  #forget(session: SessionId): void {
+    const context = this.#contexts.get(session)
+    if (context === undefined) return
+    this.#contexts.delete(session)
+    // C is working on it: what comes of that is freed then.
+    if (context.isAsking) context.isForgotten = true
+    else this.#free(context)
+  }
+
+  #free({ handle, credential }: Context): void {
+    this.#gss.deleteContext(handle)
+    this.#gss.releaseCredential(credential)
+  }
+}
+
+export function circumstances(
+  role: Circumstances['role'],
+  { principal, keytab }: KerberosCredential,
+  target?: string,
+): Circumstances {
+  const own = principal ?? 'this host'
+  return { role, own, keytab: keytab ?? SYSTEM_KEYTAB, ...(target === undefined ? {} : { target }) }
+}
+
+/** Where a joined host has its keys. */
+export const SYSTEM_KEYTAB = '/etc/krb5.keytab'
+
+function failed(what: string): Extract<KerberosAnswer, { readonly kind: 'failed' }> {
+  return { kind: 'failed', what }
+}

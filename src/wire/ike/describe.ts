@@ -24,7 +24,7 @@ import { type Payload, type PayloadOf, payloadType } from './v2-payloads.ts'
 /** Of texts that come from a peer, so many characters are shown. */
 const LONGEST_TEXT = 80
 /** A datagram can hold thousands of empty payloads; so many are shown. */
-const MOST_PAYLOADS = 50
+export const MOST_PAYLOADS = 50
 
 /** `IKE_SA_INIT request 0: SA(3 proposals) KE(x25519) Nonce(32 octets) N(NAT_DETECTION_SOURCE_IP)`. */
 export function describeMessage({ header, payloads }: Message): string {
@@ -85,7 +85,7 @@ function describeBody(payload: Payload): string {
   }
 }
 
-function octets({ length }: Uint8Array): string {
+export function octets({ length }: Uint8Array): string {
   return length === 1 ? '1 octet' : `${length} octets`
 }
 
@@ -111,7 +111,7 @@ function describeIdentification({
   return data.length === 0 ? name : `${name}, ${octets(data)}`
 }
 
-function describeAddress(data: Uint8Array): string {
+export function describeAddress(data: Uint8Array): string {
   const view = new DataView(data.buffer, data.byteOffset, data.length)
   const words = Array.from({ length: data.length >> 2 }, (_, index) => view.getUint32(4 * index))
   return formatAddress({ family: data.length === 4 ? 4 : 6, words })
@@ -167,7 +167,7 @@ export function describeSelector(selector: TrafficSelector): string {
 }
 
 /** Text of a peer, if it is plain: nothing of it may steer a terminal. Else its octets. */
-function printable(bytes: Uint8Array): string {
+export function printable(bytes: Uint8Array): string {
   const isPlain = bytes.every(octet => octet >= 0x20 && octet < 0x7f)
   const text = isPlain ? Buffer.from(bytes).toString('latin1') : bytes.toHex()
   return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text

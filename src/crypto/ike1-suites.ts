@@ -42,10 +42,13 @@ export function ike1CipherNumber({ name }: Pick<CipherAlgorithm, 'name'>): numbe
   return cipherNumbers.get(name)
 }
 
-/** `keyBits` is the attribute "key length"; AES without it has 128 bits (RFC 3602 §5.3 of ESP, and everybody in IKE). */
+/**
+ * `keyBits` is the attribute "key length"; AES without it has 128 bits. DES and 3DES have one size each, and peers that say
+ * it, in one count or another, mean nothing by it.
+ */
 export function ike1CipherOf(number: number, keyBits: number | undefined): CipherAlgorithm | undefined {
   const row = ciphers.find(({ name }) => cipherNumbers.get(name) === number)
-  if (row?.keyLengthAttribute === undefined) return keyBits === undefined ? row : undefined
+  if (row?.keyLengthAttribute === undefined) return row
   return ciphers.find(({ name, keyLengthAttribute }) => name === row.name && keyLengthAttribute === (keyBits ?? 128))
 }
 

@@ -1,12 +1,13 @@
 // GSS-API (RFC 2743 and RFC 2744) through koffi: MIT Kerberos's libgssapi_krb5, with the krb5 mechanism and nothing else.
 // Credentials come from a key table that is named, and tickets stay in memory, so that several principals live in one
 // process and no ticket cache of a user is read or written. Handles are C's addresses: each is freed once, by its owner.
-// Every call blocks, the first of an initiator until a key centre has answered: `beginContext` alone runs in a thread.
+// Calls block; the two of an initiator that may wait for a key centre run in threads, and answer promises.
 import type { Result } from '../base/result.ts'
 import { failure, success } from '../base/result.ts'
-import { foreign } from './foreign.ts'
+import { CallFrame } from './call-frame.ts'
+import { type Foreign, foreign } from './foreign.ts'
 import type { Address } from './libcrypto.ts'
-import { allocateMemory, type Memory } from './memory.ts'
+import { allocateMemory } from './memory.ts'
 
 /** Why a call failed. Peers cause it as easily as people do, so it is a value. */
 export interface GssFault {
@@ -30,7 +31,6 @@ export interface GssStep {
 }
 
 export interface CredentialWish {
-  readonly usage: 'initiate' | 'accept'
   /** As Kerberos writes it; left out, an acceptor is any that has a key, an initiator the first of the table. */
   readonly principal?: string
   /** A file. */
@@ -38,7 +38,9 @@ export interface CredentialWish {
 }
 
 export interface Gssapi {
-  acquire(wish: CredentialWish): Result<Address, GssFault>
+  acquireAcceptor(wish: CredentialWish): Result<Address, GssFault>
+  /** Asks the key centre. */
+  acquireInitiator(wish: CredentialWish): Promise<Result<Address, GssFault>>
   releaseCredential(credential: Address): void
   /** Asks the key centre; `target` is a principal. The context is 0 where it fails. */
   beginContext(credential: Address, target: string): Promise<Result<GssStep, GssFault>>
@@ -86,7 +88,8 @@ const HANDLE = 8
 const OUTPUT = 16
 const FLAGS = 32
 const EXTRA = 40
-const RESULTS = 64
+
+type Routine = ReturnType<ReturnType<Foreign['load']>['func']>
 
 let loaded: Gssapi | string | undefined
 
@@ -94,61 +97,6 @@ let loaded: Gssapi | string | undefined
 export function gssapi(): Gssapi | string {
   loaded ??= load()
   return loaded
-}
-
-/** Memory for one call: results first, then what the call is given. It stays reachable until the call is over. */
-class Frame {
-  readonly memory: Memory
-  readonly view: DataView
-  #next = RESULTS
-
-  constructor(room: number) {
-    this.memory = allocateMemory(RESULTS + room)
-    const { bytes } = this.memory
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  }
-
-  at(offset: number): Address {
-    return this.memory.address + offset
-  }
-
-  number(offset: number): Address {
-    return Number(this.view.getBigUint64(offset, true))
-  }
-
-  word(offset: number): number {
-    return this.view.getUint32(offset, true)
-  }
-
-  put(offset: number, value: Address): void {
-    this.view.setBigUint64(offset, BigInt(value), true)
-  }
-
-  take(length: number): number {
-    const offset = this.#next
-    this.#next += Math.ceil((length + 1) / WORD) * WORD
-    return offset
-  }
-
-  bytes(content: Uint8Array): Address {
-    const offset = this.take(content.length)
-    this.memory.bytes.set(content, offset)
-    return this.at(offset)
-  }
-
-  /** Ends with 0, which `take` leaves room for. */
-  text(content: string): Address {
-    return this.bytes(new TextEncoder().encode(content))
-  }
-
-  /** A gss_buffer_desc or a gss_OID_desc, which differ only in how wide the length is. */
-  described(content: Uint8Array): Address {
-    const at = this.bytes(content)
-    const offset = this.take(2 * WORD)
-    this.put(offset, content.length)
-    this.put(offset + WORD, at)
-    return this.at(offset)
-  }
 }
 
 function load(): Gssapi | string {
@@ -178,7 +126,7 @@ function load(): Gssapi | string {
   const displayStatus = call('gss_display_status', 'uintptr_t, uint32, int, uintptr_t, uintptr_t, uintptr_t')
 
   /** What C answered in a buffer of its own, which is given back. */
-  const takeBuffer = (frame: Frame, at = OUTPUT): Uint8Array | undefined => {
+  const takeBuffer = (frame: CallFrame, at = OUTPUT): Uint8Array | undefined => {
     const [length, from] = [frame.number(at), frame.number(at + WORD)]
     if (from === 0) return undefined
     const own = allocateMemory(Math.max(length, 1))
@@ -189,7 +137,7 @@ function load(): Gssapi | string {
 
   const wordsFor = (status: number, kind: number): readonly string[] => {
     const found: string[] = []
-    const frame = new Frame(64)
+    const frame = new CallFrame(64)
     const mechanism = frame.described(KRB5_MECHANISM)
     do {
       const failed = displayStatus(frame.at(MINOR), status, kind, mechanism, frame.at(HANDLE), frame.at(OUTPUT))
@@ -207,31 +155,39 @@ function load(): Gssapi | string {
     const words = [...ofMechanism, ...general].map(text => text.replace(/\.?\s*$/, '')).filter(text => text !== '')
     return { major, code: code >= 0 && code < 256 ? code : undefined, words: words.join('; ') }
   }
+  /** In one of libuv's threads; words of the failure that the library keeps for that thread are lost, its codes are not. */
+  const inThread = (routine: Routine, words: readonly number[]): Promise<number> =>
+    new Promise((resolve, reject) => {
+      routine.async(...words, (error: unknown, result: number) => {
+        if (error === null || error === undefined) resolve(result)
+        else reject(error)
+      })
+    })
   const isError = (major: number) => (major & ERRORS) !== 0
-  const faultIn = (major: number, frame: Frame) => failure(faultOf(major, frame.word(MINOR)))
+  const faultIn = (major: number, frame: CallFrame) => failure(faultOf(major, frame.word(MINOR)))
   const ownFault = (words: string) => failure({ major: FAILURE, code: undefined, words })
 
   const named = (principal: string): Result<Address, GssFault> => {
     const text = new TextEncoder().encode(principal)
-    const frame = new Frame(text.length + 128)
+    const frame = new CallFrame(text.length + 128)
     const words = [frame.at(MINOR), frame.described(text), frame.described(PRINCIPAL_NAME), frame.at(HANDLE)]
     const major = importName(...words) as number
     return isError(major) ? faultIn(major, frame) : success(frame.number(HANDLE))
   }
   const giveBackName = (name: Address): void => {
-    const frame = new Frame(0)
+    const frame = new CallFrame(0)
     frame.put(HANDLE, name)
     if (name !== 0) releaseName(frame.at(MINOR), frame.at(HANDLE))
   }
   const removeContext = (context: Address): void => {
-    const frame = new Frame(0)
+    const frame = new CallFrame(0)
     frame.put(HANDLE, context)
     // Without a token for the peer (RFC 2744 §5.9).
     if (context !== 0) deleteContext(frame.at(MINOR), frame.at(HANDLE), 0)
   }
 
   /** A context that failed half way is of no use to anybody; C has freed the one of a first call itself. */
-  const stepOf = (major: number, frame: Frame): Result<GssStep, GssFault> => {
+  const stepOf = (major: number, frame: CallFrame): Result<GssStep, GssFault> => {
     const token = takeBuffer(frame)
     const context = frame.number(HANDLE)
     if (!isError(major)) {
@@ -244,7 +200,7 @@ function load(): Gssapi | string {
 
   /** Room for what a step of an initiator is given, and its arguments. */
   const initiation = (credential: Address, context: Address, name: Address, token: Uint8Array | undefined) => {
-    const frame = new Frame((token?.length ?? 0) + 128)
+    const frame = new CallFrame((token?.length ?? 0) + 128)
     frame.put(HANDLE, context)
     const input = token === undefined ? 0 : frame.described(token)
     const words = [
@@ -254,50 +210,56 @@ function load(): Gssapi | string {
     return { frame, words }
   }
 
+  const nameOf = ({ principal }: CredentialWish) => (principal === undefined ? success(0) : named(principal))
+
+  /** Of a key table, and of no other place that the library looks in by itself. */
+  const acquisition = (usage: 'initiate' | 'accept', name: Address, { principal = '', keytab }: CredentialWish) => {
+    const table = new TextEncoder().encode(`FILE:${keytab}`)
+    const cache = new TextEncoder().encode(`MEMORY:sealwire ${keytab} ${principal}`)
+    const frame = new CallFrame(table.length + cache.length + 256)
+    const value = frame.bytes(table)
+    // One cache a principal, in this process's memory and nowhere else.
+    const elements =
+      usage === 'accept'
+        ? [['keytab', value] as const]
+        : [['client_keytab', value] as const, ['ccache', frame.bytes(cache)] as const]
+    const list = frame.take(elements.length * 2 * WORD)
+    for (const [index, [key, text]] of elements.entries()) {
+      frame.put(list + index * 2 * WORD, frame.text(key))
+      frame.put(list + index * 2 * WORD + WORD, text)
+    }
+    const [store, mechanisms] = [frame.take(2 * WORD), frame.take(2 * WORD)]
+    for (const [at, count, first] of [
+      [store, elements.length, frame.at(list)],
+      [mechanisms, 1, frame.described(KRB5_MECHANISM)],
+    ] as const) {
+      frame.put(at, count)
+      frame.put(at + WORD, first)
+    }
+    const kind = usage === 'accept' ? ACCEPT : INITIATE
+    const given = [frame.at(MINOR), name, 0, frame.at(mechanisms), kind, frame.at(store)]
+    return { frame, words: [...given, frame.at(HANDLE), 0, 0] }
+  }
+  const acquired = (major: number, frame: CallFrame, name: Address): Result<Address, GssFault> => {
+    giveBackName(name)
+    return isError(major) ? faultIn(major, frame) : success(frame.number(HANDLE))
+  }
+
   return {
-    acquire({ usage, principal, keytab }) {
-      const name = principal === undefined ? success(0) : named(principal)
+    acquireAcceptor(wish) {
+      const name = nameOf(wish)
       if (!name.ok) return name
-      const table = new TextEncoder().encode(`FILE:${keytab}`)
-      const cache = new TextEncoder().encode(`MEMORY:sealwire ${keytab} ${principal ?? ''}`)
-      const frame = new Frame(table.length + cache.length + 256)
-      const value = frame.bytes(table)
-      // One cache a principal, in this process's memory and nowhere else.
-      const elements =
-        usage === 'accept'
-          ? [['keytab', value] as const]
-          : [['client_keytab', value] as const, ['ccache', frame.bytes(cache)] as const]
-      const list = frame.take(elements.length * 2 * WORD)
-      for (const [index, [key, text]] of elements.entries()) {
-        frame.put(list + index * 2 * WORD, frame.text(key))
-        frame.put(list + index * 2 * WORD + WORD, text)
-      }
-      const [store, mechanisms] = [frame.take(2 * WORD), frame.take(2 * WORD)]
-      for (const [at, count, first] of [
-        [store, elements.length, frame.at(list)],
-        [mechanisms, 1, frame.described(KRB5_MECHANISM)],
-      ] as const) {
-        frame.put(at, count)
-        frame.put(at + WORD, first)
-      }
-      const kind = usage === 'accept' ? ACCEPT : INITIATE
-      const words = [
-        frame.at(MINOR),
-        name.value,
-        0,
-        frame.at(mechanisms),
-        kind,
-        frame.at(store),
-        frame.at(HANDLE),
-        0,
-        0,
-      ]
-      const major = acquireFrom(...words) as number
-      giveBackName(name.value)
-      return isError(major) ? faultIn(major, frame) : success(frame.number(HANDLE))
+      const { frame, words } = acquisition('accept', name.value, wish)
+      return acquired(acquireFrom(...words) as number, frame, name.value)
+    },
+    async acquireInitiator(wish) {
+      const name = nameOf(wish)
+      if (!name.ok) return name
+      const { frame, words } = acquisition('initiate', name.value, wish)
+      return acquired(await inThread(acquireFrom, words), frame, name.value)
     },
     releaseCredential(credential) {
-      const frame = new Frame(0)
+      const frame = new CallFrame(0)
       frame.put(HANDLE, credential)
       if (credential !== 0) releaseCred(frame.at(MINOR), frame.at(HANDLE))
     },
@@ -305,12 +267,7 @@ function load(): Gssapi | string {
       const name = named(target)
       if (!name.ok) return name
       const { frame, words } = initiation(credential, 0, name.value, undefined)
-      const major = await new Promise<number>((resolve, reject) => {
-        initContext.async(...words, (error: unknown, result: number) => {
-          if (error === null || error === undefined) resolve(result)
-          else reject(error)
-        })
-      })
+      const major = await inThread(initContext, words)
       giveBackName(name.value)
       return stepOf(major, frame)
     },
@@ -323,7 +280,7 @@ function load(): Gssapi | string {
       return stepOf(major, frame)
     },
     acceptContext(credential, context, token) {
-      const frame = new Frame(token.length + 64)
+      const frame = new CallFrame(token.length + 64)
       frame.put(HANDLE, context)
       const input = frame.described(token)
       const words = [frame.at(MINOR), frame.at(HANDLE), credential, input, 0, 0, 0, frame.at(OUTPUT), frame.at(FLAGS)]
@@ -331,7 +288,7 @@ function load(): Gssapi | string {
     },
     deleteContext: removeContext,
     peerOf(context) {
-      const frame = new Frame(64)
+      const frame = new CallFrame(64)
       const [source, target, isOurs] = [frame.take(WORD), frame.take(WORD), frame.take(WORD)]
       const asked = [frame.at(source), frame.at(target), 0, 0, 0, frame.at(isOurs), 0]
       const major = inquireContext(frame.at(MINOR), context, ...asked) as number
@@ -343,7 +300,7 @@ function load(): Gssapi | string {
       return success(new TextDecoder().decode(takeBuffer(frame) ?? new Uint8Array()))
     },
     wrap(context, content) {
-      const frame = new Frame(content.length + 64)
+      const frame = new CallFrame(content.length + 64)
       const input = frame.described(content)
       const major = wrapMessage(frame.at(MINOR), context, 1, 0, input, frame.at(EXTRA), frame.at(OUTPUT)) as number
       if (isError(major)) return faultIn(major, frame)
@@ -351,7 +308,7 @@ function load(): Gssapi | string {
       return frame.word(EXTRA) === 0 ? ownFault('the context cannot encrypt') : success(sealed)
     },
     unwrap(context, content) {
-      const frame = new Frame(content.length + 64)
+      const frame = new CallFrame(content.length + 64)
       const input = frame.described(content)
       const major = unwrapMessage(frame.at(MINOR), context, input, frame.at(OUTPUT), frame.at(EXTRA), 0) as number
       if (isError(major)) return faultIn(major, frame)

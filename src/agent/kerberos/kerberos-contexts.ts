@@ -8,8 +8,8 @@ import { type Circumstances, faultSentence, heading } from './kerberos-words.ts'
 
 interface Context {
   readonly about: Circumstances
-  readonly credential: number
-  /** 0 while there is none. */
+  /** Both 0 while there is none. */
+  credential: number
   handle: number
   isComplete: boolean
   /** Its session ended while the key centre was being asked. */
@@ -45,40 +45,33 @@ export class KerberosContexts {
 
   async #begin(session: SessionId, credential: KerberosCredential, target: string): Promise<KerberosAnswer> {
     const about = circumstances('initiator', credential, target)
-    const context = this.#open(session, credential, about)
-    if ('kind' in context) return context
+    const context = this.#open(session, about)
     context.isAsking = true
-    const step = await this.#gss.beginContext(context.credential, target)
+    const acquired = await this.#gss.acquireInitiator(wishOf(credential, about))
+    const step = acquired.ok && !context.isForgotten ? await this.#gss.beginContext(acquired.value, target) : undefined
     context.isAsking = false
+    if (acquired.ok) context.credential = acquired.value
+    if (step?.ok === true) context.handle = step.value.context
     if (context.isForgotten) {
-      if (step.ok) context.handle = step.value.context
       this.#free(context)
       return failed(`${heading(about)}: the session ended meanwhile`)
     }
-    return this.#took(session, context, step)
+    if (!acquired.ok) return this.#lost(session, about, acquired.error)
+    return this.#took(session, context, step!)
   }
 
   #accept(session: SessionId, credential: KerberosCredential, token: Uint8Array): KerberosAnswer {
-    const context = this.#open(session, credential, circumstances('acceptor', credential))
-    if ('kind' in context) return context
+    const about = circumstances('acceptor', credential)
+    const context = this.#open(session, about)
+    const acquired = this.#gss.acquireAcceptor(wishOf(credential, about))
+    if (!acquired.ok) return this.#lost(session, about, acquired.error)
+    context.credential = acquired.value
     return this.#took(session, context, this.#gss.acceptContext(context.credential, 0, token))
   }
 
-  #open(session: SessionId, credential: KerberosCredential, about: Circumstances): Context | KerberosAnswer {
+  #open(session: SessionId, about: Circumstances): Context {
     this.#forget(session)
-    const { principal } = credential
-    const usage = about.role === 'initiator' ? 'initiate' : 'accept'
-    const named = principal === undefined ? {} : { principal }
-    const acquired = this.#gss.acquire({ usage, keytab: about.keytab, ...named })
-    if (!acquired.ok) return failed(faultSentence(acquired.error, about))
-    const context = {
-      about,
-      credential: acquired.value,
-      handle: 0,
-      isComplete: false,
-      isForgotten: false,
-      isAsking: false,
-    }
+    const context = { about, credential: 0, handle: 0, isComplete: false, isForgotten: false, isAsking: false }
     this.#contexts.set(session, context)
     return context
   }
@@ -153,6 +146,10 @@ export function circumstances(
 ): Circumstances {
   const own = principal ?? 'this host'
   return { role, own, keytab: keytab ?? SYSTEM_KEYTAB, ...(target === undefined ? {} : { target }) }
+}
+
+function wishOf({ principal }: KerberosCredential, { keytab }: Circumstances) {
+  return { keytab, ...(principal === undefined ? {} : { principal }) }
 }
 
 /** Where a joined host has its keys. */

@@ -9,7 +9,10 @@ import { describeMessage } from '../src/wire/ike/describe.ts'
 import { ruleFaults } from '../src/wire/ike/exchange-rules.ts'
 import { readMessage } from '../src/wire/ike/message.ts'
 import { readNotify } from '../src/wire/ike/notify.ts'
+import { describeMessageV1 } from '../src/wire/ike/v1-describe.ts'
+import { readInsideV1, writeInsideV1 } from '../src/wire/ike/v1-message.ts'
 import { allCodecs, messages } from './all-codecs.ts'
+import { messagesV1 } from './all-codecs-v1.ts'
 
 const seed = 20261123
 const MUTATION_BUDGET_MS = 4000
@@ -94,4 +97,17 @@ test('a datagram of the greatest size is read in the time of its octets, whateve
   assert.ok(read.ok && read.value.payloads.length === 16_000)
   assert.ok(describeMessage(read.value).length < 1000)
   assert.ok(performance.now() - started < 2000)
+})
+
+test('whatever a message of IKEv1 holds, it can be described on one line, and its payloads survive being padded', () => {
+  fc.assert(
+    fc.property(messagesV1, fc.uint8Array({ maxLength: 20 }), (message, padding) => {
+      assert.match(describeMessageV1(message), /^[\x20-\x7e…]+$/)
+      if (message.kind !== 'clear') return
+      const { first, content } = writeInsideV1(message.payloads)
+      const inside = readInsideV1(first, Uint8Array.of(...content, ...padding))
+      assert.deepEqual(inside, { ok: true, value: { payloads: message.payloads, length: content.length } })
+    }),
+    { seed, numRuns: 500 },
+  )
 })

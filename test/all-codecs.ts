@@ -1,6 +1,5 @@
 // Every codec once, with values to write: round trips, truncation and mutation in all-codecs.test.ts follow from the list.
 import fc from 'fast-check'
-import type { Address } from '../src/base/address.ts'
 import type { Codec } from '../src/base/codec.ts'
 import { ikeHeader } from '../src/wire/ike/header.ts'
 import { type Message, message } from '../src/wire/ike/message.ts'
@@ -15,43 +14,21 @@ import {
   payloadFormats,
   trustedKeyHashes,
 } from '../src/wire/ike/v2-payloads.ts'
+import { codecsOfIkev1 } from './all-codecs-v1.ts'
+import {
+  addressOf,
+  attribute,
+  bytes,
+  type ListedCodec,
+  listed,
+  record,
+  some,
+  u8,
+  u16,
+  u32,
+  u64,
+} from './codec-values.ts'
 
-export interface ListedCodec {
-  readonly name: string
-  readonly codec: Codec<unknown>
-  readonly values: fc.Arbitrary<unknown>
-  /** Whether a value that is cut off can be a shorter value: where the end of the octets is the end of the value. */
-  readonly openEnded: boolean
-}
-
-function listed<T>(name: string, codec: Codec<T>, values: fc.Arbitrary<T>, openEnded = true): ListedCodec {
-  return { name, codec: codec as Codec<unknown>, values, openEnded }
-}
-
-const u8 = fc.nat(0xff)
-const u16 = fc.nat(0xffff)
-const u32 = fc.nat(0xffffffff)
-const u64 = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n })
-
-/** Objects as codecs make them, with the prototype of objects. */
-function record<T>(fields: { readonly [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
-  return fc.record(fields as { [K in keyof T]: fc.Arbitrary<T[K]> }, { noNullPrototype: true }) as fc.Arbitrary<T>
-}
-
-function bytes(minLength: number, maxLength = minLength): fc.Arbitrary<Uint8Array> {
-  return fc.uint8Array({ minLength, maxLength })
-}
-const some = bytes(0, 40)
-
-function addressOf(family: 4 | 6): fc.Arbitrary<Address> {
-  const count = family === 4 ? 1 : 4
-  return fc.array(u32, { minLength: count, maxLength: count }).map(words => ({ family, words }))
-}
-
-const attribute = fc.oneof(
-  record({ kind: fc.constant('short' as const), type: fc.nat(0x7fff), value: u16 }),
-  record({ kind: fc.constant('long' as const), type: fc.nat(0x7fff), value: some }),
-)
 const transform = record({ type: u8, id: u16, attributes: fc.array(attribute, { maxLength: 3 }) })
 const proposal: fc.Arbitrary<Proposal> = record({
   number: u8,
@@ -221,4 +198,5 @@ export const allCodecs: readonly ListedCodec[] = [
   ...Object.entries(notifyFormats).map(([kind, codec]) =>
     listed(`ike notify ${kind}`, codec as Codec<object>, notifyData[kind as NotifyKind] ?? fc.constant({})),
   ),
+  ...codecsOfIkev1,
 ]

@@ -2,8 +2,8 @@
 import { formatAddress } from '../base/address.ts'
 import { TCP } from '../base/flow.ts'
 import { failure, type Problem, type Result, success } from '../base/result.ts'
-import { type Applied, removeTable, seenGuard } from '../dataplane/guard/apply.ts'
-import { checkRuleset, loadRuleset } from '../dataplane/guard/nft.ts'
+import { type Applied, loadWithPieces, removeTable, seenGuard } from '../dataplane/guard/apply.ts'
+import { checkRuleset } from '../dataplane/guard/nft.ts'
 import type { Ruleset } from '../dataplane/guard/ruleset.ts'
 import { FIREWALL_TABLE, type FirewallOptions, staysConnected } from './firewall-ruleset.ts'
 import type { SshConnection } from './ssh-connection.ts'
@@ -30,7 +30,7 @@ export function wouldCut(options: FirewallOptions, ssh: SshConnection | undefine
 }
 
 export async function applyFirewall(ruleset: Ruleset): Applied {
-  const loaded = await loadRuleset(ruleset.text)
+  const loaded = await loadWithPieces(ruleset, FIREWALL_TABLE)
   return loaded.ok ? success(undefined) : loaded
 }
 

@@ -4,7 +4,15 @@ import { createHash } from 'node:crypto'
 import { type Address, formatAddress } from '../../base/address.ts'
 import { type Result, success } from '../../base/result.ts'
 import { loadRuleset, type NftProblem, runNft } from './nft.ts'
-import { type ClearPair, clearPairElement, clearPairs, DIGEST_CHAIN, type Ruleset, withoutTable } from './ruleset.ts'
+import {
+  type ClearPair,
+  clearPairElement,
+  clearPairs,
+  DIGEST_CHAIN,
+  piecesFirst,
+  type Ruleset,
+  withoutTable,
+} from './ruleset.ts'
 
 export type Applied<T = void> = Promise<Result<T, NftProblem>>
 
@@ -18,9 +26,15 @@ export interface Seen {
 
 export type Health = 'as-written' | 'changed' | 'another' | 'absent'
 
+/** The kernel may lack what puts pieces together (nft_tproxy): then the rules judge them one by one, which is stricter. */
+export async function loadWithPieces({ text }: Ruleset, table: string): Applied<string> {
+  const loaded = await loadRuleset(`${text}${piecesFirst(table)}`)
+  return loaded.ok || loaded.error.kind !== 'refused' ? loaded : loadRuleset(text)
+}
+
 /** Answers what `healthOf` compares with. */
 export async function applyGuard(ruleset: Ruleset, table: string): Applied<Seen> {
-  const loaded = await loadRuleset(ruleset.text)
+  const loaded = await loadWithPieces(ruleset, table)
   if (!loaded.ok) return loaded
   const seen = await seenGuard(table)
   if (!seen.ok) return seen

@@ -17,6 +17,12 @@ export function sealedFirstRules(direction: Direction): readonly string[] {
   ]
 }
 
+/** ESP that the agent has by frames already: as dataplane/tun/packet-filters.ts says what that is. */
+export function takenByFramesRules(): readonly string[] {
+  const taken = 'fib daddr type local counter drop comment "ESP that came by a frame"'
+  return [`ip protocol esp ${taken}`, `ip6 nexthdr esp ${taken}`]
+}
+
 /** ESP and AH that are harder to see: in IPv6 the kernel takes AH for an extension header and looks behind it. */
 export function sealedRules(): readonly string[] {
   return [`ip6 nexthdr ah ${SEALED}`, `frag nexthdr { esp, ah } ${SEALED}`]

@@ -9,7 +9,7 @@ import type { CompiledPolicy, FilterEntry } from '../../policy/compile.ts'
 import { orderedFilters } from '../../policy/compile.ts'
 import { specificity } from '../../policy/filter.ts'
 import type { Rule } from '../../policy/model.ts'
-import { keyingRules, neighbourRules, sealedFirstRules, sealedRules, tooBigRules } from './keying-rules.ts'
+import { keyingRules, neighbourRules, sealedFirstRules, sealedRules, takenByFramesRules, tooBigRules } from './keying-rules.ts'
 import { type Choice, lookUps } from './look-ups.ts'
 import { askedByFilter, askedOfAddresses, groupMatches, linkBroadcastMatch, matchOfBox } from './matches.ts'
 
@@ -18,6 +18,8 @@ export interface GuardOptions {
   readonly table: string
   /** Devices behind which packets are sealed and opened: nft's pattern, such as `sealwire*`. */
   readonly device: string
+  /** The agent takes ESP by frames, in front of these rules: behind them it is only in the way. */
+  readonly espByFrames?: boolean
 }
 
 export const defaultGuard: GuardOptions = { table: 'sealwire', device: 'sealwire*' }
@@ -45,7 +47,7 @@ export const DIGEST_CHAIN = 'written_'
 /** The pairs in clear are in force with the rules, in the same transaction. */
 export function guardRuleset(
   compiled: CompiledPolicy,
-  { table, device }: GuardOptions = defaultGuard,
+  { table, device, espByFrames = false }: GuardOptions = defaultGuard,
   pairs: readonly ClearPair[] = [],
 ): Ruleset {
   const { policy } = compiled
@@ -82,6 +84,7 @@ export function guardRuleset(
     // addresses are translated the kernel has put pieces together by now; elsewhere they are judged above.
     ...chain('arriving', [
       'type filter hook prerouting priority raw; policy accept;',
+      ...(espByFrames ? takenByFramesRules() : []),
       'iif lo accept',
       ...sealedFirstRules('in'),
       `iifname "${device}" accept`,
@@ -113,6 +116,24 @@ export function rulesetOf(table: string, title: string, body: readonly string[])
     '',
   ].join('\n')
   return { text, digest }
+}
+
+/**
+ * For `nft -f`, behind the table's own text: pieces of IPv6 come to its rules as whole packets, which show their ports. No
+ * packet has no octets, so that nothing is ever redirected; that the rule is there has the kernel put pieces together first,
+ * without remembering connections, as it would for a rule with `ct`. Who fights for memory there gets no more of it than
+ * where the kernel puts them together later, and what stays in pieces is judged as pieces.
+ */
+export function piecesFirst(table: string): string {
+  return [
+    `table inet ${table} {`,
+    ...chain('whole', [
+      'type filter hook prerouting priority raw + 10; policy accept;',
+      'meta nfproto ipv6 meta l4proto udp meta length 0 tproxy ip6 to [::1]:1',
+    ]),
+    '}',
+    '',
+  ].join('\n')
 }
 
 /** For `nft -f`: takes a table away, whether it is there or not. */

@@ -19,6 +19,7 @@ import { policyPair } from './commands/policy-pair.ts'
 import { policyShow } from './commands/policy-show.ts'
 import { probe } from './commands/probe.ts'
 import { prove } from './commands/prove.ts'
+import { regCommands } from './commands/reg.ts'
 import { status } from './commands/status.ts'
 import { up } from './commands/up.ts'
 
@@ -41,6 +42,7 @@ export const commands: readonly CommandSpec[] = [
   certRequest,
   certSign,
   certShow,
+  ...regCommands,
   firewallShow,
   firewallApply,
   firewallRemove,

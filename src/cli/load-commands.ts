@@ -2,7 +2,9 @@
 // take to answer. Help, completion and mistakes get the whole table.
 import type { CommandSpec } from './command.ts'
 
-const alone: ReadonlyMap<string, () => Promise<CommandSpec>> = new Map([
+type Load = () => Promise<CommandSpec | readonly CommandSpec[]>
+
+const alone: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['demo', async () => (await import('./commands/demo.ts')).demo],
   ['audit', async () => (await import('./commands/audit.ts')).audit],
   ['explain', async () => (await import('./commands/explain.ts')).explain],
@@ -10,10 +12,11 @@ const alone: ReadonlyMap<string, () => Promise<CommandSpec>> = new Map([
   ['compare', async () => (await import('./commands/compare.ts')).compare],
   ['ping', async () => (await import('./commands/ping.ts')).ping],
   ['probe', async () => (await import('./commands/probe.ts')).probe],
+  ['reg', async () => (await import('./commands/reg.ts')).regCommands],
 ])
 
 /** `words`: what stands behind `sealwire` on the command line. */
 export async function loadCommands(words: readonly string[]): Promise<readonly CommandSpec[]> {
   const load = alone.get(words[0] ?? '')
-  return load === undefined ? (await import('./commands.ts')).commands : [await load()]
+  return load === undefined ? (await import('./commands.ts')).commands : [await load()].flat()
 }

@@ -38,6 +38,7 @@ function program(commands: readonly CommandSpec[]): Command {
 const groupSummaries: Readonly<Record<string, string>> = {
   policy: 'check, show and lint a policy; will two agree?',
   cert: 'make, sign and show certificates',
+  reg: 'the registry, in the words of reg.exe',
   firewall: 'let only IPsec pass',
   boot: 'the net is there before the network is',
 }

@@ -1,0 +1,121 @@
+// Carrying out what a person asks of the registry: the answer to a question where something would be overwritten, the change
+// with its backup, advice about what was written, and word to the agent, which takes it at once.
+import { createInterface } from 'node:readline'
+import { printable } from '../agent/log.ts'
+import { openRegistry } from '../agent/registry-store.ts'
+import type { Problem, Result } from '../base/result.ts'
+import { adviceOn } from '../settings/catalogue.ts'
+import type { RegistryChange, RegistryKey } from '../settings/registry.ts'
+import type { Backup, Changed, RegistryFile } from '../settings/registry-file.ts'
+import { askAgent, stateOf } from './agent-options.ts'
+import { ANSWER_IS_NO, type CommandInput, FINE, MACHINE_CANNOT, WRONG_INPUT } from './command.ts'
+import type { Console } from './console.ts'
+
+export const DONE = 'The operation completed successfully.'
+export const CANCELLED = 'The operation was canceled by the user.'
+export const NOT_FOUND = 'ERROR: The system was unable to find the specified registry key or value.'
+
+export class RegRun {
+  readonly console: Console
+  readonly file: RegistryFile
+  readonly isJson: boolean
+  readonly #input: CommandInput
+
+  constructor(input: CommandInput, console: Console) {
+    this.#input = input
+    this.console = console
+    this.isJson = input.options['json'] === true
+    this.file = openRegistry(stateOf(input))
+  }
+
+  hasOption(key: string): boolean {
+    return this.#input.options[key] === true
+  }
+
+  /** The registry, or undefined where its problems were said: answer 2 then. */
+  read(): RegistryKey | undefined {
+    const read = this.file.read()
+    if (!read.ok) this.console.problems(read.error)
+    return read.ok ? read.value : undefined
+  }
+
+  notFound(): number {
+    this.console.say(NOT_FOUND)
+    if (this.isJson) this.console.json(null)
+    return ANSWER_IS_NO
+  }
+
+  wrong(problems: readonly Problem[]): number {
+    this.console.problems(problems)
+    return WRONG_INPUT
+  }
+
+  /** Asks on the terminal; who is not there says no. */
+  async agrees(question: string): Promise<boolean> {
+    const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
+    process.stderr.write(`${printable(question)} (Yes/No)? `)
+    try {
+      for await (const line of lines) {
+        if (/^y(es)?$/i.test(line.trim())) return true
+        if (/^no?$/i.test(line.trim())) break
+        process.stderr.write(`${printable(question)} (Yes/No)? `)
+      }
+      this.console.say(CANCELLED)
+      return false
+    } finally {
+      lines.close()
+    }
+  }
+
+  /** Makes the changes, which are looked for once nobody else writes. */
+  async change(make: (root: RegistryKey) => Result<readonly RegistryChange[], readonly Problem[]>): Promise<number> {
+    let made: readonly RegistryChange[] = []
+    const changed = await this.file.change(root => {
+      const result = make(root)
+      if (result.ok) made = result.value
+      return result
+    })
+    return this.finish(changed, made)
+  }
+
+  /** Says how it went. */
+  async finish(changed: Result<Changed, readonly Problem[]>, made: readonly RegistryChange[] = []): Promise<number> {
+    if (!changed.ok) return this.wrong(changed.error)
+    const { backup } = changed.value
+    const advice = made.flatMap(one => (one.kind === 'set' ? adviceOn(one.key, one.value) : []))
+    for (const line of advice) this.console.say(printable(line))
+    const agent = backup === undefined ? 'unchanged' : await this.#tellAgent()
+    if (this.isJson) {
+      this.console.json({ changed: backup !== undefined, backup: backup?.number ?? null, agent, advice })
+    } else if (agent !== 'refused') this.console.print(DONE)
+    return agent === 'refused' ? ANSWER_IS_NO : FINE
+  }
+
+  backupJson({ number, at, kind, file }: Backup) {
+    return { number, at, kind, file }
+  }
+
+  /** Whether a running agent has what was written; its word stands for what counts now. */
+  async #tellAgent(): Promise<'none' | 'took' | 'refused'> {
+    const { ControlClient } = await import('../agent/control-client.ts')
+    const client = await ControlClient.connect(stateOf(this.#input))
+    if (typeof client === 'string') return 'none'
+    const answer = await askAgent(client, { kind: 'reload' }, this.console, RELOAD_WITHIN)
+    client.close()
+    if (typeof answer !== 'number') return 'took'
+    this.console.say('The registry is changed, and the running agent keeps to what it had.')
+    return 'refused'
+  }
+}
+
+/** Seconds for the guard, the data plane and the routes to take it. */
+const RELOAD_WITHIN = 100
+
+/** What the operating system does not let us do, in words; anything else is thrown on. */
+export function machineCannot(error: unknown, console: Console): number {
+  const { code, path } = error as NodeJS.ErrnoException
+  if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS' && code !== 'ENOSPC') throw error
+  const hint = code === 'ENOSPC' ? 'the file system is full' : 'run this as the user whose registry it is, often root'
+  console.say(`ERROR: Access is denied: ${path ?? 'the registry'} (${hint}).`)
+  return MACHINE_CANNOT
+}

@@ -108,6 +108,13 @@ export function addressOctets({ words }: Address): Uint8Array {
   return Uint8Array.from(words.flatMap(word => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255]))
 }
 
+/** The address of 4 or 16 octets in network order. */
+export function addressFromOctets(octets: Uint8Array): Address {
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.length)
+  const words = Array.from({ length: octets.length / 4 }, (_, index) => view.getUint32(4 * index))
+  return { family: words.length === 1 ? 4 : 6, words }
+}
+
 export function formatAddress(address: Address): string {
   return address.family === 4 ? formatIpv4(address.words[0]!) : formatIpv6(address.words)
 }

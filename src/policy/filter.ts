@@ -149,7 +149,7 @@ export function formatSpec(spec: AddressSpec): string {
 }
 
 /** Undefined where the range is no prefix. */
-function prefixLength(first: Address, last: Address): number | undefined {
+export function prefixLength(first: Address, last: Address): number | undefined {
   const at = first.words.findIndex((word, index) => word !== last.words[index])
   if (at < 0) return 32 * first.words.length
   const same = Math.clz32(first.words[at]! ^ last.words[at]!)

@@ -169,6 +169,17 @@ export function fallBackOffer(): QuickModeOffer {
   return quickModeOffer([])
 }
 
+/** With which Windows 2000's default response answers, with its own lifetimes. */
+export function defaultResponseOffers(): readonly QuickModeOffer[] {
+  const esp = [
+    espAlgorithm('3des', 'sha1'),
+    espAlgorithm('3des', 'md5'),
+    espAlgorithm('des', 'sha1'),
+    espAlgorithm('des', 'md5'),
+  ]
+  return [...esp, ahAlgorithm('sha1'), ahAlgorithm('md5')].map(algorithm => quickModeOffer([algorithm]))
+}
+
 export function newNegotiation(
   head: Head,
   action: Guid,

@@ -6,7 +6,7 @@ import type { Problem } from '../base/result.ts'
 import type { Clock } from '../base/time.ts'
 import type { DataPlane } from '../dataplane/data-plane.ts'
 import type { KeyingSettings } from '../keying/keying-settings.ts'
-import type { Path } from '../keying/machine.ts'
+import type { KerberosAnswer, KerberosAsk, Path, SessionId } from '../keying/machine.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { RuleId } from '../policy/model.ts'
 import type { ToldEvent } from './agent-event.ts'
@@ -87,6 +87,13 @@ export interface AddressesPart {
   close(): void
 }
 
+/** The system's Kerberos, which may have to ask a key centre. */
+export interface KerberosPart {
+  /** Never rejects, and answers in bounded time; undefined for what nothing answers. */
+  ask(session: SessionId, ask: KerberosAsk): Promise<KerberosAnswer | undefined>
+  stop(): void
+}
+
 export interface AgentParts {
   readonly source: PolicySource
   /** Undefined under --no-guard. */
@@ -95,6 +102,8 @@ export interface AgentParts {
   readonly routing: RoutingPart
   readonly sockets: SocketsPart
   readonly addresses: AddressesPart
+  /** Left out, sessions that want it fail. */
+  readonly kerberos?: KerberosPart
   readonly clock: Clock
   /** Seconds since 1970. */
   readonly date: () => number

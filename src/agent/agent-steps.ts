@@ -24,7 +24,7 @@ const nothing = async () => {}
 
 export function agentSteps(given: StepParts): readonly Step[] {
   const { parts, keeper, plane, enforcement, farewell } = given
-  const { guard, routing, sockets, addresses, source } = parts
+  const { guard, routing, sockets, addresses, source, kerberos } = parts
   const compiled = () => enforcement.inForce.compiled
   const watches: { stop(): void }[] = []
   let wasGuarded = false
@@ -51,6 +51,7 @@ export function agentSteps(given: StepParts): readonly Step[] {
     { name: 'the IKE port', up: async () => sockets.open(), down: async () => sockets.close() },
     { name: 'the routes', up: () => routing.enforce(compiled(), []), down: () => routing.remove() },
     { name: 'the keys of the policy', up: () => enforcement.installManualKeys(), down: nothing },
+    { name: 'Kerberos', up: nothing, down: async () => kerberos?.stop() },
     { name: 'keying', up: nothing, down: () => keeper.stop(farewell) },
     {
       name: 'watching',

@@ -97,6 +97,7 @@ export class Agent {
         return { date: Math.floor(parts.date()), random, settings, policy: compiled, credentials: loaded.credentials }
       },
       send: (path, bytes) => this.#send(path, bytes),
+      kerberos: parts.kerberos,
       report: event => {
         const told = eventOfKeying(event)
         if (told !== undefined) this.tell(told)

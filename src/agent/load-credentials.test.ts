@@ -166,11 +166,6 @@ test('a pre-shared key is its text in UTF-8, and nothing that is loaded prints a
   assert.doesNotMatch(inspect(loaded(certificate()).credential, { depth: 3 }), /PRIVATE/)
 })
 
-test("kerberos has no files: it is IKEv1's", () => {
-  const result = load({ kind: 'kerberos', kdc: [] })
-  assert.deepEqual(result.ok && result.value.credentials.of('r'), [])
-})
-
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 test("OpenSSL's CA, key and PKCS #12 file are taken", {
   skip: hasOpenssl ? false : 'skipped, because openssl is not installed',

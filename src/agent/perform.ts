@@ -10,6 +10,7 @@ import type { DropReason } from '../ipsec/drop-reasons.ts'
 import type { KeyingEndpoint, OutsideWorld } from '../keying/endpoint.ts'
 import type {
   Instant,
+  KerberosAnswer,
   KerberosAsk,
   KeyingEvent,
   KeyingInput,
@@ -18,6 +19,7 @@ import type {
   SessionId,
 } from '../keying/machine.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
+import type { KerberosPart } from './agent-parts.ts'
 
 export interface KeeperParts {
   readonly endpoint: Pick<KeyingEndpoint, 'handle' | 'wakeAt' | 'sessions'>
@@ -28,8 +30,8 @@ export interface KeeperParts {
   /** Puts a datagram on its way. `bytes` is all of its content. */
   readonly send: (path: Path, bytes: Uint8Array) => void
   readonly report: (event: KeyingEvent) => void
-  /** Asks the system's Kerberos; the answer comes back as an input. Left out, there is none. */
-  readonly kerberos?: (session: SessionId, ask: KerberosAsk) => void
+  /** The system's Kerberos. Left out, there is none. */
+  readonly kerberos?: Pick<KerberosPart, 'ask'> | undefined
   readonly dropped?: (reason: DropReason, flow: Flow | undefined) => void
   /** The data plane could not do it. Keying is told what it must know; this is for the log. */
   readonly failed?: (output: KeyingOutput, cause: unknown) => void
@@ -145,10 +147,13 @@ export class Keeper {
 
   #askKerberos(session: SessionId, ask: KerberosAsk): void {
     const { kerberos, clock } = this.#parts
-    if (kerberos !== undefined) return kerberos(session, ask)
-    const answer = { kind: 'failed', what: 'Kerberos is not available here' } as const
-    // Later: keying is in the middle of the input that asks.
-    clock.at(clock.now(), () => this.input({ kind: 'kerberos', session, answer }))
+    const answered =
+      kerberos?.ask(session, ask) ??
+      Promise.resolve({ kind: 'failed', what: 'Kerberos is not available here' } as const)
+    // By the clock, which catches what an input throws.
+    const take = (answer: KerberosAnswer) =>
+      clock.at(clock.now(), () => this.input({ kind: 'kerberos', session, answer }))
+    void answered.then(answer => (answer === undefined ? undefined : take(answer)))
   }
 
   async #perform(output: Exclude<KeyingOutput, { readonly kind: 'send' | 'report' | 'kerberos' }>): Promise<void> {

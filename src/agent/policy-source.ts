@@ -2,9 +2,11 @@
 // credentials that its rules name, or every problem; and it tells when another one may be there.
 import { statSync, watch } from 'node:fs'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
+import type { Address } from '../base/address.ts'
 import { failure, type Problem, type Result, success } from '../base/result.ts'
 import type { Clock } from '../base/time.ts'
 import type { Credentials } from '../keying/credentials.ts'
+import { kerberosWarnings } from '../policy/lint-kerberos.ts'
 import type { Authentication, Policy } from '../policy/model.ts'
 import { loadCredentials } from './load-credentials.ts'
 import { readPolicyFile } from './policy-file.ts'
@@ -32,13 +34,15 @@ export class FilePolicySource implements PolicySource {
   readonly name: string
   readonly #clock: Clock
   readonly #date: () => number
+  readonly #own: () => readonly Address[]
   /** Files that the policy names; what is in them is part of the policy. */
   #named: readonly string[] = []
   /** The state of all files when they were read last. */
   #read = ''
 
-  /** `date`: seconds since 1970. */
-  constructor(file: string, clock: Clock, date: () => number) {
+  /** `date`: seconds since 1970. `own`: the host's addresses, where they are known. */
+  constructor(file: string, clock: Clock, date: () => number, own: () => readonly Address[] = () => []) {
+    this.#own = own
     this.name = resolve(file)
     this.#clock = clock
     this.#date = date
@@ -59,7 +63,8 @@ export class FilePolicySource implements PolicySource {
     const loaded = loadCredentials(policy, place)
     if (!loaded.ok) return failure([...warnings, ...loaded.error])
     const { credentials } = loaded.value
-    return success({ policy, credentials, warnings: [...warnings, ...loaded.value.warnings] })
+    const stuck = kerberosWarnings(policy, this.name, this.#own())
+    return success({ policy, credentials, warnings: [...warnings, ...stuck, ...loaded.value.warnings] })
   }
 
   watch(changed: () => void): { stop(): void } {

@@ -6,12 +6,14 @@ import type { Problem } from '../base/result.ts'
 import { systemClock, unixSeconds, unixTime } from '../base/time.ts'
 import type { Ruleset } from '../dataplane/guard/ruleset.ts'
 import { SEALWIRE_MARK } from '../dataplane/tun/tun-options.ts'
-import { defaultKeyingSettings } from '../keying/keying-settings.ts'
+import { defaultKeyingSettings, type KeyingSettings } from '../keying/keying-settings.ts'
 import type { Path } from '../keying/machine.ts'
 import { missingForPackets } from '../native/capabilities.ts'
 import type { FileLock } from '../native/file-lock.ts'
+import { gssapi } from '../native/gssapi.ts'
 import { failedCall } from '../native/libc.ts'
 import { currentNamespace } from '../native/namespaces.ts'
+import type { Policy } from '../policy/model.ts'
 import { IKE_PORT, NAT_TRAVERSAL_PORT } from '../wire/udp-encapsulation.ts'
 import { Agent, type AgentInput, type Ending } from './agent.ts'
 import { type AgentEvent, type ToldEvent, wordsOfError } from './agent-event.ts'
@@ -22,6 +24,7 @@ import { undoDeadAgent } from './clean-up.ts'
 import { answerCommand } from './control-commands.ts'
 import { ControlServer } from './control-server.ts'
 import { guardPart } from './guard-part.ts'
+import { KerberosService } from './kerberos/kerberos-service.ts'
 import { KeyingSockets, wordsOfPath } from './keying-sockets.ts'
 import { Log, type LogForm } from './log.ts'
 import { OwnAddresses } from './own-addresses.ts'
@@ -39,6 +42,8 @@ export interface UpOptions {
   /** The guard stays when the agent goes. */
   readonly keepGuard: boolean
   readonly least: AgentEvent['level']
+  /** What differs from the default: whoever embeds the agent may be less patient, and tests are. */
+  readonly keying?: Partial<KeyingSettings>
   /** For a terminal; left out, JSON lines are written. */
   readonly paint?: (level: AgentEvent['level'], text: string) => string
 }
@@ -105,12 +110,13 @@ async function refuseEarly(
   folder: folders.StateFolder,
   guard: GuardPart | undefined,
 ): Promise<Refused | FileLock> {
-  const machine = missingForPackets().map(what => problem('this machine', what))
   const hasGuard = guard?.isThere().then(
     () => [],
     (error: unknown) => whoseFault(error).problems,
   )
   const loaded = new FilePolicySource(policy, systemClock, unixSeconds).load()
+  const missing = [...missingForPackets(), ...(loaded.ok ? missingForKerberos(loaded.value.policy) : [])]
+  const machine = missing.map(what => problem('this machine', what))
   const prepared = folders.prepareStateFolder(folder)
   const lock = prepared.ok ? folders.holdStateFolder(folder) : undefined
   const isTaken = prepared.ok && lock === undefined
@@ -125,6 +131,12 @@ async function refuseEarly(
   if (lock !== undefined && problems.length === 0) return lock
   lock?.release()
   return { kind: 'refused', whose: input.length > 0 ? 'input' : 'machine', problems }
+}
+
+function missingForKerberos({ rules }: Policy): readonly string[] {
+  const isAsked = rules.some(rule => rule.active && rule.authentication.some(({ kind }) => kind === 'kerberos'))
+  const library = isAsked ? gssapi() : undefined
+  return typeof library === 'string' ? [`a rule authenticates with Kerberos, and ${library}`] : []
 }
 
 function anotherAgent({ path }: folders.StateFolder): Problem {
@@ -177,14 +189,20 @@ function compose(options: UpOptions, folder: folders.StateFolder, guard: GuardPa
     tell({ level: 'warning', kind: 'routes-behind', text: `Routes do not follow the network: ${wordsOfError(error)}` })
   }
   const plane = tunPlanePart({ heard, failed: error => hear({ kind: 'plane-failed', error }) })
+  const addresses = new OwnAddresses(device => device === plane.facts()['device'])
   const agent = new Agent(
     {
       ...{ guard, plane, clock: systemClock, date: unixTime, random: systemRandom },
-      source: new FilePolicySource(options.policy, systemClock, unixSeconds),
+      source: new FilePolicySource(options.policy, systemClock, unixSeconds, () => addresses.list()),
       routing: routingPart({ folder: folder.path, device: () => plane.facts()['device'], failed: notFollowed }),
       sockets: new KeyingSockets({ mark: SEALWIRE_MARK, heard, failed: notSent }),
-      addresses: new OwnAddresses(device => device === plane.facts()['device']),
-      settings: defaultKeyingSettings,
+      addresses,
+      kerberos: new KerberosService({
+        clock: systemClock,
+        environment: process.env,
+        configuration: join(folder.path, 'krb5.conf'),
+      }),
+      settings: { ...defaultKeyingSettings, ...options.keying },
       tell: (event: ToldEvent) => log.write(event),
       alive: () => manager.alive(),
       keepGuard: options.keepGuard,

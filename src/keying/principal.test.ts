@@ -1,3 +1,4 @@
+// Names of Kerberos: whose they are, and which are the same.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isMachine, isSamePrincipal, realmOf } from './principal.ts'

@@ -1,13 +1,12 @@
 // What the linter says of traffic that must or does pass in clear: exempt traffic that a rule was meant for, and traffic
-// that has to flow before IPsec can begin (KB 254949: Kerberos; RFC 4861 §11.2: neighbour discovery) but is secured.
-import { type Address, formatAddress } from '../base/address.ts'
-import { ICMPV6, TCP, UDP } from '../base/flow.ts'
+// that IPsec itself stands on (RFC 4861 §11.2: neighbour discovery; RFC 7296 §2.23: IKE behind a NAT) but is secured.
+import { ICMPV6, UDP } from '../base/flow.ts'
 import type { Entry } from './compile.ts'
 import type { Deciding } from './deciding.ts'
 import type { Exemption } from './exemptions.ts'
 import type { Remark } from './lint-kinds.ts'
-import type { Authentication, Policy, Rule, RuleId } from './model.ts'
-import { type AddressRange, type Box, boxes, type Layout } from './region.ts'
+import type { Policy, Rule, RuleId } from './model.ts'
+import { type Box, boxes, type Layout } from './region.ts'
 
 /** `byFilters` judge the same packets as if nothing were exempt. */
 export function* lintExemptions(
@@ -17,7 +16,6 @@ export function* lintExemptions(
   byFilters: readonly Deciding[],
 ): Generator<Remark> {
   for (const exemption of exemptions) yield* exempted(policy, exemption, byFilters)
-  yield* kerberosBootstrap(policy, ways)
   yield* mustPass(ways)
 }
 
@@ -66,80 +64,6 @@ function sayExempted({ name, title, definition }: Exemption): Remark {
 
 function ruleOf(owner: Entry): Rule | undefined {
   return owner.kind === 'filter' ? owner.rule : undefined
-}
-
-function isKerberosOnly(rule: Rule): boolean {
-  return rule.authentication.length > 0 && rule.authentication.every(({ kind }) => kind === 'kerberos')
-}
-
-/** Asking a key distribution centre for the ticket of the first negotiation cannot wait for that negotiation. */
-function* kerberosBootstrap(policy: Policy, ways: readonly Deciding[]): Generator<Remark> {
-  const rules = policy.rules.filter(rule => rule.active && rule.action === 'negotiate' && isKerberosOnly(rule))
-  const named = rules.flatMap(rule => rule.authentication.flatMap(kdcOf))
-  const obstacles = new Map(named.map(kdc => [formatAddress(kdc), obstaclesTo(kdc, ways)]))
-  for (const rule of rules) {
-    const own = rule.authentication.flatMap(kdcOf).map(formatAddress)
-    for (const kdc of new Set(own)) {
-      for (const obstacle of obstacles.get(kdc)!) yield { ...noTicket(kdc, obstacle), rule: rule.name }
-    }
-    if (own.length > 0) continue
-    const isStuck = ways.some(way => {
-      const within = kerberosTraffic(way)
-      return way.entries.some(entry => ruleOf(entry.owner) === rule && way.decides(entry, within))
-    })
-    if (isStuck) yield { ...unknownCentre(policy), rule: rule.name }
-  }
-}
-
-function kdcOf(method: Authentication): readonly Address[] {
-  return method.kind === 'kerberos' ? method.kdc : []
-}
-
-/** To port 88 on the way out, from it on the way in; to and from one host, or all. */
-function kerberosTraffic({ direction, layout }: Deciding, host?: Address): readonly Box[] {
-  if (host !== undefined && host.family !== layout.family) return []
-  const far: AddressRange | undefined = host === undefined ? undefined : { first: host, last: host }
-  const port = { first: 88, last: 88 }
-  return [TCP, UDP].flatMap(protocol =>
-    direction === 'out'
-      ? boxes(layout, undefined, far, { protocol, destinationPort: port })
-      : boxes(layout, far, undefined, { protocol, sourcePort: port }),
-  )
-}
-
-/** The rules that keep Kerberos from passing between this host and the centre before anything is secured. */
-function obstaclesTo(kdc: Address, ways: readonly Deciding[]): readonly Rule[] {
-  const found = new Set<Rule>()
-  for (const way of ways) {
-    const within = kerberosTraffic(way, kdc)
-    for (const entry of within.length === 0 ? [] : way.entries) {
-      const rule = ruleOf(entry.owner)
-      if (rule === undefined || found.has(rule)) continue
-      const isInTheWay = rule.action === 'block' || (rule.action === 'negotiate' && isKerberosOnly(rule))
-      if (isInTheWay && way.decides(entry, within)) found.add(rule)
-    }
-  }
-  return [...found]
-}
-
-function noTicket(kdc: string, { name, action }: Rule): Remark {
-  const does = action === 'block' ? 'blocks it' : 'secures it, and needs a ticket for that'
-  return {
-    kind: 'kerberos-cannot-start',
-    sentence: `The ticket has to be fetched from ${kdc} on port 88 first, and rule “${name}” ${does}: no negotiation can begin.`,
-    hint: `permit tcp and udp between me and ${kdc}:88, or authenticate with certificates`,
-  }
-}
-
-function unknownCentre({ role }: Policy): Remark {
-  const isOwnCentre = role === 'domain-controller'
-  const sentence = `The rule authenticates with Kerberos and covers Kerberos itself: where one of its peers is the key distribution centre${isOwnCentre ? ', and this host is not its own' : ''}, no negotiation can begin.`
-  return {
-    kind: 'kerberos-cannot-start',
-    sentence,
-    hint: 'permit tcp and udp port 88 to the key distribution centres, and name them: kerberos: { kdc: […] }; or use certificates',
-    ...(isOwnCentre ? { severity: 'warning' } : {}),
-  }
 }
 
 /** What IPsec itself stands on, where a rule would secure it. */

@@ -116,7 +116,9 @@ function* aboutPeers({ mode, filters, authentication }: Rule): Generator<Remark>
         ? 'Whoever has a certificate of the authority'
         : method.kind === 'publicKey' && method.peerKeys.length > 1
           ? `Whoever has one of the ${method.peerKeys.length} keys`
-          : undefined
+          : method.kind === 'kerberos'
+            ? 'Every machine of the realm'
+            : undefined
     if (whose === undefined) continue
     const sentence = `${whose} can stand for every host that the filter ${formatFilter(broad)} covers: which of them is at which address is asked nowhere.`
     yield { kind: 'peers-unnamed', sentence, hint }

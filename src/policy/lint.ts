@@ -3,6 +3,7 @@
 import { Deciding } from './deciding.ts'
 import { lintExemptions } from './lint-exemptions.ts'
 import { lintFilters } from './lint-filters.ts'
+import { lintKerberos } from './lint-kerberos.ts'
 import { type Finding, findingsOf } from './lint-kinds.ts'
 import { lintRules } from './lint-rules.ts'
 import { lintSettings } from './lint-settings.ts'
@@ -23,5 +24,6 @@ export function lint(policy: Policy): Finding[] {
     ...lintRules(policy),
     ...lintFilters(policy, asItIs),
     ...lintExemptions(policy, asItIs, exemptions, decidings([])),
+    ...lintKerberos(policy, asItIs),
   ])
 }

@@ -2,6 +2,7 @@
 // other commands in one thing: a setting whose value no Windows has is an error here, where they warn and go on.
 import { readPolicyFile } from '../../agent/policy-file.ts'
 import type { Problem } from '../../base/result.ts'
+import { kerberosWarnings } from '../../policy/lint-kerberos.ts'
 import { type CommandInput, type CommandSpec, FINE, jsonOption, WRONG_INPUT } from '../command.ts'
 import type { Console } from '../console.ts'
 
@@ -38,8 +39,13 @@ function runCheck(input: CommandInput, console: Console): number {
 function problemsOf(file: string): readonly Problem[] {
   const read = readPolicyFile(file)
   if (!read.ok) return read.error
-  const { warnings, unusableSettings } = read.value
-  return warnings.map(problem => (unusableSettings.includes(problem) ? { ...problem, severity: 'error' } : problem))
+  const { policy, warnings, unusableSettings } = read.value
+  return [
+    ...warnings.map(problem =>
+      unusableSettings.includes(problem) ? { ...problem, severity: 'error' as const } : problem,
+    ),
+    ...kerberosWarnings(policy, file),
+  ]
 }
 
 function isError(problem: Problem): boolean {

@@ -1,3 +1,4 @@
+// Names of GSS-API on the wire, whom a ticket is asked for, and what the hashes cover.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseAddress } from '../../base/address.ts'

@@ -2,11 +2,12 @@
 // run as a person runs it. What stood on the wire is captured and judged by the auditor. All is gone when the test is over.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { AgentStatus } from '../../src/agent/status.ts'
+import type { KeyingSettings } from '../../src/keying/keying-settings.ts'
 import { twoHosts, whyNoHosts } from '../../src/native/test-namespaces.ts'
 
 const program = join(import.meta.dirname, '..', '..', 'sealwire')
@@ -92,6 +93,19 @@ export class LiveHost {
   async up(...more: readonly string[]): Promise<void> {
     const ran = await this.sealwire('up', '--policy', this.policy, '--state', this.state, '--detach', ...more)
     assert.equal(ran.status, 0, `${ran.error}\n${this.log()}`)
+  }
+
+  /** With other settings of keying than people can choose, and an environment of its own. */
+  async upWith(keying: Partial<KeyingSettings>, environment: Readonly<Record<string, string>> = {}): Promise<void> {
+    mkdirSync(this.state, { recursive: true, mode: 0o700 })
+    const log = openSync(join(this.state, 'agent.log'), 'a', 0o600)
+    const agent = join(import.meta.dirname, 'agent-of-tests.ts')
+    // Only the agent itself may live in another time.
+    const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
+    const words = ['env', ...variables, process.execPath, agent, this.policy, this.state, JSON.stringify(keying)]
+    spawn('ip', ['netns', 'exec', this.namespace, ...words], { stdio: ['ignore', log, log] }).unref()
+    closeSync(log)
+    await this.wrote('up')
   }
 
   async down(...more: readonly string[]): Promise<void> {

@@ -44,8 +44,6 @@ export interface UpOptions {
   readonly least: AgentEvent['level']
   /** What differs from the default: whoever embeds the agent may be less patient, and tests are. */
   readonly keying?: Partial<KeyingSettings>
-  /** What differs from the default: whoever embeds the agent may be less patient, and tests are. */
-  readonly keying?: Partial<KeyingSettings>
   /** For a terminal; left out, JSON lines are written. */
   readonly paint?: (level: AgentEvent['level'], text: string) => string
 }

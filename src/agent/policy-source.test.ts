@@ -14,6 +14,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { keytabOf } from '../../test/kerberos-realm.ts'
+import { parseAddress } from '../base/address.ts'
 import { systemClock } from '../base/time.ts'
 import { FilePolicySource } from './policy-source.ts'
 
@@ -112,4 +114,27 @@ test('a file that the policy names is a part of it: every problem with one is to
   writeFileSync(join(folder, 'ca.pem'), 'no certificate')
   utimesSync(join(folder, 'ca.pem'), 1, 1)
   assert.ok(!source.load().ok)
+})
+
+test('a ticket that the policy keeps from being fetched is a warning, but not at the key center itself', context => {
+  const { folder, path } = watched(context)
+  const words = ['10.0.0.1', '10.0.0.2'].map(address => parseAddress(address)!)
+  writeFileSync(join(folder, 'keytab'), keytabOf('host/dc1@R', 1, new Uint8Array(32)), { mode: 0o600 })
+  const rule =
+    '  - name: b\n    filters: [{ source: 10.0.0.1, destination: 10.0.0.2 }]\n    action: negotiate\n' +
+    '    authentication: [{ kerberos: { kdc: [10.0.0.2], keytab: keytab } }]\n'
+  writeFileSync(path, `name: k\nrules:\n${rule}`)
+  for (const [own, count] of [
+    [words[0]!, 1],
+    [words[1]!, 0],
+  ] as const) {
+    const loaded = new FilePolicySource(
+      path,
+      systemClock,
+      () => 1_800_000_000,
+      () => [own],
+    ).load()
+    assert.ok(loaded.ok)
+    assert.equal(loaded.value.warnings.filter(({ what }) => what.includes('ticket')).length, count)
+  }
 })

@@ -8,6 +8,7 @@ import type { Clock } from '../base/time.ts'
 import type { Credentials } from '../keying/credentials.ts'
 import { kerberosWarnings } from '../policy/lint-kerberos.ts'
 import type { Authentication, Policy } from '../policy/model.ts'
+import { SYSTEM_KEYTAB } from './kerberos/kerberos-contexts.ts'
 import { loadCredentials } from './load-credentials.ts'
 import { readPolicyFile } from './policy-file.ts'
 
@@ -137,7 +138,7 @@ function filesOfOne(authentication: Authentication): readonly string[] {
     case 'publicKey':
       return [authentication.key, ...authentication.peerKeys]
     case 'kerberos':
-      return named(authentication.keytab)
+      return [authentication.keytab ?? SYSTEM_KEYTAB]
     default:
       return []
   }

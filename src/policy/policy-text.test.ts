@@ -201,6 +201,18 @@ const ways: readonly (readonly [yaml: string, expected: unknown])[] = [
   ['kerberos', { kind: 'kerberos', kdc: [] }],
   ['{ kerberos: true }', { kind: 'kerberos', kdc: [] }],
   ['{ kerberos: {} }', { kind: 'kerberos', kdc: [] }],
+  [
+    '{ kerberos: { keytab: k, principal: DC1$@CORP.TEST, service: ike, peer: [host/dc2.corp.test], realm: CORP.TEST } }',
+    {
+      kind: 'kerberos',
+      kdc: [],
+      keytab: 'k',
+      principal: 'DC1$@CORP.TEST',
+      service: 'ike',
+      realm: 'CORP.TEST',
+      peer: ['host/dc2.corp.test'],
+    },
+  ],
   ['{ certificate: { ca: ca.pem } }', { kind: 'certificate', ca: 'ca.pem' }],
 ]
 

@@ -84,6 +84,18 @@ export const cases: readonly Case[] = [
     about: ['a'],
   },
   {
+    kind: 'kerberos-cannot-start',
+    // Another centre can be asked.
+    has: rules(
+      `{ name: a, filters: [{ source: me, destination: 10.0.0.0/8 }], action: negotiate, authentication: [{ kerberos: { kdc: [10.0.0.9, 192.0.2.9] } }] }`,
+    ),
+    hasNot: rules(
+      `{ name: a, filters: [{ source: me, destination: 10.0.0.0/8 }], action: negotiate, authentication: [{ kerberos: { kdc: [192.0.2.8, 192.0.2.9] } }] }`,
+    ),
+    about: ['a'],
+    severity: 'warning',
+  },
+  {
     kind: 'neighbour-discovery-secured',
     has: rules(`{ filters: [{ source: fd00::1, destination: fd00::2 }], action: negotiate, ${PSK} }`),
     hasNot: rules(
@@ -172,6 +184,14 @@ export const cases: readonly Case[] = [
     ),
     hasNot: rules(
       '{ name: a, filters: [{ source: me, destination: 10.0.0.2-10.0.0.3 }], action: negotiate, authentication: [{ publicKey: { key: k, peerKeys: [a] } }] }',
+    ),
+    about: ['a'],
+  },
+  {
+    kind: 'peers-unnamed',
+    has: rules(`{ name: a, filters: [{ source: me, destination: 10.0.0.0/8 }], action: negotiate, ${KERBEROS} }`),
+    hasNot: rules(
+      '{ name: a, filters: [{ source: me, destination: 10.0.0.0/8 }], action: negotiate, authentication: [{ kerberos: { peer: [DC2$] } }] }',
     ),
     about: ['a'],
   },

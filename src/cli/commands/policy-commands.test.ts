@@ -57,6 +57,21 @@ test('check of a good policy says fine and ends with 0', async () => {
   assert.deepEqual(await jsonOf(policyCheck, [good]), { status: 0, value: { ok: true, problems: [] } })
 })
 
+test('check tells of a ticket that the policy keeps from being fetched, and of both ways out', async () => {
+  const stuck = (value: number) =>
+    file(
+      `profile: windows-2000-sp1\nnoDefaultExempt: ${value}\nrules: [{ name: r, ${FILTERS}, action: negotiate, authentication: [{ kerberos: { kdc: [10.0.0.2] } }] }]`,
+    )
+  const { status, said } = await run(policyCheck, [stuck(1)])
+  assert.equal(status, 0)
+  assert.match(said, /rule “r”: The ticket has to be fetched from 10\.0\.0\.2 on port 88 first/)
+  assert.match(
+    said,
+    /permit tcp and udp between me and 10\.0\.0\.2:88 in a rule of its own, or authenticate with certificates/,
+  )
+  assert.doesNotMatch((await run(policyCheck, [stuck(0)])).said, /ticket/)
+})
+
 test('check tells warnings and still ends with 0', async () => {
   const { status, out, said } = await run(policyCheck, [warned])
   assert.equal(status, 0)

@@ -335,7 +335,8 @@ export class Agent {
 
   #tellWarnings(): void {
     const { warnings } = this.#enforcement.inForce.loaded
-    const all = [...warnings, ...this.compiled.setting.problems]
+    const { problems, remarks } = this.compiled.setting
+    const all = [...warnings, ...problems, ...remarks]
     if (all.length === 0) return
     this.tell(eventOfProblems('policy-warnings', 'The policy has something to look at.', all, 'warning'))
   }

@@ -29,6 +29,8 @@ import { KeyingSockets, wordsOfPath } from './keying-sockets.ts'
 import { Log, type LogForm } from './log.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { FilePolicySource } from './policy-source.ts'
+import { RegistryPolicySource } from './registry-policy-source.ts'
+import { openRegistry } from './registry-store.ts'
 import { routingPart } from './routing-part.ts'
 import { type ServiceManager, serviceManager } from './service-manager.ts'
 import * as folders from './state-folder.ts'
@@ -114,7 +116,8 @@ async function refuseEarly(
     () => [],
     (error: unknown) => whoseFault(error).problems,
   )
-  const loaded = new FilePolicySource(policy, systemClock, unixSeconds).load()
+  const source = new FilePolicySource(policy, systemClock, unixSeconds)
+  const loaded = new RegistryPolicySource(source, openRegistry(folder)).load()
   const missing = [...missingForPackets(), ...(loaded.ok ? missingForKerberos(loaded.value.policy) : [])]
   const machine = missing.map(what => problem('this machine', what))
   const prepared = folders.prepareStateFolder(folder)
@@ -193,7 +196,10 @@ function compose(options: UpOptions, folder: folders.StateFolder, guard: GuardPa
   const agent = new Agent(
     {
       ...{ guard, plane, clock: systemClock, date: unixTime, random: systemRandom },
-      source: new FilePolicySource(options.policy, systemClock, unixSeconds, () => addresses.list()),
+      source: new RegistryPolicySource(
+        new FilePolicySource(options.policy, systemClock, unixSeconds, () => addresses.list()),
+        openRegistry(folder),
+      ),
       routing: routingPart({ folder: folder.path, device: () => plane.facts()['device'], failed: notFollowed }),
       sockets: new KeyingSockets({ mark: SEALWIRE_MARK, heard, failed: notSent }),
       addresses,

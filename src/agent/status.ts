@@ -69,7 +69,9 @@ export interface AgentStatus {
     /** NoDefaultExempt or IPsecExempt; null where the profile reads none. */
     readonly name: string | null
     readonly value: number
-    readonly from: 'policy' | 'default'
+    readonly from: 'policy' | 'registry' | 'default'
+    /** Key and name in the registry, where it is from there. */
+    readonly where: string | null
     readonly exempt: readonly { readonly name: string; readonly title: string }[]
   }
   readonly addresses: readonly string[]
@@ -138,6 +140,7 @@ export function statusOf(facts: StatusFacts): AgentStatus {
       name: setting.name ?? null,
       value: setting.value,
       from: setting.from,
+      where: setting.where ?? null,
       exempt: setting.exemptions.map(({ name, title }) => ({ name, title })),
     },
     addresses: facts.addresses,
@@ -212,7 +215,8 @@ function warningsOf({ refused, clearPairs, guard, isAnswering, compiled, state }
       `The newest policy was refused (${count === 1 ? 'one problem' : `${count} problems`}): an older one is in force.`,
     )
   }
-  for (const { what, hint } of compiled.setting.problems) warnings.push(`${what}${hint === '' ? '' : ` (${hint})`}.`)
+  const { problems, remarks } = compiled.setting
+  for (const { what, hint } of [...problems, ...remarks]) warnings.push(`${what}${hint === '' ? '' : ` (${hint})`}.`)
   return warnings
 }
 

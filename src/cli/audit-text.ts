@@ -5,6 +5,7 @@ import { type TrafficClass, type Verdict, verdicts } from '../audit/verdict.ts'
 import { protocolName } from '../base/flow.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { type Console, meaning } from './console.ts'
+import { originText } from './policy-question.ts'
 
 const glyphs: Readonly<Record<Verdict, string>> = {
   protected: '█',
@@ -92,10 +93,7 @@ export function printAudit(report: AuditReport, policy: CompiledPolicy | undefin
 
 function policyLine(policy: CompiledPolicy): string {
   const { setting, profile } = policy
-  const value =
-    setting.name === undefined
-      ? ''
-      : ` · ${setting.name} ${setting.value}${setting.from === 'default' ? ' (its default)' : ''}`
+  const value = setting.name === undefined ? '' : ` · ${setting.name} ${setting.value}${originText(setting)}`
   return `${policy.policy.name} · ${profile.title}${value} · exempt: ${setting.exemptions.map(e => e.title).join(', ')}`
 }
 

@@ -133,7 +133,12 @@ export function flagOf(name: SettingName): string {
 /** One line that names the policy and what is exempt under it. */
 export function policyLine({ policy, profile, setting }: CompiledPolicy): string {
   const value = setting.name === undefined ? '' : ` · ${setting.name} ${setting.value}`
-  return `${policy.name} · ${profile.title}${value}${value !== '' && setting.from === 'default' ? ' (its default)' : ''}`
+  return `${policy.name} · ${profile.title}${value}${value === '' ? '' : originText(setting)}`
+}
+
+/** ` (its default)`; empty where the policy has it. */
+export function originText({ from }: CompiledPolicy['setting']): string {
+  return { policy: '', registry: ' (from the registry)', default: ' (its default)' }[from]
 }
 
 export interface DecisionJson {

@@ -42,9 +42,14 @@ export function printStatus(status: AgentStatus, console: Console): void {
 
 /** `NoDefaultExempt 1, from the policy`. */
 export function settingLine({ setting, policy }: AgentStatus): string {
-  const { name, value, from } = setting
+  const { name, value, from, where } = setting
   if (name === null) return `profile ${policy.profile}, which reads none`
-  return `${name} ${value}, ${from === 'policy' ? 'from the policy' : `the default of profile ${policy.profile}`}`
+  const origins = {
+    policy: 'from the policy',
+    registry: `from the registry: ${printable(where ?? '')}`,
+    default: `the default of profile ${policy.profile}`,
+  }
+  return `${name} ${value}, ${origins[from]}`
 }
 
 function printSession(session: SessionStatus, associations: readonly AssociationStatus[], console: Console): void {

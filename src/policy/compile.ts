@@ -101,7 +101,8 @@ function exemptionsOf(policy: Policy, setting: Setting, layout: Layout): FamilyT
 export function atSetting(compiled: CompiledPolicy, value: number): CompiledPolicy {
   const { policy, profile } = compiled
   const exemptions = profile.table.get(value)!
-  const setting: Setting = { ...compiled.setting, value, from: 'policy', exemptions, problems: [] }
+  const { where: _, ...asked } = compiled.setting
+  const setting: Setting = { ...asked, value, from: 'policy', exemptions, problems: [], remarks: [] }
   const table = (family: FamilyTable) => ({ ...family, exemptions: exemptionsOf(policy, setting, family.layout) })
   return { ...compiled, setting, ipv4: table(compiled.ipv4), ipv6: table(compiled.ipv6) }
 }

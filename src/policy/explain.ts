@@ -45,7 +45,8 @@ function whoExempts({ profile, setting }: CompiledPolicy, isAlways: boolean): st
 
 /** `NoDefaultExempt 1`, `its default, NoDefaultExempt 0`. */
 export function settingText(setting: Setting): string {
-  return `${setting.from === 'default' ? 'its default, ' : ''}${setting.name} ${setting.value}`
+  const from = { policy: '', registry: 'the registry’s ', default: 'its default, ' }[setting.from]
+  return `${from}${setting.name} ${setting.value}`
 }
 
 /** A filter that matched the flow and did not decide. */

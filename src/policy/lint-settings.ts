@@ -26,7 +26,7 @@ export function* lintSettings(policy: Policy): Generator<Remark> {
 
 function* aboutSetting(policy: Policy, profile: Profile, setting: Setting): Generator<Remark> {
   for (const { where, what, hint } of setting.problems) {
-    const isOwn = setting.name !== undefined && keyOf(setting.name) === where
+    const isOwn = setting.name !== undefined && (keyOf(setting.name) === where || where.includes('\\'))
     const isTooOld = profile.name === 'windows-2000' && where === 'noDefaultExempt'
     const kind = isOwn ? 'setting-unusable' : isTooOld ? 'setting-before-service-pack' : 'setting-ignored'
     yield {
@@ -35,7 +35,7 @@ function* aboutSetting(policy: Policy, profile: Profile, setting: Setting): Gene
       hint: isTooOld ? 'write profile: windows-2000-sp1, or install it' : hint,
     }
   }
-  if (setting.name !== undefined && policy[keyOf(setting.name)] === undefined) {
+  if (setting.name !== undefined && policy[keyOf(setting.name)] === undefined && setting.from === 'default') {
     const exempt = setting.exemptions.map(exemption => exemption.title).join(', ')
     const sentence = `${setting.name} is not set here: the machine's registry counts, and where that has no value, the default of ${profile.title}, ${setting.value} (exempt: ${exempt}).`
     yield { kind: 'setting-missing', sentence, hint: `write ${keyOf(setting.name)}: and the value you rely on` }
@@ -46,7 +46,7 @@ function* aboutRole({ role }: Policy, profile: Profile, setting: Setting): Gener
   if (role !== 'member-server' && role !== 'workstation') return
   // Where this Windows withdraws it by itself, setting it changes nothing.
   const withdrawsKerberos = (setting.value & 1) === 1 && (profile.defaultValue & 1) === 0
-  if (setting.name !== 'NoDefaultExempt' || setting.from !== 'policy' || !withdrawsKerberos) return
+  if (setting.name !== 'NoDefaultExempt' || setting.from === 'default' || !withdrawsKerberos) return
   yield {
     kind: 'setting-of-domain-controllers',
     sentence: `NoDefaultExempt ${setting.value} withdraws the exemption of Kerberos, which Microsoft advises for domain controllers only: a ${role.replace('-', ' ')} has to reach its domain controllers before IPsec works.`,

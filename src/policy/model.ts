@@ -1,6 +1,7 @@
 // A policy in Windows's own words: rules with IP filters, a filter action and its options. Plain values, no behaviour;
 // policy-text.ts makes them from YAML or JSON, compile.ts makes them quick to ask.
 import type { Address, Prefix } from '../base/address.ts'
+import type { Problem } from '../base/result.ts'
 import type { Secret } from '../base/secret.ts'
 
 export type FilterAction = 'permit' | 'block' | 'negotiate'
@@ -196,6 +197,18 @@ export interface IkeSettings {
   readonly ppk?: PostQuantumKey
 }
 
+export type SettingName = 'NoDefaultExempt' | 'IPsecExempt'
+
+/** What a registry has of a setting. */
+export interface RegistrySetting {
+  /** Key and name, as the registry spells them. */
+  readonly where: string
+  /** `instead`: what stands there in the place of a number, such as `a REG_SZ`. */
+  readonly value: number | { readonly instead: string }
+  /** Of a value that counts: what should be looked at all the same. */
+  readonly remark?: Problem
+}
+
 export interface Policy {
   readonly name: string
   readonly profile: ProfileName
@@ -203,6 +216,8 @@ export interface Policy {
   readonly noDefaultExempt?: unknown
   /** Vista's own mask `IPsecExempt`, as written. */
   readonly ipsecExempt?: unknown
+  /** Of the host that holds the policy: what counts where the file does not set it. In no file. */
+  readonly registry?: Readonly<Partial<Record<SettingName, RegistrySetting>>>
   /** The default response rule: answers a peer that asks for IPsec where no filter matches. */
   readonly defaultResponse: boolean
   /** What the machine is in its domain, where the file says so; the linter asks. */

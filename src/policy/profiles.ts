@@ -4,9 +4,9 @@
 import type { Problem } from '../base/result.ts'
 import type { Exemption } from './exemptions.ts'
 import * as exemptions from './exemptions.ts'
-import type { Policy, ProfileName } from './model.ts'
+import type { Policy, ProfileName, SettingName } from './model.ts'
 
-export type SettingName = 'NoDefaultExempt' | 'IPsecExempt'
+export type { SettingName } from './model.ts'
 
 export interface Profile {
   readonly name: ProfileName
@@ -125,31 +125,40 @@ export const profileNames: readonly ProfileName[] = list.map(profile => profile.
 export interface Setting {
   readonly name: SettingName | undefined
   readonly value: number
-  readonly from: 'policy' | 'default'
+  readonly from: 'policy' | 'registry' | 'default'
+  /** The place in the registry, where it is from there. */
+  readonly where?: string
   readonly exemptions: readonly Exemption[]
   /** A value that is ignored, of a wrong type or out of range; the default counts then. */
   readonly problems: readonly Problem[]
+  /** Of a value that counts and still deserves a look. */
+  readonly remarks: readonly Problem[]
 }
 
-/** What counts of the setting as the policy has it: its own value where this Windows honours it, else its default. */
-export function settingOf(policy: Pick<Policy, 'profile' | 'noDefaultExempt' | 'ipsecExempt'>): Setting {
+type Settings = Pick<Policy, 'profile' | 'noDefaultExempt' | 'ipsecExempt' | 'registry'>
+
+/**
+ * What counts of the setting: the policy's own value where it has one, else the registry's, else the default of this Windows.
+ * A value that this Windows does not honour is a problem, and the default counts in its place.
+ */
+export function settingOf(policy: Settings): Setting {
   const profile = profiles.get(policy.profile)!
   const written = { NoDefaultExempt: policy.noDefaultExempt, IPsecExempt: policy.ipsecExempt }
   const problems: Problem[] = []
   for (const name of ['NoDefaultExempt', 'IPsecExempt'] as const) {
     if (written[name] !== undefined && profile.setting !== name) problems.push(ignored(profile, name))
   }
-  const raw = profile.setting === undefined ? undefined : written[profile.setting]
-  const usable = raw === undefined || (typeof raw === 'number' && profile.table.has(raw))
-  if (!usable) problems.push(unusable(profile, raw))
-  const value = raw !== undefined && usable ? (raw as number) : profile.defaultValue
-  return {
-    name: profile.setting,
-    value,
-    from: raw !== undefined && usable ? 'policy' : 'default',
-    exemptions: profile.table.get(value)!,
-    problems,
-  }
+  const own = profile.setting && written[profile.setting]
+  const registered = own === undefined ? profile.setting && policy.registry?.[profile.setting] : undefined
+  const raw = own ?? registered?.value
+  const counts = typeof raw === 'number' && profile.table.has(raw)
+  if (own !== undefined && !counts) problems.push(unusable(profile, own, keyOf(profile.setting!)))
+  if (registered !== undefined && !counts) problems.push(unusable(profile, registered.value, registered.where))
+  const value = counts ? raw : profile.defaultValue
+  const common = { name: profile.setting, value, exemptions: profile.table.get(value)!, problems }
+  if (registered === undefined || !counts) return { ...common, from: counts ? 'policy' : 'default', remarks: [] }
+  const { where, remark } = registered
+  return { ...common, from: 'registry', where, remarks: remark === undefined ? [] : [remark] }
 }
 
 function ignored(profile: Profile, name: SettingName): Problem {
@@ -161,19 +170,25 @@ function ignored(profile: Profile, name: SettingName): Problem {
   }
 }
 
-function unusable(profile: Profile, raw: unknown): Problem {
+/** `raw`: a number that this Windows does not honour, or what is none; in a registry, what stands there instead. */
+function unusable(profile: Profile, raw: unknown, where: string): Problem {
   const values = [...profile.table.keys()]
   const known = values.length > 8 ? `0 to ${values.at(-1)}` : values.join(', ')
   const what =
     typeof raw === 'number'
       ? `${raw} is out of range for ${profile.setting}`
-      : `${profile.setting} is a REG_DWORD, a whole number, not ${raw === null ? 'empty' : `a ${typeof raw}`}`
+      : `${profile.setting} is a REG_DWORD, a whole number, not ${kindOf(raw)}`
   return {
     severity: 'warning',
-    where: keyOf(profile.setting!),
+    where,
     what: `${what}: the default of ${profile.title}, ${profile.defaultValue}, counts`,
     hint: `write one of ${known}`,
   }
+}
+
+function kindOf(raw: unknown): string {
+  if (typeof raw === 'object' && raw !== null && 'instead' in raw) return String(raw.instead)
+  return raw === null ? 'empty' : `a ${typeof raw}`
 }
 
 /** The key of a policy file that carries a setting. */

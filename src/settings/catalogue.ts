@@ -187,6 +187,9 @@ export const catalogue: readonly KnownSetting[] = [
   },
 ]
 
+/** The KB warns of it; our registry finds it all the same, as Windows's own does. */
+export const KB_NAME_HINT = 'delete it and add it in that spelling: KB 254728 calls the name case sensitive'
+
 /** What a person should know who writes this value to this key: a near miss of something known. In whole sentences. */
 export function adviceOn(key: string, value: RegistryValue): readonly string[] {
   const known = catalogue.find(({ name }) => isSameName(name, value.name))

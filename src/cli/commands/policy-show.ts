@@ -93,7 +93,12 @@ function print(compiled: CompiledPolicy, console: Console): void {
     `${console.style('bold', policy.name)}  ${profile.title}${policy.role === undefined ? '' : ` · ${policy.role}`}`,
   )
   if (setting.name !== undefined) {
-    const from = setting.from === 'policy' ? 'from the file' : 'its default: the file sets none that counts'
+    const origins = {
+      policy: 'from the file',
+      registry: `from the registry: ${setting.where}`,
+      default: 'its default: the file sets none that counts',
+    }
+    const from = origins[setting.from]
     console.print(`${setting.name} ${setting.value}  ${dim(from)}`)
   }
   if (policy.networks.length > 0) console.print(`Networks: ${policy.networks.map(formatPrefix).join(', ')}`)

@@ -161,3 +161,14 @@ export function meaning(word: string, known: Iterable<string>): string {
   const near = nearest(word.slice(0, 64), names)
   return near === undefined ? `known: ${names.join(', ')}` : `did you mean ${near}?`
 }
+
+/** Whether two plain values say the same, in whatever order their fields stand. Secrets in them look alike. */
+export function sameContent(a: object, b: object): boolean {
+  return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b))
+}
+
+function sorted(value: object): unknown {
+  return Object.entries(value)
+    .map(([name, one]) => [name, typeof one === 'object' && !Array.isArray(one) ? sorted(one as object) : one] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+}

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseAddress } from '../../base/address.ts'
 import type { KerberosCredential } from '../credentials.ts'
-import { nameForms, ownGssName, proofBehind, readGssName, ticketTarget, writeGssName } from './kerberos.ts'
+import { dialectFor, nameForms, ownGssName, proofBehind, readGssName, ticketTarget, writeGssName } from './kerberos.ts'
 
 const peer = parseAddress('10.54.0.2')!
 const own: KerberosCredential = { kind: 'kerberos', principal: 'DC1$@CORP.TEST' }
@@ -48,6 +48,9 @@ const targets: readonly (readonly [
   ['the peer of the rule', { principals: ['host/dc2@CORP.TEST'] }, undefined, 'host/dc2@CORP.TEST'],
   ['the service at its address', { principals: ['a', 'b'] }, undefined, 'host/10.54.0.2@CORP.TEST'],
   ['another service at its address', { service: 'ike' }, undefined, 'ike/10.54.0.2@CORP.TEST'],
+  ['the account of a Windows, which leaves out its dollar sign', {}, 'dc2@CORP.TEST', 'dc2$@CORP.TEST'],
+  ['the account of a Windows that the rule names', { principals: ['DC2$'] }, 'dc2', 'dc2$@CORP.TEST'],
+  ['whoever the rule names, dollar sign or not', { principals: ['dc2'] }, 'dc2@CORP.TEST', 'dc2@CORP.TEST'],
   ['one that the rule names', { principals: ['a', 'dc2$'] }, 'DC2$@CORP.TEST', 'DC2$@CORP.TEST'],
 ]
 
@@ -70,6 +73,11 @@ test('the hash covers the name, if both told one, and then the tokens in their o
       .map(part => part.toHex())
       .join(' '),
   )
-  assert.deepEqual(covered, ['6162 01 02', '61006200 01 02', '01 02'])
+  assert.deepEqual(covered, ['61006200 01 02', '6162 01 02', '01 02'])
   assert.deepEqual(proofBehind({ name: undefined, tokens }, 'text'), tokens)
+})
+
+test('towards Windows tokens and names are as the draft has them, towards others as racoon has them', () => {
+  assert.deepEqual(dialectFor(true), { form: 'attribute', vendor: 0 })
+  assert.deepEqual(dialectFor(false), { form: 'text' })
 })

@@ -3,6 +3,7 @@
 // rest. Tokens go in payloads of type 129; the hash is wrapped by the GSS context before it goes into its payload.
 import { type Address, formatAddress } from '../../base/address.ts'
 import { failure, type Result, success } from '../../base/result.ts'
+import { type PayloadV1, payloadV1 } from '../../wire/ike/v1-payloads.ts'
 import type { KerberosCredential } from '../credentials.ts'
 import { isSamePrincipal, realmOf } from '../principal.ts'
 
@@ -48,11 +49,19 @@ export function ticketTarget(
   const { principals, service = 'host' } = credential
   const only = principals?.length === 1 ? principals[0] : undefined
   const target = withRealm(told ?? only ?? `${service}/${formatAddress(peer)}`, credential)
-  if (told === undefined || principals === undefined || principals.some(one => isSamePrincipal(one, target))) {
-    return success(target)
-  }
-  const names = principals.slice(0, 5).join(', ')
-  return failure(`${formatAddress(peer)} calls itself ${told}, which is not among the peers of the rule: ${names}`)
+  if (told === undefined) return success(target)
+  const names = [target, ...machineOf(target)]
+  const wanted = names.find(name => principals?.some(one => isSamePrincipal(one, name)))
+  if (wanted !== undefined) return success(wanted)
+  if (principals === undefined) return success(names.at(-1)!)
+  const others = principals.slice(0, 5).join(', ')
+  return failure(`${formatAddress(peer)} calls itself ${told}, which is not among the peers of the rule: ${others}`)
+}
+
+/** Windows calls itself `dc1@CORP.TEST`; its account, for which the ticket is, has a dollar sign more. */
+function machineOf(principal: string): readonly string[] {
+  const [, name, realm] = /^([^/@\\]*[^/@\\$])(@[^@]*)?$/.exec(principal) ?? []
+  return name === undefined ? [] : [`${name}$${realm ?? ''}`]
 }
 
 /** In the realm of the credential, where the name has none of its own: `host/dc1@CORP.TEST` for `host/dc1`. */
@@ -62,11 +71,28 @@ export function withRealm(name: string, { realm, principal = '' }: KerberosCrede
 }
 
 /**
- * How the names of the two stand in the hashes, where both told one. Nobody has written down whether Windows takes the octets
- * of the attribute: racoon, which spoke with it, takes the text. Who answers does as the peer did.
+ * How the names of the two stand in the hashes, where both told one: as the attribute has them (the draft), as text (racoon),
+ * or not at all. A peer's proof is good in any of them, since its name stands in the SA payload or its tokens too; who answers
+ * does as the peer did.
  */
-export const nameForms = ['text', 'attribute', 'left-out'] as const
+export const nameForms = ['attribute', 'text', 'left-out'] as const
 export type NameForm = (typeof nameForms)[number]
+
+/** What differs between those who speak the draft. */
+export interface KerberosDialect {
+  readonly form: NameForm
+  /** In front of a token. */
+  readonly vendor?: number
+}
+
+/** Of an initiator, by what the peer says that it is; nobody but racoon is known to have another than Windows's. */
+export function dialectFor(isWindows: boolean): KerberosDialect {
+  return isWindows ? { form: 'attribute', vendor: 0 } : { form: 'text' }
+}
+
+export function gssPayload(token: Uint8Array, { vendor }: KerberosDialect): PayloadV1 {
+  return payloadV1('gss-token', vendor === undefined ? { token } : { vendor, token })
+}
 
 export interface KerberosProof {
   /** Of the side that proves, as they stood in the transforms; undefined where one of the two told none. */

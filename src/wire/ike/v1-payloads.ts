@@ -110,6 +110,25 @@ export const LAST_FRAGMENT = 1
 
 const certificate = struct({ encoding: u8, data: rest })
 
+/** What every token of GSS-API begins with (RFC 2743 §3.1). */
+const GSS_TOKEN = 0x60
+
+/**
+ * An octet of the vendor's stands in front of the token (draft-ietf-ipsec-isakmp-gss-auth-07 §3.3.3), as with Windows; racoon
+ * has none.
+ */
+const gssToken: Codec<{ readonly vendor?: number; readonly token: Uint8Array }> = {
+  read(from) {
+    const whole = from.bytes(from.left)
+    if (whole[0] === GSS_TOKEN || whole[1] !== GSS_TOKEN) return { token: whole }
+    return { vendor: whole[0]!, token: whole.subarray(1) }
+  },
+  write(to, { vendor, token }) {
+    if (vendor !== undefined) to.u8(vendor)
+    to.bytes(token)
+  },
+}
+
 /** Every kind of payload, its type and its format. */
 export const payloadFormatsV1 = {
   'security-association': { type: payloadTypesV1.of.SA, codec: securityAssociationV1 },
@@ -132,7 +151,7 @@ export const payloadFormatsV1 = {
   'nat-original-address': { type: payloadTypesV1.of['NAT-OA'], codec: natOriginalAddress },
   'draft-nat-detection': { type: payloadTypesV1.of['NAT-D draft'], codec: natDetection },
   'draft-nat-original-address': { type: payloadTypesV1.of['NAT-OA draft'], codec: natOriginalAddress },
-  'gss-token': { type: payloadTypesV1.of.GSS, codec: struct({ token: rest }) },
+  'gss-token': { type: payloadTypesV1.of.GSS, codec: gssToken },
   fragment: { type: payloadTypesV1.of.FRAGMENT, codec: fragment },
 } as const
 

@@ -4,7 +4,7 @@ import type { Address } from '../base/address.ts'
 import type { Problem } from '../base/result.ts'
 import { type AssociationPair, pairName } from '../ipsec/association.ts'
 import { manualPairs } from '../ipsec/manual-keys.ts'
-import { type CompiledPolicy, compile } from '../policy/compile.ts'
+import { type CompiledPolicy, compile, withExemptionsOf } from '../policy/compile.ts'
 import type { AgentParts } from './agent-parts.ts'
 import type { Keeper } from './perform.ts'
 import type { LoadedPolicy } from './policy-source.ts'
@@ -77,11 +77,14 @@ export class Enforcement {
     const { compiled } = next
     const part = (name: string, work: Promise<void> | undefined) =>
       work === undefined ? undefined : within(clock, PATIENCE, name, work)
-    await part('the guard', guard?.apply(compiled))
+    // What is no longer exempt has to find its way into the data plane before the guard stops it, or it would be lost.
+    const between = withExemptionsOf(this.inForce.compiled, compiled)
+    await part('the guard', guard?.apply(between ?? compiled))
     // Keying asks for what is in force from here on, and hears of the change once the data plane has it.
     this.#inForce = next
     await part('the data plane', this.#keeper.enforce(compiled))
     await part('the routes', routing.enforce(compiled, []))
+    if (between !== undefined) await part('the guard', guard?.apply(compiled))
     await this.installManualKeys()
   }
 

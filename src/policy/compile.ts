@@ -97,6 +97,22 @@ function exemptionsOf(policy: Policy, setting: Setting, layout: Layout): FamilyT
   }))
 }
 
+/**
+ * The policy with what another one exempts exempt as well: what stands between the two while one takes the other's place.
+ * Undefined where the other exempts nothing more.
+ */
+export function withExemptionsOf(other: CompiledPolicy, compiled: CompiledPolicy): CompiledPolicy | undefined {
+  const own = compiled.setting.exemptions
+  const more = other.setting.exemptions.filter(exemption => !own.includes(exemption))
+  if (more.length === 0) return undefined
+  const setting: Setting = { ...compiled.setting, exemptions: [...own, ...more] }
+  const table = (family: FamilyTable) => ({
+    ...family,
+    exemptions: exemptionsOf(compiled.policy, setting, family.layout),
+  })
+  return { ...compiled, setting, ipv4: table(compiled.ipv4), ipv6: table(compiled.ipv6) }
+}
+
 /** The same policy at another value of its setting, one that its profile's table has. The filters are shared. */
 export function atSetting(compiled: CompiledPolicy, value: number): CompiledPolicy {
   const { policy, profile } = compiled

@@ -84,12 +84,24 @@ export function objectsOf<K extends ObjectKind>(store: PolicyStore, kind: K): re
   return store.objects.filter((object): object is ObjectOf<K> => object.kind === kind)
 }
 
+/** Of two with one id the first counts. */
 export function objectOf<K extends ObjectKind>(
   store: PolicyStore,
   kind: K,
   id: Guid | undefined,
 ): ObjectOf<K> | undefined {
-  return objectsOf(store, kind).find(object => object.id === id)
+  return id === undefined ? undefined : (indexOf(store).get(kind + id) as ObjectOf<K> | undefined)
+}
+
+// Stores do not change, so that what stands where is found out once.
+const indices = new WeakMap<readonly WindowsObject[], ReadonlyMap<string, WindowsObject>>()
+
+function indexOf({ objects }: PolicyStore): ReadonlyMap<string, WindowsObject> {
+  const known = indices.get(objects)
+  if (known !== undefined) return known
+  const index = new Map(objects.toReversed().map(object => [object.kind + object.id, object]))
+  indices.set(objects, index)
+  return index
 }
 
 /** The store with the object in the place of the one with its id, or at the end. */

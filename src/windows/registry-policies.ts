@@ -3,7 +3,7 @@
 // these keys stays as it is.
 import { isSameOctets } from '../base/bytes.ts'
 import type { Problem } from '../base/result.ts'
-import { keyAt, type RegistryChange, type RegistryKey, registryKey, valueIn } from '../settings/registry.ts'
+import { childOf, keyAt, type RegistryChange, type RegistryKey, registryKey, valueIn } from '../settings/registry.ts'
 import { isSameName } from '../settings/registry-name.ts'
 import {
   binaryValue,
@@ -227,11 +227,11 @@ export function registryChanges(
   const wanted = storeKey(store, place)
   const changes: RegistryChange[] = before === undefined ? [{ kind: 'create-key', key: path }] : []
   for (const key of before?.keys ?? []) {
-    const isGone = referenceIn(key.name) !== undefined && !wanted.keys.some(({ name }) => isSameName(name, key.name))
+    const isGone = referenceIn(key.name) !== undefined && childOf(wanted, key.name) === undefined
     if (isGone) changes.push({ kind: 'delete-key', key: `${path}\\${key.name}` })
   }
   for (const key of wanted.keys) {
-    const old = before?.keys.find(({ name }) => isSameName(name, key.name))
+    const old = before === undefined ? undefined : childOf(before, key.name)
     changes.push(...valueChanges(old, key, `${path}\\${key.name}`, ownValues))
   }
   changes.push(...valueChanges(before, wanted, path, ['ActivePolicy']))

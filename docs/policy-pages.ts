@@ -1,6 +1,7 @@
 // The reference pages about policy files, made from the tables the code runs on; docs/generate.ts writes them.
 import { defaultIkeSecurity, groups, ikeCiphers, ikeIntegrities, ikePrfs } from '../src/policy/ike-offers.ts'
 import { lintKinds } from '../src/policy/lint-kinds.ts'
+import { offerWords } from '../src/policy/offer-words.ts'
 import { type Offer, offerNames, offerOf, type Protection } from '../src/policy/offers.ts'
 import { policyJsonSchema } from '../src/policy/policy-schema.ts'
 
@@ -40,11 +41,23 @@ export function securityMethodsPage(): string {
     'one of ESP and one of AH combine with `+`: `ah-sha256+esp-aes256gcm16`. AH alone, `null` and `gmac` protect against',
     'change, but the content stays readable.',
     '',
+    'A word stands for what a version of Windows agrees on in IKEv1, the strongest that it can be set to in front; what is old in',
+    'it `policy lint` warns of all the same. Where a rule has no other than those of Windows 2000 to Vista, its `keying:` is',
+    '`[ikev1]` if nothing else is written.',
+    '',
+    '| word | stands for |',
+    '|---|---|',
+    ...offerWords.map(({ name, security }) => wordRow(name, security)),
+    '',
     '| name | cipher | integrity | check value | content | |',
     '|---|---|---|---|---|---|',
     ...rows,
     '',
   ].join('\n')
+}
+
+function wordRow(word: string, names: readonly string[]): string {
+  return `| \`${word}\` | ${names.map(name => `\`${name}\``).join(', ')} |`
 }
 
 function methodRow({ name, protections, confidential, why }: Offer): string {
@@ -81,6 +94,13 @@ export function ikeMethodsPage(): string {
     ...defaultIkeSecurity.map(name => `- \`${name}\``),
     '',
     'What is old is never offered unless a policy names it, and `policy lint` warns.',
+    '',
+    'A word stands for what a version of Windows agrees on in IKEv1, the strongest that it can be set to in front. IKEv1 has no',
+    'ciphers that authenticate, and no more than one key exchange: other methods are left to IKEv2.',
+    '',
+    '| word | stands for |',
+    '|---|---|',
+    ...offerWords.map(({ name, ike }) => wordRow(name, ike)),
     '',
     '## Ciphers',
     '',

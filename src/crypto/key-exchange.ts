@@ -3,6 +3,7 @@
 // run-key-exchange.ts. RFC 5114's groups, whose subgroups are a trap, and the Brainpool curves are left out.
 
 export type KeyExchangeName =
+  | 'modp-768'
   | 'modp-1024'
   | 'modp-1536'
   | 'modp-2048'
@@ -82,6 +83,7 @@ export const keyExchanges: readonly KeyExchangeMethod[] = [
   mlKem(1024, 37, 1568, 1568),
   { ...modp(1536, 5, 'modp5', 32), old: 'a prime of 1536 bits is too weak for keys that last (RFC 8247 §2.4)' },
   { ...modp(1024, 2, 'modp2', 32), old: 'states can break a prime of 1024 bits (RFC 8247 §2.4, the Logjam paper)' },
+  { ...modp(768, 1, 'modp1', 32), old: 'a prime of 768 bits has been broken in public (RFC 8247 §2.4)' },
 ]
 
 export function findKeyExchange(name: KeyExchangeName): KeyExchangeMethod {

@@ -10,6 +10,7 @@ export type IkeIntegrityName = Exclude<IntegrityName, 'aes-gmac'>
 export type IkePrfName = IkeIntegrityName
 
 export type GroupName =
+  | 'modp-768'
   | 'modp-1024'
   | 'modp-1536'
   | 'modp-2048'
@@ -134,6 +135,7 @@ export const groups: ReadonlyMap<string, GroupRow> = new Map<string, GroupRow>([
   ['mlkem1024', { group: 'ml-kem-1024' }],
   ['modp1536', { group: 'modp-1536', old: 'a prime of 1536 bits is too weak for keys that last' }],
   ['modp1024', { group: 'modp-1024', old: 'a prime of 1024 bits can be broken by states' }],
+  ['modp768', { group: 'modp-768', old: 'a prime of 768 bits has been broken in public' }],
 ])
 
 /** Where a policy names none. */

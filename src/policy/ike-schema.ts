@@ -1,13 +1,15 @@
 // The shape of `ike:` of a policy and of what its rules say about keys, and what it means once it is readable.
 import { z } from 'zod'
 import { Secret } from '../base/secret.ts'
-import { defaultIkeSecurity, groups, ikeOfferOf, keyExchangeOf } from './ike-offers.ts'
+import { defaultIkeSecurity, groups, keyExchangeOf } from './ike-offers.ts'
 import type { IkeSettings, KeyLifetime, PostQuantumKey } from './model.ts'
+import { expanded, ikeSecurityNamesOf } from './offer-words.ts'
 import { flag, listOf, nonEmpty, secretText, text, wholeNumber } from './schema-parts.ts'
 
 export const DEFAULT_KEY_SECONDS = 3600
 export const DEFAULT_IKE_SECONDS = 28_800
 export const DEFAULT_LIVENESS_SECONDS = 30
+export const DEFAULT_SILENCE_SECONDS = 3
 
 /** Shorter ones would renew keys all the time; longer ones are a mistake. */
 const seconds = wholeNumber('seconds', 10, 31_536_000)
@@ -15,7 +17,7 @@ const seconds = wholeNumber('seconds', 10, 31_536_000)
 /** A session is offered in proposals with numbers of one octet (RFC 7296 §3.3.1). */
 const MOST_METHODS = 100
 
-const ikeMethod = text('the name of a method of IKE', ikeOfferOf).meta({
+const ikeMethod = text('the name of a method of IKE', ikeSecurityNamesOf).meta({
   pattern: '^[a-z0-9]+(-[a-z0-9]+){1,3}(\\+[a-z0-9]+)*$',
   examples: [...defaultIkeSecurity],
 })
@@ -40,7 +42,8 @@ export const ike = z.strictObject(
       .max(MOST_METHODS, { error: `a list of at most ${MOST_METHODS} methods of IKE` })
       .optional()
       .meta({
-        description: 'What IKE itself is protected with, the preferred first.',
+        description:
+          'What IKE itself is protected with, the preferred first. windows-2000, windows-server-2003, windows-vista and windows-7 stand for what that Windows agrees on in IKEv1.',
         default: [...defaultIkeSecurity],
       }),
     lifetime: ikeLifetime
@@ -51,11 +54,17 @@ export const ike = z.strictObject(
       default: DEFAULT_LIVENESS_SECONDS,
     }),
     childless: flag('The IKE session is made first, without keys for packets (RFC 6023).', false),
+    masterPfs: flag('IKEv1: every quick mode has a main mode of its own (master key perfect forward secrecy).', false),
+    silence: wholeNumber('seconds', 1, 60).optional().meta({
+      description:
+        'IKEv1: after so many seconds without an answer a rule with fallBackToClear lets packets go in clear.',
+      default: DEFAULT_SILENCE_SECONDS,
+    }),
     ppk: postQuantumKey.optional().meta({
       description: 'A key agreed on beforehand and mixed in, against quantum computers (RFC 8784).',
     }),
   },
-  { error: 'a mapping with security, lifetime, liveness, childless and ppk' },
+  { error: 'a mapping with security, lifetime, liveness, childless, masterPfs, silence and ppk' },
 )
 
 export const keyLifetime = z
@@ -104,10 +113,12 @@ export function ikeSettingsOf(written: unknown): IkeSettings | undefined {
   const lifetime = numberOf(asMapping(mapping['lifetime']), 'seconds')
   const ppk = postQuantumKeyOf(asMapping(mapping['ppk']))
   return {
-    ...(security === undefined ? {} : { security }),
+    ...(security === undefined ? {} : { security: expanded(security, ikeSecurityNamesOf) }),
     ...(lifetime.seconds === undefined ? {} : { lifetime: { seconds: lifetime.seconds } }),
     ...numberOf(mapping, 'liveness'),
     ...(typeof mapping['childless'] === 'boolean' ? { childless: mapping['childless'] } : {}),
+    ...(typeof mapping['masterPfs'] === 'boolean' ? { masterPfs: mapping['masterPfs'] } : {}),
+    ...numberOf(mapping, 'silence'),
     ...(ppk === undefined ? {} : { ppk }),
   }
 }

@@ -26,7 +26,8 @@ function* aboutIke({ security = [], ppk }: IkeSettings): Generator<Remark> {
     const offer = ikeOfferOf(name)
     if (!offer.ok || offer.value.strength === 'current') continue
     const remark = oldOfIke(`IKE offers ${name}`, offer.value.why)
-    yield offer.value.cipher === 'des-cbc' ? { ...remark, severity: 'danger' } : remark
+    const isBroken = offer.value.cipher === 'des-cbc' || offer.value.group === 'modp-768'
+    yield isBroken ? { ...remark, severity: 'danger' } : remark
   }
   if (ppk === undefined) return
   const secret = ppk.secret.reveal()

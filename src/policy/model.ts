@@ -195,6 +195,10 @@ export interface IkeSettings {
   /** The IKE session is made first, without an association (RFC 6023). */
   readonly childless?: boolean
   readonly ppk?: PostQuantumKey
+  /** IKEv1, Windows: "master key perfect forward secrecy": a main mode of its own for every quick mode. */
+  readonly masterPfs?: boolean
+  /** IKEv1: seconds of silence until a rule that may do so falls back to clear; absent: 3. */
+  readonly silence?: number
 }
 
 export type SettingName = 'NoDefaultExempt' | 'IPsecExempt'

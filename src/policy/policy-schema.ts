@@ -5,7 +5,8 @@ import { z } from 'zod'
 import { authentication, authenticationKeysAt } from './authentication-schema.ts'
 import { ike, ikeKeysAt, keyExchange, keyLifetime } from './ike-schema.ts'
 import type { EspForm, FilterAction, KeyingVersion, ProfileName, Role } from './model.ts'
-import { offerNames, offerOf } from './offers.ts'
+import { offerWordNames, securityNamesOf } from './offer-words.ts'
+import { offerNames } from './offers.ts'
 import { type Cell, readAddressSpec, readHost, readNetwork, readPorts, readProtocol } from './policy-cells.ts'
 import { manualKeyNames, manualKeys } from './policy-keys.ts'
 import { profileNames, profiles } from './profiles.ts'
@@ -72,8 +73,12 @@ const filter = z.strictObject(
   { error: 'a filter: a mapping with source and destination' },
 )
 
-const method = text('the name of a security method', offerOf).meta({
-  anyOf: [{ enum: [...offerNames] }, { pattern: '^(ah-[a-z0-9]+\\+esp-[a-z0-9-]+|esp-[a-z0-9-]+\\+ah-[a-z0-9]+)$' }],
+const method = text('the name of a security method', securityNamesOf).meta({
+  anyOf: [
+    { enum: [...offerNames] },
+    { enum: [...offerWordNames] },
+    { pattern: '^(ah-[a-z0-9]+\\+esp-[a-z0-9-]+|esp-[a-z0-9-]+\\+ah-[a-z0-9]+)$' },
+  ],
 })
 
 const rule = z.strictObject(
@@ -92,14 +97,15 @@ const rule = z.strictObject(
     security: listOf(method, 'a list of security methods')
       .optional()
       .meta({
-        description: 'The preferred first. Only with negotiate.',
+        description:
+          'The preferred first. Only with negotiate. windows-2000, windows-server-2003, windows-vista and windows-7 stand for what that Windows agrees on in IKEv1.',
         default: ['esp-aes256gcm16', 'esp-aes128gcm16'],
       }),
     keying: listOf(oneOf(keyingVersions), 'a list of ikev2 and ikev1')
       .optional()
       .meta({
         description:
-          'The preferred first. Only with negotiate. Left out, ikev1 where only that can do what the rule asks for (Kerberos, AH with ESP).',
+          'The preferred first. Only with negotiate. Left out, ikev1 where only that can do what the rule asks for (Kerberos, AH with ESP, windows-2000 to windows-vista).',
         default: ['ikev2'],
       }),
     authentication: listOf(authentication, 'a list of ways to authenticate')

@@ -9,6 +9,7 @@ import { ikeSettingsOf, keyLifetimeOf } from './ike-schema.ts'
 import { type LocatedValue, type Path, quote, readLocatedYaml } from './located-yaml.ts'
 import type { AddressSpec, Filter, Policy, PortRange, ProfileName, Rule } from './model.ts'
 import { defaultKeying, notNegotiable } from './negotiable.ts'
+import { areOfIkev1, expanded, securityNamesOf } from './offer-words.ts'
 import { type Cell, readAddressSpec, readHost, readNetwork, readPorts, readProtocol } from './policy-cells.ts'
 import { readManualKeys } from './policy-keys.ts'
 import {
@@ -224,12 +225,13 @@ class PolicyBuilder {
     const isNegotiate = action === 'negotiate'
     const list = (key: string, byDefault: readonly string[]) =>
       !isNegotiate ? [] : rule[key] === undefined ? byDefault : asList(rule[key])
-    const security = list('security', ['esp-aes256gcm16', 'esp-aes128gcm16']).filter(name => typeof name === 'string')
+    const offered = list('security', ['esp-aes256gcm16', 'esp-aes128gcm16']).filter(name => typeof name === 'string')
+    const security = expanded(offered, securityNamesOf)
     const authentication = list('authentication', []).flatMap(item => authenticationOf(item) ?? [])
     const lifetime = isNegotiate ? keyLifetimeOf(rule['lifetime']) : undefined
     const keyExchange = isNegotiate ? asText(rule['keyExchange']) : undefined
     const encapsulation = rule['encapsulation']
-    const keying = list('keying', [defaultKeying(security, authentication)])
+    const keying = list('keying', [areOfIkev1(offered) ? 'ikev1' : defaultKeying(security, authentication)])
     return {
       name: asText(rule['name']) ?? `rule ${index + 1}`,
       ...(description === undefined ? {} : { description }),
@@ -280,7 +282,9 @@ class PolicyBuilder {
       const hint = 'write freshKeys: true, or leave it out'
       this.#error([...path, 'keyExchange'], 'only fresh keys have a key exchange of their own', hint, 'key')
     }
-    if (rule['encapsulation'] === 'udp' && asList(rule['security']).some(name => String(name).includes('ah-'))) {
+    const offered = asList(rule['security']).filter(name => typeof name === 'string')
+    const security = expanded(offered, securityNamesOf)
+    if (rule['encapsulation'] === 'udp' && security.some(name => name.includes('ah-'))) {
       const hint = 'write esp- methods alone, or leave it out'
       this.#error([...path, 'encapsulation'], 'AH cannot stand in UDP', hint)
     }

@@ -1,6 +1,6 @@
 // Numbers of IKEv2 messages and payloads (registry "IKEv2 Parameters"), each with its name, its meaning and its source.
-// Transforms are in transform-numbers.ts, notify types in notify-numbers.ts. IKEv1 has its own fields and will have its
-// own file: only the header is shared (RFC 7296 §3.1 keeps that of RFC 2408 §3.1).
+// Transforms are in transform-numbers.ts, notify types in notify-numbers.ts. IKEv1 has its own fields in
+// v1-numbers.ts: only the header is shared (RFC 7296 §3.1 keeps that of RFC 2408 §3.1).
 import { numberTable } from './number-table.ts'
 
 export const exchangeTypes = numberTable('exchange type', {

@@ -1,7 +1,8 @@
 // ECDSA over a hash that is already made (FIPS 186-5 §6.4), which IKEv1 wants and node:crypto does not offer: it hashes
 // whatever it is given. Points that come from secrets are computed by OpenSSL, in constant time; what is left of a signature
 // is arithmetic on numbers that are blinded. Checking works on public values and takes the plain way.
-import { createECDH, createPublicKey, type KeyObject, randomBytes } from 'node:crypto'
+import { createECDH, createPublicKey, type KeyObject } from 'node:crypto'
+import { fillRandom } from '../base/random.ts'
 
 interface Curve {
   /** OpenSSL's name. */
@@ -49,14 +50,20 @@ export function signBare(key: KeyObject, hash: Uint8Array): Uint8Array {
   for (;;) {
     const once = createECDH(curve.name)
     const r = numberOf(once.generateKeys().subarray(1, 1 + bytes)) % order
-    // A number of 64 bits more than the order is as good as evenly spread after the remainder.
-    const blind = numberOf(randomBytes(bytes + 8)) % order
+    const blind = randomBelow(order, bytes)
     if (r === 0n || blind === 0n) continue
     const blindedOnce = (numberOf(once.getPrivateKey()) * blind) % order
     const blindedSum = (message * blind + ((r * blind) % order) * secret) % order
     const s = (inverse(blindedOnce, order) * blindedSum) % order
     if (s !== 0n) return octetsOfNumbers(curve, r, s)
   }
+}
+
+/** Of 64 bits more than the order has, so that the remainder is as good as evenly spread. */
+function randomBelow(order: bigint, bytes: number): bigint {
+  const octets = new Uint8Array(bytes + 8)
+  fillRandom(octets)
+  return numberOf(octets) % order
 }
 
 /** False too where the key is not of such a curve or the signature has another length. */

@@ -1,11 +1,19 @@
-// What a registry says of the settings that a policy asks it for: NoDefaultExempt and IPsecExempt, at the keys where that
+// Where an agent's registry lives, and what it says of the settings that a policy asks it for: NoDefaultExempt and IPsecExempt, at the keys where that
 // Windows reads them.
+import { dirname, join } from 'node:path'
 import type { Problem } from '../base/result.ts'
 import type { Policy, RegistrySetting } from '../policy/model.ts'
 import { ipsecExempt, KB_NAME_HINT, type KnownSetting, noDefaultExempt } from '../settings/catalogue.ts'
 import { keyAt, type RegistryKey, spelledPath, valueAt, valueIn } from '../settings/registry.ts'
 import { numberOf, type RegistryValue, valueTypes } from '../settings/value.ts'
 import { typeWord } from '../settings/value-words.ts'
+import { bootPlaces } from './boot-units.ts'
+import { DEFAULT_STATE, type StateFolder } from './state-folder.ts'
+
+/** In the state folder; that of the host's own agent where it outlives a restart of the machine, since /run does not. */
+export function registryFolder({ path }: StateFolder): string {
+  return join(path === DEFAULT_STATE ? dirname(bootPlaces.lastGood) : path, 'registry')
+}
 
 const CURRENT = 'HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet'
 

@@ -1,13 +1,10 @@
-// Where an agent's registry lives: in its state folder, and that of the host's own agent where it outlives a restart of the
-// machine, since /run does not. Brings the store its lock, its clock and its date.
-import { dirname, join } from 'node:path'
+// An agent's registry on disk, with the lock, the clock and the date that the store asks for.
 import { systemClock, unixSeconds } from '../base/time.ts'
 import { lockFile } from '../native/file-lock.ts'
 import { RegistryFile } from '../settings/registry-file.ts'
-import { bootPlaces } from './boot-units.ts'
-import { DEFAULT_STATE, type StateFolder } from './state-folder.ts'
+import { registryFolder } from './registry-settings.ts'
+import type { StateFolder } from './state-folder.ts'
 
-export function openRegistry({ path }: StateFolder): RegistryFile {
-  const folder = path === DEFAULT_STATE ? dirname(bootPlaces.lastGood) : path
-  return new RegistryFile({ folder: join(folder, 'registry'), lock: lockFile, clock: systemClock, date: unixSeconds })
+export function openRegistry(folder: StateFolder): RegistryFile {
+  return new RegistryFile({ folder: registryFolder(folder), lock: lockFile, clock: systemClock, date: unixSeconds })
 }

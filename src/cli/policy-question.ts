@@ -12,6 +12,7 @@ import { keyOf, profiles, type SettingName, settingOf } from '../policy/profiles
 import { type CommandInput, type OptionSpec, textOption } from './command.ts'
 import type { Console } from './console.ts'
 import { readPolicy } from './read-policy.ts'
+import { withNamedRegistry } from './registry-option.ts'
 
 export const policyOption: OptionSpec = {
   flags: '--policy <file>',
@@ -82,10 +83,13 @@ export function listOption(input: CommandInput, key: string): readonly string[] 
   return typeof value === 'string' ? [value] : Array.isArray(value) ? (value as readonly string[]) : []
 }
 
-/** Reads the file of `--policy`; its own problems are said by `readPolicy`. */
+/** Reads the file of `--policy`, and the registry that is named with it; their own problems are said here. */
 export function readPolicyOption(input: CommandInput, faults: Faults, console: Console): Policy | undefined {
   const file = textOption(input, 'policy')
-  if (file !== undefined) return readPolicy(file, console)
+  if (file !== undefined) {
+    const policy = readPolicy(file, console)
+    return policy && withNamedRegistry(policy, input, console)
+  }
   faults.add('--policy', 'is missing', 'name the policy file: --policy policy.yaml')
   return undefined
 }

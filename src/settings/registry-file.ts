@@ -43,6 +43,8 @@ export type Change = (root: RegistryKey) => Result<readonly RegistryChange[], re
 
 type Outcome<T> = Result<T, readonly Problem[]>
 
+const FILE = 'registry.reg'
+
 /** Automatic backups beyond these are removed, the oldest first. */
 export const AUTOMATIC_BACKUPS = 500
 
@@ -61,13 +63,13 @@ export class RegistryFile {
 
   constructor(place: RegistryPlace) {
     this.#place = place
-    this.path = join(place.folder, 'registry.reg')
+    this.path = join(place.folder, FILE)
   }
 
   /** A file that is not there is a registry without keys. */
   read(): Outcome<RegistryKey> {
     this.#read = stateOfFile(this.path)
-    return readStored(this.path)
+    return readStoredFile(this.path)
   }
 
   /** All of the change or nothing of it, with a backup before: what a person does can be taken back. */
@@ -101,7 +103,7 @@ export class RegistryFile {
       const backup = this.backups().find(one => one.number === number)
       if (backup === undefined)
         return refused(this.#backupFolder, `there is no backup ${number}`, 'reg backup --list shows them')
-      const then = readStored(backup.file)
+      const then = readStoredFile(backup.file)
       if (!then.ok) return then
       const before = this.read()
       if (before.ok) return this.#put(before.value, then.value)
@@ -145,7 +147,7 @@ export class RegistryFile {
   #listen(folder: string, soon: () => void): fs.FSWatcher | undefined {
     try {
       const watcher = fs.watch(folder, { persistent: false }, (_, file) => {
-        if (file === null || file === 'registry.reg') soon()
+        if (file === null || file === FILE) soon()
       })
       watcher.on('error', () => watcher.close())
       return watcher
@@ -221,8 +223,13 @@ function storedText(registry: RegistryKey): Outcome<Uint8Array> {
   return text.ok ? success(concatenate([text.value, END])) : text
 }
 
+/** The registry that is stored in a folder, without watching or changing it. */
+export function readStored(folder: string): Outcome<RegistryKey> {
+  return readStoredFile(join(folder, FILE))
+}
+
 /** A registry that is not there has no keys. */
-function readStored(path: string): Outcome<RegistryKey> {
+function readStoredFile(path: string): Outcome<RegistryKey> {
   if (!fs.existsSync(path)) return success(emptyRegistry)
   const octets = octetsOf(fs.readFileSync(path))
   if (octets.length < END.length || !isSameOctets(octets.subarray(-END.length), END)) {

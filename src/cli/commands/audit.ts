@@ -27,6 +27,7 @@ import type { Console } from '../console.ts'
 import { ProgressLine } from '../progress.ts'
 import { readKeys } from '../read-keys.ts'
 import { readPolicy } from '../read-policy.ts'
+import { registryOptions, withNamedRegistry } from '../registry-option.ts'
 
 const points: readonly CapturePointOption[] = ['auto', 'wire', 'receiver']
 
@@ -64,6 +65,7 @@ export const audit: CommandSpec = {
         "keys of the associations, so that every seal is checked and opened: Wireshark's table esp_sa, a folder with it, or what ip xfrm state prints",
       values: 'file',
     },
+    ...registryOptions,
     { flags: '--packets', key: 'packets', description: 'print one line of JSON for every packet' },
     jsonOption,
   ],
@@ -135,7 +137,8 @@ function readSettings(input: CommandInput, console: Console): Settings | undefin
   }
   console.problems(problems)
   const file = textOption(input, 'policy')
-  const policy = file === undefined ? undefined : readPolicy(file, console)
+  const read = file === undefined ? undefined : readPolicy(file, console)
+  const policy = read && withNamedRegistry(read, input, console)
   const keyFile = textOption(input, 'keys')
   const keys = keyFile === undefined ? undefined : readKeys(keyFile, console)
   const isMissing = (file !== undefined && policy === undefined) || (keyFile !== undefined && keys === undefined)

@@ -20,6 +20,7 @@ import {
   settingOptions,
   withSettings,
 } from '../policy-question.ts'
+import { registryOptions } from '../registry-option.ts'
 
 export const explain: CommandSpec = {
   name: 'explain',
@@ -48,6 +49,7 @@ export const explain: CommandSpec = {
         'addresses of the host whose policy it is, also separated by commas; left out, the host that the direction means',
     },
     ...settingOptions,
+    ...registryOptions,
     jsonOption,
   ],
   examples: [

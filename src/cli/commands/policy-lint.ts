@@ -5,6 +5,7 @@ import { type Finding, type LintSeverity, lintKinds } from '../../policy/lint-ki
 import { ANSWER_IS_NO, type CommandInput, type CommandSpec, FINE, jsonOption, WRONG_INPUT } from '../command.ts'
 import type { Console, Style } from '../console.ts'
 import { readPolicy } from '../read-policy.ts'
+import { registryOptions, withNamedRegistry } from '../registry-option.ts'
 
 export const policyLint: CommandSpec = {
   name: 'policy lint',
@@ -14,7 +15,7 @@ export const policyLint: CommandSpec = {
     'never decide, old security methods, weak secrets. Exit status 0: nothing dangerous; 1: something is; 2: the file ' +
     'cannot be read.',
   arguments: [{ name: '<file>', description: 'a policy file, YAML or JSON', values: 'file' }],
-  options: [jsonOption],
+  options: [...registryOptions, jsonOption],
   examples: ['sealwire policy lint policy.yaml'],
   run: runLint,
 }
@@ -23,7 +24,8 @@ const styles: Readonly<Record<LintSeverity, Style>> = { danger: 'redBright', war
 const SHOWN_RULES = 8
 
 function runLint(input: CommandInput, console: Console): number {
-  const policy = readPolicy(input.arguments[0]!, console)
+  const read = readPolicy(input.arguments[0]!, console)
+  const policy = read && withNamedRegistry(read, input, console)
   if (policy === undefined) return WRONG_INPUT
   const findings = lint(policy)
   const isDangerous = findings.some(({ severity }) => severity === 'danger')

@@ -8,6 +8,7 @@ import { type CommandInput, type CommandSpec, FINE, jsonOption, WRONG_INPUT } fr
 import { type Console, meaning, type Style } from '../console.ts'
 import { settingJson } from '../policy-question.ts'
 import { readPolicy } from '../read-policy.ts'
+import { registryOptions, withNamedRegistry } from '../registry-option.ts'
 
 export const policyShow: CommandSpec = {
   name: 'policy show',
@@ -16,13 +17,14 @@ export const policyShow: CommandSpec = {
     'Windows asks exemptions first, then the filters, the most specific first, whatever the order of the rules. Shows the ' +
     'setting that counts, what it exempts, and every filter at its place with its action and security.',
   arguments: [{ name: '<file>', description: 'a policy file, YAML or JSON', values: 'file' }],
-  options: [jsonOption],
+  options: [...registryOptions, jsonOption],
   examples: ['sealwire policy show policy.yaml', 'sealwire policy show --json policy.yaml'],
   run: runShow,
 }
 
 function runShow(input: CommandInput, console: Console): number {
-  const policy = readPolicy(input.arguments[0]!, console)
+  const read = readPolicy(input.arguments[0]!, console)
+  const policy = read && withNamedRegistry(read, input, console)
   if (policy === undefined) return WRONG_INPUT
   const compiled = compile(policy)
   if (input.options['json'] === true) console.json(showJson(compiled))

@@ -32,6 +32,7 @@ import {
   shortReason,
   withSettings,
 } from '../policy-question.ts'
+import { registryOptions } from '../registry-option.ts'
 
 export const prove: CommandSpec = {
   name: 'prove',
@@ -48,6 +49,7 @@ export const prove: CommandSpec = {
       description: 'two of: an address, a prefix (10.0.0.0/8), a range (10.0.0.1-10.0.0.9), any',
     },
     ...settingOptions,
+    ...registryOptions,
     jsonOption,
   ],
   examples: [

@@ -148,8 +148,7 @@ export class Keeper {
   #askKerberos(session: SessionId, ask: KerberosAsk): void {
     const { kerberos, clock } = this.#parts
     const answered =
-      kerberos?.ask(session, ask) ??
-      Promise.resolve({ kind: 'failed', what: 'Kerberos is not available here' } as const)
+      kerberos?.ask(session, ask) ?? Promise.resolve({ kind: 'failed', what: 'it is not available here' } as const)
     // By the clock, which catches what an input throws.
     const take = (answer: KerberosAnswer) =>
       clock.at(clock.now(), () => this.input({ kind: 'kerberos', session, answer }))

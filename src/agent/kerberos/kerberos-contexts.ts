@@ -37,7 +37,7 @@ export class KerberosContexts {
         return undefined
       default: {
         const context = this.#contexts.get(session)
-        if (context === undefined || context.isAsking) return failed('Kerberos: there is no context for this session')
+        if (context === undefined || context.isAsking) return failed('there is no context for this session')
         return this.#further(session, context, ask)
       }
     }

@@ -13,7 +13,7 @@ function answer(message: FromProcess): void {
 }
 
 process.on('message', ({ number, session, ask }: ToProcess) => {
-  if (contexts === undefined) return answer({ number, answer: { kind: 'failed', what: `Kerberos: ${String(gss)}` } })
+  if (contexts === undefined) return answer({ number, answer: { kind: 'failed', what: String(gss) } })
   void contexts.ask(session, ask).then(said => {
     if (said !== undefined) answer({ number, answer: said })
   })

@@ -61,7 +61,7 @@ export class KerberosService {
       return undefined
     }
     const running = this.#process(ask)
-    if (running.pending.size >= MOST_ASKS) return failed('Kerberos: too many sessions ask at once')
+    if (running.pending.size >= MOST_ASKS) return failed('too many sessions ask at once')
     const number = this.#number++
     const { promise, resolve } = Promise.withResolvers<KerberosAnswer>()
     const { clock, patience = PATIENCE } = this.#parts
@@ -135,7 +135,7 @@ export class KerberosService {
     const { ask, resolve } = pending
     if (ask.kind !== 'begin') {
       this.#end(running, 'it does not answer')
-      return resolve(failed(`Kerberos: the system’s library does not answer in ${seconds} s`))
+      return resolve(failed(`the system’s library does not answer in ${seconds} s`))
     }
     running.lost.add(number)
     this.#send(running, { number: this.#number++, session, ask: { kind: 'forget' } })

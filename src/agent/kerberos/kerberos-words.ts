@@ -84,7 +84,7 @@ const sentences: ReadonlyMap<number, Sentence> = new Map<number, Sentence>([
   [236, weakKeys],
 ])
 
-/** `Kerberos, as host/a@R towards host/b@R: … (the system says: …)`. */
+/** `as host/a@R towards host/b@R: … (the system says: …)`; who tells it says that it is about Kerberos. */
 export function faultSentence(fault: GssFault, about: Circumstances): string {
   const sentence = fault.code === undefined ? undefined : sentences.get(fault.code)?.(about)
   const told = fault.words === '' ? `status ${fault.major}` : fault.words
@@ -93,8 +93,8 @@ export function faultSentence(fault: GssFault, about: Circumstances): string {
 }
 
 export function heading({ role, own, target }: Circumstances): string {
-  if (role === 'acceptor') return `Kerberos, as ${own}`
-  return `Kerberos, as ${own} towards ${target ?? 'the peer'}`
+  if (role === 'acceptor') return `as ${own}`
+  return `as ${own} towards ${target ?? 'the peer'}`
 }
 
 /** Where no answer came in the time there is; the system itself tries for longer. */

@@ -19,12 +19,13 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   settings: [],
   ipsec: ['policy', 'wire', 'crypto'],
   windows: ['policy', 'settings'],
+  export: ['policy'],
   keying: ['ipsec', 'policy', 'wire', 'crypto'],
   dataplane: ['ipsec', 'policy', 'wire', 'crypto', 'native'],
   audit: ['ipsec', 'policy', 'wire', 'crypto'],
   monitor: ['keying', 'dataplane'],
   agent: ['monitor', 'keying', 'dataplane', 'windows', 'policy', 'settings', 'ipsec', 'wire', 'crypto', 'native'],
-  cli: ['agent', 'audit', 'windows', 'policy', 'settings'],
+  cli: ['agent', 'audit', 'windows', 'export', 'policy', 'settings'],
 }
 
 function folderOf(file: string): string {

@@ -14,6 +14,7 @@ import { explain } from './commands/explain.ts'
 import { firewallApply, firewallRemove, firewallShow } from './commands/firewall.ts'
 import { ping } from './commands/ping.ts'
 import { policyCheck } from './commands/policy-check.ts'
+import { policyExport } from './commands/policy-export.ts'
 import { policyLint } from './commands/policy-lint.ts'
 import { policyPair } from './commands/policy-pair.ts'
 import { policyShow } from './commands/policy-show.ts'
@@ -36,6 +37,7 @@ export const commands: readonly CommandSpec[] = [
   probe,
   policyCheck,
   policyShow,
+  policyExport,
   policyLint,
   policyPair,
   certCa,

@@ -15,6 +15,7 @@ import {
   trustedKeyHashes,
 } from '../src/wire/ike/v2-payloads.ts'
 import { codecsOfIkev1 } from './all-codecs-v1.ts'
+import { codecsOfWindowsPolicies } from './all-codecs-windows.ts'
 import {
   addressOf,
   attribute,
@@ -199,4 +200,5 @@ export const allCodecs: readonly ListedCodec[] = [
     listed(`ike notify ${kind}`, codec as Codec<object>, notifyData[kind as NotifyKind] ?? fc.constant({})),
   ),
   ...codecsOfIkev1,
+  ...codecsOfWindowsPolicies,
 ]

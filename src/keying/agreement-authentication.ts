@@ -1,6 +1,7 @@
 // Will two hosts accept each other, as far as their policies can say? Kinds, pre-shared secrets and named identities are
 // compared; certificates and public keys stand in files that are not opened here. No secret is ever told.
 import type { Authentication, KeyingVersion, Policy, Rule } from '../policy/model.ts'
+import { agreeOnKerberos } from './agreement-kerberos.ts'
 import type { Part } from './agreement-part.ts'
 import { isSameIdentity, readIdentity } from './identity.ts'
 
@@ -65,10 +66,8 @@ function judgePair(
 ): readonly Part[] {
   const parts: Part[] = [{ subject, state: 'agreed', text: kindNames[a.kind] }]
   const differs = (text: string) => parts.push({ subject, state: 'differs', text })
-  if (a.kind === 'kerberos' || b.kind === 'kerberos') {
-    parts.push({ subject, state: 'warning', text: 'whether both are of one realm is not known here' })
-    return parts
-  }
+  if (a.kind === 'kerberos' && b.kind === 'kerberos') return [...parts, ...agreeOnKerberos(a, b)]
+  if (a.kind === 'kerberos' || b.kind === 'kerberos') return parts
   if (a.kind === 'preSharedKey' && b.kind === 'preSharedKey' && a.secret.reveal() !== b.secret.reveal()) {
     differs('the pre-shared keys are not the same')
   }

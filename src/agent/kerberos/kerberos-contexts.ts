@@ -17,6 +17,9 @@ interface Context {
   isAsking: boolean
 }
 
+/** Sessions forget theirs; this is for the day when one does not. */
+const MOST_CONTEXTS = 4096
+
 export class KerberosContexts {
   readonly #gss: Gssapi
   readonly #contexts = new Map<SessionId, Context>()
@@ -25,13 +28,15 @@ export class KerberosContexts {
     this.#gss = gss
   }
 
-  /** Undefined for what needs no answer. */
+  /** Undefined for what needs no answer. Never rejects but by a fault of ours. */
   async ask(session: SessionId, ask: KerberosAsk): Promise<KerberosAnswer | undefined> {
     switch (ask.kind) {
       case 'begin':
-        return this.#begin(session, ask.credential, ask.target)
       case 'accept':
-        return this.#accept(session, ask.credential, ask.token)
+        if (this.#contexts.size >= MOST_CONTEXTS) return failed('too many sessions have a context')
+        return ask.kind === 'accept'
+          ? this.#accept(session, ask.credential, ask.token)
+          : this.#begin(session, ask.credential, ask.target)
       case 'forget':
         this.#forget(session)
         return undefined

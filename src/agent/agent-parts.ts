@@ -71,6 +71,8 @@ export interface PlanePart {
   sendKeying(path: Path, bytes: Uint8Array): void
   /** Whether whatever moves the packets still answers. */
   isAnswering(): Promise<boolean>
+  /** Nobody waits for its answers any more: it has failed, and says so as if it had ended by itself. */
+  giveUp(error: Error): void
 }
 
 export interface SocketsPart {

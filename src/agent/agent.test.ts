@@ -137,17 +137,28 @@ test('while the data plane is silent, no watchdog hears that all is well, and st
   await host.pass(11)
   assert.ok(host.lives >= before + 2)
   host.hanging = () => true
-  await host.pass(10)
+  await host.pass(8.5)
   const lives = host.lives
-  await host.pass(60)
-  assert.equal(host.lives, lives)
   const status = await host.in(host.agent.status())
   assert.equal(status.dataPlane['isAnswering'], false)
   assert.match(status.warnings.join(), /does not answer/)
   assert.equal(host.kinds().filter(kind => kind === 'data-plane-silent').length, 1)
+  assert.equal(host.lives, lives)
   host.hanging = () => false
   await host.pass(20)
   assert.ok(host.lives > lives)
+  assert.equal(host.kinds().filter(kind => kind === 'data-plane-answers').length, 1)
+})
+
+test('where the data plane stays silent the agent ends, and the guard stays', async () => {
+  const host = await up()
+  await host.pass(60)
+  host.hanging = asked => asked === 'answer'
+  const lives = host.lives
+  assert.equal((await host.in(host.agent.finished, 60)).kind, 'failed')
+  assert.ok(host.lives <= lives + 1)
+  assert.equal(host.hasGuard, true)
+  assert.match(host.told.map(({ text }) => text).join(), /no word from it/)
 })
 
 test('going down ends although everything hangs', async () => {

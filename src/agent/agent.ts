@@ -40,8 +40,10 @@ export type Ending =
 const LOOK_EVERY = 5
 /** Looks between those at the guard, which cost a listing of its rules. */
 const GUARD_EVERY = 3
-/** Seconds that the data plane has for a word. */
+/** Seconds that the data plane has for a word; whoever says nothing is asked again soon, and so often in all. */
 const ANSWER_WITHIN = 4
+const ASK_AGAIN = 1
+const MOST_SILENT = 3
 /** Seconds after which addresses are read: several change at a time. */
 const ADDRESSES_QUIET = 0.3
 /** Seconds that each step has on the way up or down. */
@@ -68,6 +70,7 @@ export class Agent {
   #refused: { readonly at: number; readonly problems: readonly Problem[] } | undefined
   #keepsGuard: boolean
   #isAnswering = true
+  #silent = 0
   readonly #guardWatch: GuardWatch | undefined
   #looks = 0
   #cancelLook: (() => void) | undefined
@@ -353,9 +356,12 @@ export class Agent {
       this.tell({ level: 'info', kind: 'data-plane-answers', text: 'The data plane answers again.' })
     }
     if (this.#state !== 'up') return
+    this.#silent = this.#isAnswering ? 0 : this.#silent + 1
+    // It holds what is to be sealed and cannot be mended from here: whoever starts this agent starts another one.
+    if (this.#silent === MOST_SILENT) plane.giveUp(new Error(`no word from it, asked ${MOST_SILENT} times`))
     if (this.#isAnswering) alive?.()
     if (this.#looks++ % GUARD_EVERY === 0) this.#mendGuard()
-    this.#cancelLook = clock.at(clock.now() + LOOK_EVERY, () => void this.#look())
+    this.#cancelLook = clock.at(clock.now() + (this.#isAnswering ? LOOK_EVERY : ASK_AGAIN), () => void this.#look())
   }
 
   #mendGuard(): void {

@@ -34,6 +34,7 @@ class Scene {
   pace = 0
   listener: DataPlaneListener | undefined
   refusesToInstall = false
+  refusesToCount = false
 
   constructor() {
     const scene = this
@@ -58,7 +59,10 @@ class Scene {
       beginSending: () => slowly('begin'),
       remove: () => slowly('remove'),
       refuse: () => slowly('refuse'),
-      counters: async () => new Map([[name, counters()]]),
+      counters: async () => {
+        if (this.refusesToCount) throw new Error('it is gone')
+        return new Map([[name, counters()]])
+      },
       stop: () => slowly('stop'),
     }
     this.keeper = new Keeper({
@@ -170,4 +174,21 @@ test('keying is woken when it wants to be, and no more after the end', async () 
   scene.keeper.datagram(path, new Uint8Array(1))
   assert.deepEqual(scene.inputs.at(-1), { kind: 'close' })
   assert.deepEqual(scene.done, ['stop'])
+})
+
+test('a data plane that cannot be asked any more holds nothing up', async () => {
+  const scene = new Scene()
+  scene.says = ({ kind }) =>
+    kind === 'datagram' ? [{ kind: 'install', pair }] : kind === 'close' ? [{ kind: 'remove', names: [name] }] : []
+  scene.keeper.datagram(path, new Uint8Array(1))
+  await scene.advance(1)
+  scene.refusesToCount = true
+  await scene.advance(60)
+  let isStopped = false
+  void scene.keeper.stop(1).then(() => {
+    isStopped = true
+  })
+  await scene.advance(2)
+  assert.ok(isStopped)
+  assert.deepEqual(scene.done, ['install', 'remove', 'stop'])
 })

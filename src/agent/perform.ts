@@ -189,8 +189,16 @@ export class Keeper {
   }
 
   async #work(): Promise<void> {
+    const { clock } = this.#parts
     this.#isBusy = true
-    for (let work = this.#queue.shift(); work !== undefined; work = this.#queue.shift()) await work()
+    for (let work = this.#queue.shift(); work !== undefined; work = this.#queue.shift()) {
+      // One that fails holds nobody up; the clock catches it.
+      await work().catch(cause =>
+        clock.at(clock.now(), () => {
+          throw cause
+        }),
+      )
+    }
     this.#isBusy = false
     const done = this.#done
     this.#done = []
@@ -209,7 +217,9 @@ export class Keeper {
 
   async #look(): Promise<void> {
     const names: Spi[] = []
-    for (const [name, { inbound }] of await this.#parts.dataPlane.counters()) {
+    // A data plane that failed has told so by itself.
+    const counters = await this.#parts.dataPlane.counters().catch(() => undefined)
+    for (const [name, { inbound }] of counters ?? []) {
       const before = this.#installed.get(name)
       if (before === undefined) continue
       if (inbound.packets > before) names.push(name)

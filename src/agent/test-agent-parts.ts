@@ -69,6 +69,7 @@ export class TestAgent {
         facts: () => ({ kind: 'test' }),
         sendKeying: () => this.done.push('send at 4500'),
         isAnswering: () => this.do('').then(() => !this.hanging('answer')),
+        giveUp: error => this.agent.input({ kind: 'plane-failed', error }),
       },
       routing: {
         enforce: ({ policy }, inClear) => this.do(`routes ${policy.name}${inClear.length === 0 ? '' : ' in clear'}`),

@@ -45,6 +45,7 @@ export function tunPlanePart({ heard, failed }: TunPlaneParts): PlanePart {
     async isAnswering() {
       return (await plane.statistics()) !== undefined
     },
+    giveUp: error => plane.giveUp(error),
   }
 }
 

@@ -31,6 +31,9 @@ export interface TunDataPlaneOptions extends TunOptions {
   readonly failed?: (error: Error) => void
 }
 
+/** Milliseconds that the thread has to end by itself, and once more when it is broken off. */
+const END_WITHIN = 5000
+
 interface Waiting {
   readonly resolve: (answer: Answer) => void
   readonly reject: (error: Error) => void
@@ -151,13 +154,26 @@ export class TunDataPlane implements DataPlane {
     this.#ask({ kind: 'send-keying', path, bytes }).catch(() => {})
   }
 
+  /** For a thread that says nothing any more: whoever waits for it hears that it failed, and it is broken off if it can be. */
+  giveUp(error: Error): void {
+    void this.#running?.worker.terminate()
+    this.#end(error)
+  }
+
   async stop(): Promise<void> {
     const running = this.#running
     if (running === undefined) return
-    const ended = once(running.worker, 'exit')
+    const { worker } = running
+    const isOver = () => once(worker, 'exit', { signal: AbortSignal.timeout(END_WITHIN) }).then(Boolean, () => false)
     this.#running = undefined
+    const ended = isOver()
     this.#post(running, { kind: 'stop' })
-    await ended
+    if (!(await ended)) {
+      // A thread that goes round in circles is broken off. One that the kernel holds is not, and whoever waits is told.
+      const broken = isOver()
+      void worker.terminate()
+      if (!(await broken)) throw new Error('the thread of the data plane hangs')
+    }
     this.#listener = undefined
   }
 

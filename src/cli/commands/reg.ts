@@ -49,7 +49,8 @@ async function runAdd(run: RegRun, words: RegWords): Promise<number> {
   if (root === undefined) return run.wrong([])
   const there = keyAt(root, key)
   const isThere = there !== undefined && valueIn(there, name) !== undefined
-  if (isThere && !(await isAllowed(run, words, `Value ${name} exists, overwrite`))) return ANSWER_IS_NO
+  const no = isThere ? await forbidden(run, words, `Value ${name} exists, overwrite`) : undefined
+  if (no !== undefined) return no
   return run.change(() => success([{ kind: 'set', key, value: value.value }]))
 }
 
@@ -79,7 +80,8 @@ async function runDelete(run: RegRun, words: RegWords): Promise<number> {
   const what = isAll
     ? `all values under the registry key ${key}`
     : `the registry ${name === undefined ? `key ${key}` : `value ${name}`}`
-  if (!(await isAllowed(run, words, isAll ? `Delete ${what}` : `Permanently delete ${what}`))) return ANSWER_IS_NO
+  const no = await forbidden(run, words, isAll ? `Delete ${what}` : `Permanently delete ${what}`)
+  if (no !== undefined) return no
   return run.change(now => {
     if (name !== undefined) return success([{ kind: 'delete-value', key, name }])
     if (!isAll) return success([{ kind: 'delete-key', key }])
@@ -144,7 +146,8 @@ async function runCopy(run: RegRun, words: RegWords): Promise<number> {
   const replaced = changes.find(one => one.kind === 'set' && replacedValue(root, one) !== undefined)
   if (replaced?.kind === 'set') {
     const { key, value } = replaced
-    if (!(await isAllowed(run, words, `Value ${key}\\${value.name} exists, overwrite all`))) return ANSWER_IS_NO
+    const no = await forbidden(run, words, `Value ${key}\\${value.name} exists, overwrite all`)
+    if (no !== undefined) return no
   }
   return run.change(now => success(copyChanges(now, from, to, isBelow)))
 }
@@ -228,12 +231,11 @@ const regRestore = regCommand({
   },
 })
 
-/** /f, or a yes of who is asked. With --json nobody is. */
-async function isAllowed(run: RegRun, { switches }: RegWords, question: string): Promise<boolean> {
-  if (switches['f'] === true) return true
-  if (!run.isJson) return run.agrees(question)
-  run.wrong([fault('/f', 'is needed with --json where something would be replaced or deleted', 'add /f')])
-  return false
+/** Undefined by /f, or a yes of who is asked; else the exit status. With --json nobody is asked. */
+async function forbidden(run: RegRun, { switches }: RegWords, question: string): Promise<number | undefined> {
+  if (switches['f'] === true) return undefined
+  if (!run.isJson) return (await run.agrees(question)) ? undefined : ANSWER_IS_NO
+  return run.wrong([fault('/f', 'is needed with --json where something would be replaced or deleted', 'add /f')])
 }
 
 function fault(where: string, what: string, hint = ''): Problem {

@@ -8,6 +8,10 @@ import type { AddressKeyword, EndpointAddress, SchemaVersion } from './connectio
 
 /** Longer lists are a mistake or an attack. */
 export const MOST_ENTRIES = 10_000
+/** 4 MiB: far more than anybody writes by hand, little enough to hold many times. */
+export const LONGEST_SCRIPT = 1 << 22
+/** A text with more problems is none of its form, and is not read on. */
+export const MOST_PROBLEMS = 1000
 
 export const addressKeywords: readonly AddressKeyword[] = ['LocalSubnet', 'DNS', 'DHCP', 'WINS', 'DefaultGateway']
 
@@ -159,8 +163,13 @@ export function readHostAddress(text: string): Cell<Address> {
 export function meaning(word: string, known: Iterable<string>): string {
   const names = [...known]
   const near = nearest(word.slice(0, 64), names)
-  return near === undefined ? `known: ${names.join(', ')}` : `did you mean ${near}?`
+  if (near !== undefined) return `did you mean ${near}?`
+  const shown = names.length > MOST_SHOWN ? [...names.slice(0, MOST_SHOWN), '…'] : names
+  return `known: ${shown.join(', ')}`
 }
+
+/** A longer list helps nobody. */
+const MOST_SHOWN = 16
 
 /** Whether two plain values say the same, in whatever order their fields stand. Secrets in them look alike. */
 export function sameContent(a: object, b: object): boolean {

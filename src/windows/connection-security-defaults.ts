@@ -10,7 +10,6 @@ import type {
   MainModeSet,
   QuickModeProposal,
   QuickModeSet,
-  RuleHead,
 } from './connection-security-rules.ts'
 
 /** [MS-FASP] §2.2.64 and §2.2.75. */
@@ -122,13 +121,4 @@ export function madeId(kind: string, name: string, ordinal: number): string {
     .toUpperCase()
   // RFC 9562 §5.8: version 8 is for the maker's own way.
   return `{${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-A${hex.slice(17, 20)}-${hex.slice(20, 32)}}`
-}
-
-/** An id that none of `taken` has. */
-export function freshId(kind: string, name: string, taken: readonly Pick<RuleHead, 'id'>[]): string {
-  const names = new Set(taken.map(({ id }) => id.toLowerCase()))
-  for (let ordinal = 0; ; ordinal++) {
-    const id = madeId(kind, name, ordinal)
-    if (!names.has(id.toLowerCase())) return id
-  }
 }

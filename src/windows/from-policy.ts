@@ -93,6 +93,7 @@ class Writing {
     if (keys !== undefined) losses.error('keys that are not agreed on', 'Windows agrees on all keys by IKE')
     if (test === true) losses.warn('test: true', 'Windows has no such word')
     if (ike?.liveness !== undefined) losses.warn('liveness of IKE', 'Windows asks its peers when it wants to')
+    if (ike?.silence !== undefined) losses.warn('silence of IKE', 'Windows keeps it with its own settings')
     if (ike?.childless === true) losses.warn('childless IKE sessions', 'IKEv1 has none')
     if (ike?.ppk !== undefined) losses.error('the post-quantum key of IKE', 'IKEv1 has none')
   }
@@ -106,7 +107,7 @@ class Writing {
     const methods = (ike?.security ?? []).flatMap(name => {
       const method = mainModeMethodNamed(name, seconds)
       if (method === undefined)
-        losses.warn(`the method ${name}`, 'Windows has 3DES and DES, SHA-1 and MD5, groups 2 and 14')
+        losses.warn(`the method ${name}`, 'Windows has 3DES and DES, SHA-1 and MD5, groups 1, 2 and 14')
       return method ?? []
     })
     if (methods.length === 0) losses.warn('its methods', "Windows's own are written: 3DES and DES, groups 2 and 1")
@@ -114,6 +115,8 @@ class Writing {
       newIsakmp(this.#head(id), {
         instance: id,
         seconds: asked ?? 0,
+        // Windows writes the limit that master key PFS means as well.
+        ...(ike?.masterPfs === true ? { masterPfs: 1, quickModeLimit: 1 } : {}),
         methods: methods.length > 0 ? methods : defaultMainModeMethods(seconds),
       }),
     )

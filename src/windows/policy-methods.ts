@@ -69,6 +69,7 @@ export function algorithmsNamed(name: string): readonly Algorithm[] | undefined 
 const hashes: Readonly<Record<number, 'md5' | 'sha1'>> = { 1: 'md5', 2: 'sha1' }
 const ikeCiphers: Readonly<Record<number, 'des' | '3des'>> = { 1: 'des', 2: '3des', 3: '3des' }
 const ikeGroups: Readonly<Record<number, string>> = {
+  [mainModeGroups[1]]: 'modp768',
   [mainModeGroups[2]]: 'modp1024',
   [mainModeGroups[14]]: 'modp2048',
 }
@@ -93,9 +94,7 @@ export function ikeSecurityName(method: MainModeMethod): { readonly name: string
   const [cipher, hash, group] = [ikeCiphers[method.cipher], hashes[method.hash], ikeGroups[method.group]]
   if (cipher === undefined) return { why: `cipher ${method.cipher}` }
   if (hash === undefined) return { why: `hash ${method.hash}` }
-  if (group === undefined) {
-    return { why: method.group === 1 ? 'a key exchange of 768 bits, which can be broken' : `group ${method.group}` }
-  }
+  if (group === undefined) return { why: `group ${method.group}` }
   return { name: `${cipher}-${hash}-${group}` }
 }
 
@@ -106,7 +105,7 @@ export function mainModeMethodNamed(name: string, seconds: number): MainModeMeth
   const { cipher, integrity, prf, group, additional } = offer.value
   const ciphersByName = { '3des-cbc': '3des', 'des-cbc': 'des' } as const
   const hashesByName = { 'hmac-sha1': 'sha1', 'hmac-md5': 'md5' } as const
-  const groupsByName = { 'modp-1024': 2, 'modp-2048': 14 } as const
+  const groupsByName = { 'modp-768': 1, 'modp-1024': 2, 'modp-2048': 14 } as const
   const has = <T extends object>(table: T, key: string | undefined): key is keyof T & string =>
     key !== undefined && Object.hasOwn(table, key)
   const isKnown = has(ciphersByName, cipher) && has(hashesByName, integrity) && has(groupsByName, group)

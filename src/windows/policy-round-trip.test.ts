@@ -80,7 +80,7 @@ test('1,000 random policies become objects of Windows and come back equal, or wh
       losses.filter(({ where }) => where.startsWith(place)).map(({ what, hint }) => `${what}; ${hint}`)
     if (!isDeepStrictEqual(back.ike, policy.ike))
       assert.ok(
-        told('').some(text => /method|liveness/.test(text)),
+        told('').some(text => /method|liveness|silence/.test(text)),
         'IKE',
       )
     if (policy.networks.length > 0) assert.ok(told('').some(text => text.startsWith('networks')))

@@ -17,7 +17,13 @@ const windowsMethods = [
   'ah-md5+esp-null-md5',
 ]
 const otherMethods = ['esp-aes256gcm16', 'esp-aes128-sha256', 'ah-sha256', 'esp-3des-sha256', 'ah-sha1+esp-aes128-sha1']
-const windowsIke = ['3des-sha1-modp1024', '3des-md5-modp1024', 'des-sha1-modp2048', '3des-sha1-modp2048']
+const windowsIke = [
+  'des-md5-modp768',
+  '3des-sha1-modp1024',
+  '3des-md5-modp1024',
+  'des-sha1-modp2048',
+  '3des-sha1-modp2048',
+]
 const otherIke = ['aes256-sha256-modp2048', '3des-sha1-prfsha256-modp1024', '3des-sha1-curve25519']
 
 function some<T>(draw: Draw, list: readonly T[], most: number): readonly T[] {
@@ -87,7 +93,8 @@ export function randomWindowsPolicy(draw: Draw, isWindows: boolean): Policy {
   const ike: IkeSettings = {
     security: some(draw, isWindows ? windowsIke : [...windowsIke, ...otherIke], 4),
     ...seconds,
-    ...(!isWindows && draw() < 0.2 ? { liveness: 10 } : {}),
+    ...(draw() < 0.2 ? { masterPfs: true } : {}),
+    ...(!isWindows && draw() < 0.2 ? { liveness: 10, silence: 5 } : {}),
   }
   return {
     ...drawn,

@@ -322,11 +322,21 @@ test('how IKE runs: methods, lifetimes, master key PFS, limits, mapping of certi
   assert.deepEqual(ike({ methods: methods.map(method => ({ ...method, seconds: 600 })) }).ike?.lifetime, {
     seconds: 600,
   })
-  assert.match(ike({ methods, masterPfs: 1, quickModeLimit: 1 }).losses.join(), /master key PFS/)
+  const master = ike({ methods, masterPfs: 1, quickModeLimit: 1 })
+  assert.deepEqual([master.ike?.masterPfs, master.losses], [true, []])
   assert.match(ike({ methods, quickModeLimit: 5 }).losses.join(), /5 associations at most/)
   assert.match(ike({ methods, options: 3 }).losses.join(), /stood for accounts.*no authority was named/)
-  const weak = ike({ methods: [mainModeMethod('des', 'md5', 1)] })
-  assert.deepEqual([weak.ike, weak.losses.length], [undefined, 2])
+  assert.deepEqual(ike({ methods: [mainModeMethod('des', 'md5', 1)] }).ike?.security, ['des-md5-modp768'])
+  const odd = ike({
+    methods: [
+      { ...methods[0]!, group: 77 },
+      { ...methods[0]!, cipher: 9 },
+      { ...methods[0]!, hash: 9 },
+    ],
+  })
+  assert.deepEqual([odd.ike, odd.losses.length], [undefined, 4])
+  const fixed = ike({ methods: [{ ...methods[1]!, fixedMethod: 4 }] })
+  assert.deepEqual(fixed.ike?.security, ['3des-sha1-modp2048'], 'a fixed method counts instead of what stands there')
 })
 
 test('polling, a default response of its own kind and missing parts are told; an unassigned store has no policy', () => {

@@ -286,23 +286,21 @@ class Translation {
       losses.warn('the policy has no settings of IKE', 'our own are kept')
       return undefined
     }
-    if (content.masterPfs !== 0) {
-      losses.warn(
-        'a new IKE session was made for every association (master key PFS)',
-        'freshKeys on each rule does as much for their keys',
-      )
-    } else if (content.quickModeLimit !== 0) {
+    const masterPfs = content.masterPfs !== 0
+    // Master key PFS is a limit of one in itself.
+    if (!masterPfs && content.quickModeLimit !== 0) {
       losses.warn(`an IKE session made ${content.quickModeLimit} associations at most`, 'here it ends by time')
     }
     if ((content.options & 1) !== 0) losses.error('certificates stood for accounts of the domain', 'write accounts')
     if ((content.options & 2) !== 0) losses.warn('no authority was named in requests for certificates', 'here they are')
     const security = this.#ikeSecurity(content, losses)
     const seconds = ikeSeconds(content, losses)
-    if (security.length === 0 && seconds === undefined) return undefined
-    return {
+    const ike = {
       ...(security.length === 0 ? {} : { security }),
       ...(seconds === undefined ? {} : { lifetime: { seconds } }),
+      ...(masterPfs ? { masterPfs } : {}),
     }
+    return Object.keys(ike).length === 0 ? undefined : ike
   }
 
   #ikeSecurity(content: IsakmpContent, losses: Losses): readonly string[] {

@@ -33,8 +33,8 @@ const pathSizes: Readonly<Record<PathSize, number>> = { fragment: 0, follow: 2, 
 
 /** For each family the level and the numbers of options that both have. */
 const byFamily = {
-  4: { level: SOL_IP, pathSize: 10, ownAddress: 8, trafficClass: 13, errors: 11, free: 15 },
-  6: { level: SOL_IPV6, pathSize: 23, ownAddress: 49, trafficClass: 66, errors: 25, free: 78 },
+  4: { level: SOL_IP, pathSize: 10, ownAddress: 8, trafficClass: 13, errors: 11, free: 15, timeToLive: 2 },
+  6: { level: SOL_IPV6, pathSize: 23, ownAddress: 49, trafficClass: 66, errors: 25, free: 78, timeToLive: 16 },
 } as const
 
 export interface SocketOptions {
@@ -100,6 +100,12 @@ export function applyOptions(fd: number, family: 4 | 6, options: SocketOptions):
 export function setPathSize(fd: number, family: 4 | 6, size: PathSize): void {
   const { level, pathSize } = byFamily[family]
   setOption(fd, level, pathSize, pathSizes[size], 'choosing what happens about the path size')
+}
+
+/** TTL or hop limit of what is sent from now on, 1 to 255; left out, the system's. */
+export function setTimeToLive(fd: number, family: 4 | 6, hops = -1): void {
+  const { level, timeToLive } = byFamily[family]
+  setOption(fd, level, timeToLive, hops, 'setting the time to live')
 }
 
 function setBuffers(fd: number, octets: number): void {

@@ -1,10 +1,11 @@
 // What changes around a running agent: keys that are renewed under load, addresses that come and go, a link that goes down,
 // somebody who flushes all of nftables, packets of every size.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { ip } from '../../src/native/test-namespaces.ts'
-import { audit, captureWire, twoAgents, whyNoAgents } from './two-agents.ts'
+import { audit, captureWire, run, twoAgents, whyNoAgents } from './two-agents.ts'
 
 const skip = whyNoAgents()
 const wait = (seconds: number) => new Promise(resolve => setTimeout(resolve, 1000 * seconds))
@@ -88,5 +89,39 @@ for (const mtu of [1280, 9000]) {
     }
     const { totals } = await audit(await stop(), one.policy)
     assert.equal(totals['leaked'], 0)
+  })
+}
+
+for (const form of ['raw', 'udp'] as const) {
+  test(`packets keep their time to live when they are sealed, whole or in pieces, ESP ${form === 'raw' ? 'raw' : 'in UDP'}`, {
+    skip,
+  }, async context => {
+    if (spawnSync('tshark', ['--version']).error !== undefined)
+      return context.skip('skipped, because tshark is not installed')
+    const [one, two] = await twoAgents(context)
+    for (const host of [one, two]) host.writePolicy({ more: [`encapsulation: ${form}`] })
+    await Promise.all([one.up(), two.up()])
+    for (const peer of [two.address, two.address6]) assert.equal(await one.ping(peer), 3)
+    const stop = await captureWire(one)
+    const sent = [
+      [two.address, 7, 56],
+      [two.address6, 8, 56],
+      [two.address, 9, 4000],
+      [two.address6, 10, 4000],
+      [two.address, 64, 4000],
+      [two.address6, 64, 4000],
+    ] as const
+    for (const [peer, hops, size] of sent) await one.ping(peer, 1, '-t', String(hops), '-s', String(size))
+    const file = await stop()
+    const fields = ['ip.src', 'ipv6.src', 'ip.ttl', 'ipv6.hlim'].flatMap(field => ['-e', field])
+    const { out } = await run('tshark', ['-r', file, '-T', 'fields', '-E', 'occurrence=f', ...fields])
+    const seen = new Set<number>()
+    for (const line of out.split('\n')) {
+      const [v4, v6, ttl, hlim] = line.split('\t')
+      if (v4 === one.address || v6 === one.address6) seen.add(Number(ttl || hlim))
+    }
+    // 255 is how neighbours find each other.
+    seen.delete(255)
+    assert.deepEqual([...seen], [7, 8, 9, 10, 64])
   })
 }

@@ -10,7 +10,7 @@ import { EAGAIN, EMSGSIZE, ENOBUFS } from '../../native/libc.ts'
 import { MessageBatch } from '../../native/message-batch.ts'
 import { PollSet, WRITABLE } from '../../native/readiness.ts'
 import { readAddress } from '../../native/socket-address.ts'
-import { setPathSize } from '../../native/socket-options.ts'
+import { setPathSize, setTimeToLive } from '../../native/socket-options.ts'
 import { MOST_SEGMENTED_BYTES, MOST_SEGMENTS, UdpSender } from '../../native/udp-sender.ts'
 import type { Doors } from './doors.ts'
 import type { KeyingPath } from './messages.ts'
@@ -175,14 +175,17 @@ export class Departures {
     const from = readAddress(view, addresses, family)
     const to = readAddress(view, addresses + (family === 4 ? 4 : 16), family)
     const trafficClass = trafficClassOf(bytes, at)
+    const hops = bytes[at + (family === 4 ? 8 : 7)]!
     bytes.set(datagram, at)
     if (view.getUint16(at) !== exit.udpPort) return false
     exit.anywhere.redirect({ to, port: view.getUint16(at + 2), from })
     setPathSize(exit.udpFd, family, 'fragment')
+    setTimeToLive(exit.udpFd, family, Math.max(1, hops))
     this.#tail = at + UDP_HEADER
     this.datagram(family, exit.anywhere, trafficClass, datagram.length - UDP_HEADER)
     this.flush()
     setPathSize(exit.udpFd, family, 'probe')
+    setTimeToLive(exit.udpFd, family)
     return true
   }
 

@@ -6,6 +6,7 @@ import type { Exemption } from '../src/policy/exemptions.ts'
 import { type Profile, profiles } from '../src/policy/profiles.ts'
 import { ikev2StatesPage } from './keying-pages.ts'
 import { ikeMethodsPage, lintPage, schemaText, securityMethodsPage } from './policy-pages.ts'
+import { settingsPage } from './settings-page.ts'
 
 const HEAD = '<!-- Made by `npm run docs` from the tables of the code: do not edit. -->\n\n'
 
@@ -16,6 +17,7 @@ export const pages: Readonly<Record<string, () => string>> = {
   'ikev2-states.md': () => HEAD + ikev2StatesPage(),
   'ike-methods.md': () => HEAD + ikeMethodsPage(),
   'security-methods.md': () => HEAD + securityMethodsPage(),
+  'settings.md': () => HEAD + settingsPage(),
   'policy.schema.json': schemaText,
 }
 

@@ -49,8 +49,10 @@ export function bareLink(): Way {
   return { name: 'veth, nothing sealed', address: '10.99.0.2', ...between(left, right), close: clean }
 }
 
-export async function sealed(engine: EngineName, inUdp: boolean): Promise<Way> {
-  const hosts = await tunHosts({ family: 4, change: { engine, mtu: 1420 }, captureBytes: 0 })
+export async function sealed(engine: EngineName, form: 'in UDP' | 'raw' | 'raw, by frames'): Promise<Way> {
+  const inUdp = form === 'in UDP'
+  const byFrames = form === 'raw, by frames'
+  const hosts = await tunHosts({ family: 4, change: { engine, mtu: 1420, byFrames }, captureBytes: 0 })
   const scene = new Scene(hosts)
   const [one, other] = [hosts.one, hosts.other]
   const sender = await threadsOf(() => one.plane.start(scene.toldOne))
@@ -72,7 +74,7 @@ export async function sealed(engine: EngineName, inUdp: boolean): Promise<Way> {
   await other.plane.beginSending(pairName(there))
   await one.plane.beginSending(pairName(here))
   return {
-    name: `sealwire, ESP ${inUdp ? 'in UDP' : 'raw'}, ${engine}`,
+    name: `sealwire, ESP ${form}, ${engine}`,
     address: formatAddress(other.address),
     ...between(hosts.hosts.left, hosts.hosts.right),
     spent: async () => ({ sender: secondsOf('self', sender), receiver: secondsOf('self', receiver) }),

@@ -40,10 +40,10 @@ export async function benchTun(): Promise<readonly Table[]> {
   try {
     ways.push(bareLink())
     for (const engine of ['ipsec-mb', 'openssl'] as const) {
-      for (const inUdp of [true, false]) ways.push(await sealed(engine, inUdp))
+      for (const form of ['in UDP', 'raw', 'raw, by frames'] as const) ways.push(await sealed(engine, form))
     }
     // Where nothing is installed that could do better.
-    ways.push(await sealed('node', true))
+    ways.push(await sealed('node', 'in UDP'))
     const others = (process.env['WIREGUARD_GO'] ?? '').split(' ').filter(path => path !== '')
     const programs = hasCommand('wireguard-go') ? ['wireguard-go', ...others] : others
     if (programs.length === 0 || !hasCommand('wg')) leftOut.push('wireguard-go or wg is not installed')

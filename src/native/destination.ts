@@ -2,6 +2,8 @@
 // their traffic class, the size of segments. A batch points at it, so a packet costs no more than a few stores.
 import type { Address } from '../base/address.ts'
 import type { Arena } from './arena.ts'
+import type { Station } from './neighbours.ts'
+import { AF_PACKET, frameAddress } from './packet-socket.ts'
 import { IPV4_AT, SOCKET_ADDRESS_BYTES, writeSocketAddress, writeWords } from './socket-address.ts'
 import { SOL_IP, SOL_IPV6, SOL_UDP } from './socket-options.ts'
 
@@ -35,6 +37,8 @@ export class Destination {
   /** Octets of control data without the segment size, which is the last part, and with it. */
   controlLength = 0
   segmentedLength = 0
+  /** For sockets of frames, not of IP. */
+  isStation = false
   readonly #view: DataView
   #trafficClassAt = 0
   #segmentAt = 0
@@ -49,6 +53,7 @@ export class Destination {
   /** From now on, with traffic class 0: also for a peer behind a NAT whose address moves (RFC 7296 §2.23). */
   redirect(route: Route): void {
     const view = this.#view
+    this.isStation = false
     const family = route.to?.family ?? route.family ?? 4
     this.nameLength =
       route.to === undefined ? 0 : writeSocketAddress(view, this.nameAt, route.to, route.port, route.link)
@@ -73,6 +78,20 @@ export class Destination {
     this.controlLength = at - this.controlAt
     this.#segmentAt = add(SOL_UDP, UDP_SEGMENT, 2)
     this.segmentedLength = at - this.controlAt
+  }
+
+  /** From now on, a station of a link, for packets of `family`. */
+  redirectToStation({ link, hardware }: Station, family: 4 | 6): void {
+    const view = this.#view
+    const at = this.nameAt
+    this.isStation = true
+    this.nameLength = frameAddress.bytes
+    view.setUint16(at, AF_PACKET, true)
+    view.setUint16(at + frameAddress.protocol, family === 4 ? 0x0800 : 0x86dd)
+    view.setInt32(at + frameAddress.link, link, true)
+    view.setUint32(at + frameAddress.hardware, 0)
+    view.setUint8(at + frameAddress.addressLength, hardware.length)
+    for (const [index, octet] of hardware.entries()) view.setUint8(at + frameAddress.address + index, octet)
   }
 
   #clear(): void {

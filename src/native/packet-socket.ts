@@ -1,8 +1,8 @@
 // AF_PACKET sockets see every frame that a link takes in or gives out (packet(7)): what both kinds of capture share.
 import { check, libC } from './libc.ts'
-import { attachFilter, type FilterStep, openSocket } from './socket-options.ts'
+import { applyOptions, attachFilter, type FilterStep, openSocket, type SocketOptions } from './socket-options.ts'
 
-const AF_PACKET = 17
+export const AF_PACKET = 17
 const SOCK_DGRAM = 2
 const SOCK_RAW = 3
 /** ETH_P_ALL in network order, as the call wants it. */
@@ -12,7 +12,9 @@ export const SOL_PACKET = 263
 const PACKET_STATISTICS = 6
 
 /** struct sockaddr_ll: offsets of its fields. */
-export const frameAddress = { bytes: 20, protocol: 2, link: 4, hardware: 8, kind: 10 } as const
+export const frameAddress = {
+  ...{ bytes: 20, protocol: 2, link: 4, hardware: 8, kind: 10, addressLength: 11, address: 12 },
+} as const
 /** A value of `kind`. */
 export const PACKET_OUTGOING = 4
 
@@ -66,14 +68,28 @@ export function openPacketSocket(options: TapOptions, doing: string): number {
   }
 }
 
-export function bindPacketSocket(fd: number, link: number, doing: string): void {
+/** `protocol` in network order. */
+export function bindPacketSocket(fd: number, link: number, doing: string, protocol = EVERY_PROTOCOL): void {
   const { scratch, bind } = libC()
   const view = new DataView(scratch.bytes.buffer, scratch.bytes.byteOffset)
   scratch.bytes.fill(0, 0, frameAddress.bytes)
   view.setUint16(0, AF_PACKET, true)
-  view.setUint16(frameAddress.protocol, EVERY_PROTOCOL, true)
+  view.setUint16(frameAddress.protocol, protocol, true)
   view.setInt32(frameAddress.link, link, true)
   check(bind(fd, scratch.address, frameAddress.bytes), 'bind', doing)
+}
+
+/** A socket that sends packets past the kernel's IP, from their IP header on, and hears nothing. */
+export function openFrameSender(options: SocketOptions): number {
+  const doing = 'opening a socket for frames'
+  const fd = openSocket(AF_PACKET, SOCK_DGRAM, 0, doing)
+  try {
+    applyOptions(fd, 4, options)
+    return fd
+  } catch (error) {
+    libC().close(fd)
+    throw error
+  }
 }
 
 export function lostFrames(fd: number): number {

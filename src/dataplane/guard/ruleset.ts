@@ -9,7 +9,14 @@ import type { CompiledPolicy, FilterEntry } from '../../policy/compile.ts'
 import { orderedFilters } from '../../policy/compile.ts'
 import { specificity } from '../../policy/filter.ts'
 import type { Rule } from '../../policy/model.ts'
-import { keyingRules, neighbourRules, sealedFirstRules, sealedRules, takenByFramesRules, tooBigRules } from './keying-rules.ts'
+import {
+  keyingRules,
+  neighbourRules,
+  sealedFirstRules,
+  sealedRules,
+  takenByFramesRules,
+  tooBigRules,
+} from './keying-rules.ts'
 import { type Choice, lookUps } from './look-ups.ts'
 import { askedByFilter, askedOfAddresses, groupMatches, linkBroadcastMatch, matchOfBox } from './matches.ts'
 

@@ -1,12 +1,13 @@
 // What the network brings to the worker: ESP and AH by raw sockets, ESP in UDP and IKE by port 4500, ICMP about path sizes.
 // Messages lie in the arena with room in front, where the headers are written that a socket does not hand over.
-import { UDP } from '../../base/flow.ts'
+import { ESP, UDP } from '../../base/flow.ts'
 import type { Arena } from '../../native/arena.ts'
 import { MessageBatch, MSG_TRUNC } from '../../native/message-batch.ts'
 import { IPV4_AT, IPV6_AT, PORT_AT, readAddress } from '../../native/socket-address.ts'
-import { copyWords } from './checksum.ts'
+import { copyWords, type Sum } from './checksum.ts'
 import type { Doors } from './doors.ts'
 import type { KeyingPath } from './messages.ts'
+import { IPV4_BYTES, IPV6_BYTES } from './plain-packet.ts'
 
 const SLOTS = 32
 const HEADROOM = 128
@@ -15,6 +16,9 @@ const UDP_HEADER = 8
 const TIME_TO_LIVE = 64
 /** Batches of one socket in a row, before the others have their turn. */
 const MOST_ROUNDS = 4
+/** Frames in a row, before the others have their turn. */
+const MOST_FRAMES = 256
+const FRAGMENT = 44
 /** SPI, sequence number and the least that follows them. */
 const LEAST_SEALED = 12
 
@@ -24,6 +28,8 @@ export interface Receivers {
   /** ESP in UDP: `at` is the SPI's place. IP and UDP headers are written in front of it by `wrap` where they are wanted. */
   readonly datagram: (at: number, length: number) => void
   readonly keying: (path: KeyingPath, bytes: Uint8Array) => void
+  /** Whether the address at that place is the host's. */
+  readonly isOwn: (at: number, family: 4 | 6) => boolean
 }
 
 export class Arrivals {
@@ -39,11 +45,13 @@ export class Arrivals {
   readonly #batch: MessageBatch
   readonly #room: number
   readonly #receivers: Receivers
+  readonly #sum: Sum
   #sourcePort = 0
   #ownPort = 0
 
-  constructor(arena: Arena, receivers: Receivers) {
+  constructor(arena: Arena, sum: Sum, receivers: Receivers) {
     this.#arena = arena
+    this.#sum = sum
     this.#receivers = receivers
     this.#batch = new MessageBatch(arena, SLOTS)
     this.#room = arena.take(SLOTS * STRIDE)
@@ -62,6 +70,36 @@ export class Arrivals {
   udp({ family, udp }: Doors): void {
     this.#ownPort = udp!.port
     this.#receive(udp!.fd, family, true, slot => this.#datagrams(slot))
+  }
+
+  /** ESP by frames, whole packets or pieces, checked for what the kernel's IP would have checked. */
+  frames({ family, frames }: Doors): void {
+    const { ring } = frames!
+    this.family = family
+    for (let count = 0; count < MOST_FRAMES && ring.fetch(); count++) {
+      this.messages++
+      if (family === 4) this.#frame4(ring.at, ring.length)
+      else this.#frame6(ring.at, ring.length)
+      ring.giveBack()
+    }
+  }
+
+  /** Frames are filled up where packets are short, so that their own length counts. */
+  #frame4(at: number, room: number): void {
+    const { bytes, view } = this.#arena
+    const header = (bytes[at]! & 15) * 4
+    const length = room < IPV4_BYTES ? 0 : view.getUint16(at + 2)
+    if (bytes[at]! >> 4 !== 4 || header < IPV4_BYTES || length > room || length < header + LEAST_SEALED) return
+    if (this.#sum(at, header) !== 0xffff || !this.#receivers.isOwn(at + 16, 4)) return
+    this.#receivers.packet(at, length, at + header, ESP)
+  }
+
+  #frame6(at: number, room: number): void {
+    const { bytes, view } = this.#arena
+    const length = room < IPV6_BYTES ? 0 : view.getUint16(at + 4) + IPV6_BYTES
+    if (bytes[at]! >> 4 !== 6 || length > room || length < IPV6_BYTES + LEAST_SEALED) return
+    if (!this.#receivers.isOwn(at + 24, 6)) return
+    this.#receivers.packet(at, length, at + IPV6_BYTES, bytes[at + 6] === FRAGMENT ? FRAGMENT : ESP)
   }
 
   /** `hasControl`: what a header would say comes beside the message. */

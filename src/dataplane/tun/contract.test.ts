@@ -1,5 +1,5 @@
 // The TUN back end keeps the contract, with real packets between network namespaces: over IPv4 and IPv6, the whole way and
-// with its short cuts.
+// with its short cuts, by raw sockets and by frames.
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { whyNoHosts } from '../../native/test-namespaces.ts'
@@ -12,4 +12,6 @@ if (skip !== false) test('the TUN back end keeps the contract', { skip }, () => 
 else {
   dataPlaneContract('TUN, IPv4', () => tunHosts({ family: 4 }))
   dataPlaneContract('TUN, IPv6', () => tunHosts({ family: 6 }))
+  dataPlaneContract('TUN by frames, IPv4', () => tunHosts({ family: 4, change: { byFrames: true } }))
+  dataPlaneContract('TUN by frames, IPv6', () => tunHosts({ family: 6, change: { byFrames: true } }))
 }

@@ -33,8 +33,11 @@ interface Exit {
   /** Both -1 without one. */
   readonly udpPort: number
   readonly udpFd: number
+  /** For packets to stations; -1 without. */
+  readonly framesFd: number
   readonly writable: PollSet
   readonly udpWritable: PollSet
+  readonly framesWritable: PollSet
   /** Of packets that are sent by themselves. */
   readonly anywhere: Destination
 }
@@ -42,6 +45,8 @@ interface Exit {
 export class Departures {
   /** System calls that sent something. */
   calls = 0
+  /** Times that a station was no longer to be reached. */
+  lostStations = 0
   readonly #arena: Arena
   readonly #exits = new Map<4 | 6, Exit>()
   readonly #lost: (reason: DropReason, count: number) => void
@@ -52,6 +57,7 @@ export class Departures {
   /** Packets in the batch, all of one family; or a run of datagrams. */
   #packets = 0
   #family: 4 | 6 = 4
+  #isToStation = false
   #run: Destination | undefined
   #runClass = -1
   #runAt = 0
@@ -66,14 +72,16 @@ export class Departures {
     this.#batch = new MessageBatch(arena, MOST_SEGMENTS)
     this.#room = arena.take(ROOM)
     this.#tail = this.#room
-    for (const { family, out, udp } of doors) {
+    for (const { family, out, udp, frames } of doors) {
       this.#exits.set(family, {
         fd: out.fd,
         sender: udp === undefined ? undefined : new UdpSender(arena, udp.fd),
         udpPort: udp?.port ?? -1,
         udpFd: udp?.fd ?? -1,
+        framesFd: frames?.out ?? -1,
         writable: watching(arena, out.fd),
         udpWritable: watching(arena, udp?.fd ?? -1),
+        framesWritable: watching(arena, frames?.out ?? -1),
         anywhere: new Destination(arena, { to: undefined, port: 0, family }),
       })
     }
@@ -83,6 +91,11 @@ export class Departures {
   takes(family: 4 | 6, udpPort: number | undefined): boolean {
     const exit = this.#exits.get(family)
     return exit !== undefined && (udpPort === undefined || exit.udpPort === udpPort)
+  }
+
+  /** Whether packets of a family may go to stations. */
+  takesStations(family: 4 | 6): boolean {
+    return (this.#exits.get(family)?.framesFd ?? -1) >= 0
   }
 
   /** A destination to keep; give it back when it is no longer needed. Undefined where there is no room for more. */
@@ -105,8 +118,11 @@ export class Departures {
 
   /** A packet of an IP header and all, written at `next()`. */
   packet(family: 4 | 6, destination: Destination, length: number): void {
-    if (this.#runCount > 0 || (this.#packets > 0 && this.#family !== family)) this.#flushGathered()
+    const { isStation } = destination
+    const isOther = this.#family !== family || this.#isToStation !== isStation
+    if (this.#runCount > 0 || (this.#packets > 0 && isOther)) this.#flushGathered()
     this.#family = family
+    this.#isToStation = isStation
     this.#batch.aim(this.#packets, this.#tail, length)
     this.#batch.towardName(this.#packets, destination)
     this.#packets++
@@ -219,16 +235,20 @@ export class Departures {
     const count = this.#packets
     this.#packets = 0
     const exit = this.#exits.get(this.#family)!
+    const isToStation = this.#isToStation
+    const fd = isToStation ? exit.framesFd : exit.fd
     let done = 0
     for (let tries = 0; done < count; ) {
       this.calls++
-      const sent = this.#batch.send(exit.fd, done, count - done)
+      const sent = this.#batch.send(fd, done, count - done)
       if (sent > 0) {
         done += sent
         tries = 0
       } else if (isFull(sent) && tries++ < MOST_TRIES) {
-        exit.writable.wait(PATIENCE_MILLISECONDS)
+        const writable = isToStation ? exit.framesWritable : exit.writable
+        writable.wait(PATIENCE_MILLISECONDS)
       } else {
+        if (isToStation) this.lostStations++
         this.#lost(sent === -EMSGSIZE ? 'too-big' : 'not-sent', 1)
         done++
       }

@@ -3,12 +3,15 @@
 import { type Address, parseAddress } from '../../base/address.ts'
 import { AH, ESP, ICMP, ICMPV6 } from '../../base/flow.ts'
 import type { Arena } from '../../native/arena.ts'
-import { failedCall } from '../../native/libc.ts'
+import { FrameRing } from '../../native/frame-ring.ts'
+import { failedCall, libC } from '../../native/libc.ts'
+import { openFrameSender } from '../../native/packet-socket.ts'
 import { openRawSocket, type RawSocket } from '../../native/raw-socket.ts'
 import { changeLink, findLink, openRouting } from '../../native/routing.ts'
-import { attachFilter, type FilterStep } from '../../native/socket-options.ts'
+import { attachFilter } from '../../native/socket-options.ts'
 import { openTunDevice, type TunDevice } from '../../native/tun-device.ts'
 import { openUdpSocket, type UdpSocket } from '../../native/udp-socket.ts'
+import { espBesideFrames, espOfFrames, onlyTooBig } from './packet-filters.ts'
 import { SEALWIRE_MARK, type TunOptions } from './tun-options.ts'
 
 /** Sockets of one family. */
@@ -20,41 +23,26 @@ export interface Doors {
   readonly ah: RawSocket
   readonly icmp: RawSocket
   readonly udp: UdpSocket | undefined
+  /** Where ESP goes and comes by frames: then there is nothing for `esp` but what is rare. */
+  readonly frames: Frames | undefined
+}
+
+export interface Frames {
+  /** Sends whole packets to a station. */
+  readonly out: number
+  readonly ring: FrameRing
+  close(): void
 }
 
 const BUFFERS = 8 * 1024 * 1024
+/** Octets of the arena that frames of both families need, with what is rounded up. */
+export const FRAMES_ROOM = 2 * BUFFERS + 512 * 1024
 /** IPPROTO_RAW: a socket that only sends, whole packets. */
 const ONLY_SENDS = 255
 /** One super-packet fits one send of segments: 64 KiB less a header for each. */
 const MOST_SEGMENTED = 61_000
 /** Packets of the device's queue: its default of 500 is less than what one application's burst of small packets has. */
 const QUEUE_PACKETS = 10_000
-
-/** What the kernel's packet filter calls "the octet at": BPF_LD | BPF_B | BPF_ABS, and conditions on it. */
-const LOAD_OCTET = 0x30
-const JUMP_IF_EQUAL = 0x15
-const RETURN = 0x06
-const LOAD_HEADER_LENGTH = 0xb1
-const LOAD_OCTET_INDEXED = 0x50
-
-/** IPv4: type 3 code 4 behind the IP header. IPv6: type 2; there the socket sees no IP header. */
-const onlyTooBig: Readonly<Record<4 | 6, readonly FilterStep[]>> = {
-  4: [
-    [LOAD_HEADER_LENGTH, 0, 0, 0],
-    [LOAD_OCTET_INDEXED, 0, 0, 0],
-    [JUMP_IF_EQUAL, 0, 3, 3],
-    [LOAD_OCTET_INDEXED, 0, 0, 1],
-    [JUMP_IF_EQUAL, 0, 1, 4],
-    [RETURN, 0, 0, 0x40000],
-    [RETURN, 0, 0, 0],
-  ],
-  6: [
-    [LOAD_OCTET, 0, 0, 0],
-    [JUMP_IF_EQUAL, 0, 1, 2],
-    [RETURN, 0, 0, 0x40000],
-    [RETURN, 0, 0, 0],
-  ],
-}
 
 /** The device, up, as large as asked. Answers also what takes it down. */
 export function openDevice(arena: Arena, options: TunOptions): TunDevice {
@@ -77,11 +65,11 @@ export function openDevice(arena: Arena, options: TunOptions): TunDevice {
 }
 
 /** Sockets of both families; those of IPv6 are left out where the kernel has none. */
-export function openDoors(options: TunOptions): readonly Doors[] {
+export function openDoors(arena: Arena, options: TunOptions): readonly Doors[] {
   const opened: Doors[] = []
   try {
     for (const family of [4, 6] as const) {
-      const doors = openFamily(family, options)
+      const doors = openFamily(arena, family, options)
       if (doors !== undefined) opened.push(doors)
     }
     return opened
@@ -91,7 +79,7 @@ export function openDoors(options: TunOptions): readonly Doors[] {
   }
 }
 
-function openFamily(family: 4 | 6, options: TunOptions): Doors | undefined {
+function openFamily(arena: Arena, family: 4 | 6, options: TunOptions): Doors | undefined {
   const { mark = SEALWIRE_MARK, udpPort = 4500 } = options
   const socket = { mark, buffers: BUFFERS }
   const opened: { close(): void }[] = []
@@ -112,7 +100,9 @@ function openFamily(family: 4 | 6, options: TunOptions): Doors | undefined {
     // A seal is cut where it must be by the whole path; what goes by this socket fits, and may not be cut on its way.
     const udp =
       udpPort === 0 ? undefined : keep(openUdpSocket(any, udpPort, { ...receiving, join: true, pathSize: 'probe' }))
-    return { family, out, esp, ah, icmp, udp }
+    const frames = options.byFrames === true ? keep(openFrames(arena, family, options)) : undefined
+    if (frames !== undefined) attachFilter(esp.fd, espBesideFrames[family])
+    return { family, out, esp, ah, icmp, udp, frames }
   } catch (error) {
     for (const one of opened) one.close()
     if (family === 6 && failedCall(error)?.name === 'EAFNOSUPPORT') return undefined
@@ -120,7 +110,23 @@ function openFamily(family: 4 | 6, options: TunOptions): Doors | undefined {
   }
 }
 
-export function closeDoors({ out, esp, ah, icmp, udp }: Doors): void {
+function openFrames(arena: Arena, family: 4 | 6, { mark = SEALWIRE_MARK, linkMtu }: TunOptions): Frames {
+  const ring = new FrameRing(arena, { family, filter: espOfFrames[family], packetBytes: linkMtu, bytes: BUFFERS })
+  try {
+    const out = openFrameSender({ mark, buffers: BUFFERS })
+    const close = () => {
+      libC().close(out)
+      ring.close()
+    }
+    return { out, ring, close }
+  } catch (error) {
+    ring.close()
+    throw error
+  }
+}
+
+export function closeDoors({ out, esp, ah, icmp, udp, frames }: Doors): void {
   for (const socket of [out, esp, ah, icmp]) socket.close()
   udp?.close()
+  frames?.close()
 }

@@ -3,21 +3,21 @@
 // thread at the end of each turn, before the answers.
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import type { Flow } from '../../base/flow.ts'
-import { AH, ESP, ICMP, ICMPV6 } from '../../base/flow.ts'
+import { ESP } from '../../base/flow.ts'
 import { monotonicSeconds } from '../../base/time.ts'
 import { choosePacketCrypto } from '../../crypto/packet-crypto.ts'
 import type { Association } from '../../ipsec/association.ts'
 import type { DropReason } from '../../ipsec/drop-reasons.ts'
 import { Arena } from '../../native/arena.ts'
 import { EAGAIN, systemError } from '../../native/libc.ts'
-import { FAILED, HUNG_UP, PollSet, READABLE, takeWakeup } from '../../native/readiness.ts'
+import { FAILED, HUNG_UP, READABLE, takeWakeup } from '../../native/readiness.ts'
 import { readSysctl } from '../../native/sysctl.ts'
 import { MOST_TUN_BYTES, type TunDevice, virtioHeader } from '../../native/tun-device.ts'
 import { Arrivals } from './arrivals.ts'
 import { checksumOn } from './checksum.ts'
 import { Coalescing } from './coalescing.ts'
 import { Departures } from './departures.ts'
-import { closeDoors, type Doors, openDevice, openDoors } from './doors.ts'
+import { closeDoors, type Doors, FRAMES_ROOM, openDevice, openDoors } from './doors.ts'
 import { linkSizes } from './link-sizes.ts'
 import {
   type Answer,
@@ -30,11 +30,13 @@ import {
   type Told,
   wipePair,
 } from './messages.ts'
+import { OnLink } from './on-link.ts'
 import { OpeningBurst } from './opening-burst.ts'
 import { PacketPath } from './packet-path.ts'
 import { SealingBurst } from './sealing-burst.ts'
 import { SuperPacket } from './super-packet.ts'
 import { SEALWIRE_MARK, type TunOptions } from './tun-options.ts'
+import { Watch } from './watch.ts'
 
 const ARENA = 8 * 1024 * 1024
 /** Packets that are read from the device before the network has its turn again. */
@@ -44,14 +46,6 @@ const MOST_DROPS_TOLD = 64
 /** So that a process that ends without a word is noticed. */
 const LONGEST_SLEEP = 1000
 const SECONDS_BETWEEN_SIZES = 0.1
-/**
- * Packets of raw sockets come one by one, and waking up for each few of them costs more than they do: where as many as this
- * came at once a moment ago, the next ones are given some microseconds to gather. More than the most need no gathering.
- */
-const LEAST_GATHERED = 4
-const MOST_GATHERED = 64
-const GATHERING_MICROSECONDS = 50
-const SECONDS_OF_GATHERING = 0.002
 
 interface Drop {
   readonly reason: DropReason
@@ -63,12 +57,13 @@ export class PacketWorker {
   readonly #port: MessagePort
   readonly #wakeup: number
   readonly #unheard: Int32Array
-  readonly #arena = new Arena(ARENA)
+  readonly #arena: Arena
   readonly #device: TunDevice
   readonly #doors: readonly Doors[]
   readonly #path: PacketPath
   readonly #arrivals: Arrivals
   readonly #departures: Departures
+  readonly #onLink: OnLink
   /** Undefined where every packet goes the whole way. */
   readonly #sealing: SealingBurst | undefined
   readonly #opening: OpeningBurst | undefined
@@ -76,9 +71,7 @@ export class PacketWorker {
   readonly #read: SuperPacket
   readonly #readAt: number
   readonly #writeAt: number
-  readonly #polled: PollSet
-  /** What is not to wait while packets gather. */
-  readonly #hurried: PollSet
+  readonly #watch: Watch
   readonly #drops: Drop[] = []
   readonly #keyingAt: number
   readonly #mark: number
@@ -86,7 +79,6 @@ export class PacketWorker {
   #isStopped = false
   #isSizeRefused = false
   #nextSizes = 0
-  #gathersUntil = 0
   #readFromTun = 0
   #writtenToTun = 0
 
@@ -95,11 +87,13 @@ export class PacketWorker {
     this.#unheard = unheard
     this.#mark = options.mark ?? SEALWIRE_MARK
     this.#wakeup = wakeup
-    const arena = this.#arena
+    const arena = new Arena(ARENA + (options.byFrames === true ? FRAMES_ROOM : 0))
+    this.#arena = arena
+    this.#onLink = new OnLink(this.#mark)
     const crypto = choosePacketCrypto(options.engine)
     this.#device = openDevice(arena, options)
     try {
-      this.#doors = openDoors(options)
+      this.#doors = openDoors(arena, options)
     } catch (error) {
       this.#device.close()
       throw error
@@ -138,6 +132,7 @@ export class PacketWorker {
         sum,
         departures,
         timeToLive: timeToLive(),
+        stationTo: to => this.#onLink.stationTo(to),
         outbound: () => path.outbound,
         toldAge,
       })
@@ -153,72 +148,47 @@ export class PacketWorker {
         toldAge,
       })
     }
-    this.#arrivals = new Arrivals(arena, {
+    this.#arrivals = new Arrivals(arena, sum, {
       packet: (at, length, transport, protocol) => this.#packet(at, length, transport, protocol),
       datagram: (at, length) => this.#datagram(at, length),
+      isOwn: (at, family) => this.#onLink.isOwn(arena.view, at, family, this.#now),
       // Whoever is not heard sends again.
       keying: (path, bytes) => {
         if (!this.#isBehind()) this.#tell({ kind: 'keying-datagram', path, bytes })
       },
     })
-    this.#polled = new PollSet(arena)
-    this.#hurried = new PollSet(arena, 2)
+    this.#watch = new Watch({
+      ...{ arena, wakeup, device: this.#device.fd, doors: this.#doors, arrivals: this.#arrivals },
+      awake: () => {
+        this.#now = monotonicSeconds()
+        return this.#now
+      },
+    })
     const { name, segmentation } = this.#device
     this.#tell({ kind: 'started', facts: { device: name, segmentation, engine: crypto.description } })
   }
 
   /** Until it is told to stop. */
   run(): void {
-    const polled = this.#polled
-    polled.add(this.#wakeup, READABLE)
-    const device = polled.add(this.#device.fd, READABLE)
-    this.#hurried.add(this.#wakeup, READABLE)
-    this.#hurried.add(this.#device.fd, READABLE)
-    const works: (() => void)[] = []
-    const raw: number[] = []
-    for (const doors of this.#doors) {
-      const { family, esp, ah, icmp, udp } = doors
-      const watch = (fd: number, work: () => void): number => {
-        const index = polled.add(fd, READABLE)
-        works[index] = work
-        return index
-      }
-      const gathering = () => {
-        const before = this.#arrivals.messages
-        this.#arrivals.raw(doors, esp.fd, ESP)
-        const count = this.#arrivals.messages - before
-        if (count >= LEAST_GATHERED && count < MOST_GATHERED) this.#gathersUntil = this.#now + SECONDS_OF_GATHERING
-      }
-      raw.push(watch(esp.fd, gathering))
-      watch(ah.fd, () => this.#arrivals.raw(doors, ah.fd, AH))
-      watch(icmp.fd, () => this.#arrivals.raw(doors, icmp.fd, family === 4 ? ICMP : ICMPV6))
-      if (udp !== undefined) watch(udp.fd, () => this.#arrivals.udp(doors))
-    }
+    const watch = this.#watch
     try {
       while (!this.#isStopped) {
         const untilAge = Math.ceil((this.#path.ages.first - monotonicSeconds()) * 1000)
-        const ready = polled.wait(Math.max(0, Math.min(LONGEST_SLEEP, untilAge)))
-        this.#now = monotonicSeconds()
-        if (ready > 0) {
-          const isGathering = this.#now < this.#gathersUntil && raw.some(index => polled.happened(index) !== 0)
-          if (isGathering) this.#hurried.waitShortly(GATHERING_MICROSECONDS)
-          for (const [index, work] of works.entries()) {
-            if (work !== undefined && polled.happened(index) !== 0) work()
-          }
-          this.#coalescing.flush()
-          const happened = polled.happened(device)
-          if (isGathering || (happened & READABLE) !== 0) this.#readDevice()
-          else if ((happened & (FAILED | HUNG_UP)) !== 0) throw new Error(`the TUN device ${this.#device.name} is gone`)
-        }
+        watch.turn(Math.max(0, Math.min(LONGEST_SLEEP, untilAge)))
+        this.#coalescing.flush()
+        const { device } = watch
+        if ((device & READABLE) !== 0) this.#readDevice()
+        else if ((device & (FAILED | HUNG_UP)) !== 0) throw new Error(`the TUN device ${this.#device.name} is gone`)
         this.#path.ages.look(this.#now)
         this.#learnSizes()
-        if (takeWakeup(this.#wakeup)) this.#obey()
+        if (watch.isCalled && takeWakeup(this.#wakeup)) this.#obey()
         this.#tellDrops()
       }
     } finally {
       this.#path.close()
       this.#departures.flush()
       for (const doors of this.#doors) closeDoors(doors)
+      this.#onLink.close()
       this.#device.close()
     }
   }

@@ -2,6 +2,7 @@
 // ready to leave without anything being allocated. All of a super-packet is one decision; each segment is sealed from
 // where it lies into the place it leaves from. The whole path does what is rare: limits, sizes, options, pieces.
 
+import type { Address } from '../../base/address.ts'
 import { ESP } from '../../base/flow.ts'
 import { espAlignment } from '../../crypto/suites.ts'
 import type { Association, SealingLayer } from '../../ipsec/association.ts'
@@ -12,10 +13,12 @@ import type { Outbound } from '../../ipsec/outbound.ts'
 import { innerMtu } from '../../ipsec/seal.ts'
 import type { Arena } from '../../native/arena.ts'
 import type { Destination } from '../../native/destination.ts'
+import type { Station } from '../../native/neighbours.ts'
 import { copyWords, fold, type Sum } from './checksum.ts'
 import type { Departures } from './departures.ts'
 import { FlowCache } from './flow-cache.ts'
 import { NearLimits } from './near-limits.ts'
+import { SECONDS_OF_BELIEF } from './on-link.ts'
 import { askedOctets, IPV4_BYTES, IPV6_BYTES, plainProtocol } from './plain-packet.ts'
 import type { SuperPacket } from './super-packet.ts'
 
@@ -37,6 +40,12 @@ interface Target {
   /** Of the packets on the wire. */
   readonly family: 4 | 6
   readonly destination: Destination
+  /** The same as a station of a link, where packets may go by frames; while it is known. */
+  readonly station: Destination | undefined
+  isOnLink: boolean
+  /** When the kernel sends one itself, and is asked again. */
+  nextLook: number
+  lostStations: number
   readonly limits: NearLimits
   /** The size of the path that the rooms were worked out for. */
   mtu: number
@@ -45,7 +54,10 @@ interface Target {
   told: Age
 }
 
-export type WaysOut = Pick<Departures, 'takes' | 'takeDestination' | 'giveBack' | 'next' | 'packet' | 'datagram'>
+export type WaysOut = Pick<
+  Departures,
+  'takes' | 'takesStations' | 'lostStations' | 'takeDestination' | 'giveBack' | 'next' | 'packet' | 'datagram' | 'flush'
+>
 
 export interface SealingBurstParts {
   readonly arena: Arena
@@ -53,6 +65,7 @@ export interface SealingBurstParts {
   readonly departures: WaysOut
   /** What the kernel writes into headers that it makes, by family. */
   readonly timeToLive: Readonly<Record<4 | 6, number>>
+  readonly stationTo: (to: Address) => Station | undefined
   readonly outbound: () => Outbound | undefined
   /** The last age that was told of an association. */
   readonly toldAge: (association: Association) => Age
@@ -85,7 +98,7 @@ export class SealingBurst {
     const target = this.#cache.find(read.ip, read.version, protocol, asked, 0)
     this.#isAsked = true
     if (target === undefined || !this.#isClear(target, read, now)) return false
-    this.#seal(target, read, protocol, header)
+    this.#seal(target, read, protocol, header, now)
     return true
   }
 
@@ -102,7 +115,10 @@ export class SealingBurst {
   /** Nothing that was learnt holds any more. */
   forget(): void {
     this.#cache.clear()
-    for (const { destination } of this.#targets.values()) this.#parts.departures.giveBack(destination)
+    for (const { destination, station } of this.#targets.values()) {
+      this.#parts.departures.giveBack(destination)
+      if (station !== undefined) this.#parts.departures.giveBack(station)
+    }
     this.#targets.clear()
   }
 
@@ -119,9 +135,11 @@ export class SealingBurst {
     if (destination === undefined) return undefined
     if (inUdp) destination.redirect({ to, port: encapsulation.destinationPort, from: source })
     else destination.redirect({ to, port: 0 })
+    const station = !inUdp && departures.takesStations(to.family) ? departures.takeDestination() : undefined
     const limits = new NearLimits(association, 'outbound')
     const isTunnel = mode === 'tunnel'
-    const common = { association, layer, isTunnel, inUdp, destination, limits }
+    const look = { station, isOnLink: false, nextLook: 0, lostStations: 0 }
+    const common = { association, layer, isTunnel, inUdp, destination, limits, ...look }
     const target: Target = { ...common, family: to.family, mtu: 0, room4: 0, room6: 0, told: 'fresh' }
     this.#targets.set(association, target)
     return target
@@ -144,6 +162,21 @@ export class SealingBurst {
     return !target.inUdp || this.#kernelWritesTheSame(target, read)
   }
 
+  /**
+   * Once in a while the kernel sends what there is by itself, so that it goes on looking after the route and the neighbour,
+   * and is asked for both.
+   */
+  #lookForStation(target: Target, station: Destination, now: number): void {
+    const { departures, stationTo } = this.#parts
+    target.nextLook = now + SECONDS_OF_BELIEF
+    target.lostStations = departures.lostStations
+    const found = stationTo(target.association.pair.outbound.destination)
+    target.isOnLink = found !== undefined
+    // What is gathered still goes where it was meant to.
+    departures.flush()
+    if (found !== undefined) station.redirectToStation(found, target.family)
+  }
+
   /** Where the kernel makes the outer header: whether it is the one that the whole path would make. */
   #kernelWritesTheSame(target: Target, read: SuperPacket): boolean {
     const { arena, timeToLive } = this.#parts
@@ -154,10 +187,16 @@ export class SealingBurst {
     return target.isTunnel || bytes[ip + (version === 4 ? 8 : 7)] === timeToLive[target.family]
   }
 
-  #seal(target: Target, read: SuperPacket, protocol: number, header: number): void {
+  #seal(target: Target, read: SuperPacket, protocol: number, header: number, now: number): void {
     const { departures, arena } = this.#parts
     const { view } = arena
-    const { association, layer, isTunnel, inUdp, family, destination } = target
+    const { association, layer, isTunnel, inUdp, family, station } = target
+    let { destination } = target
+    if (station !== undefined) {
+      const isBelieved = now < target.nextLook && target.lostStations === departures.lostStations
+      if (!isBelieved) this.#lookForStation(target, station, now)
+      else if (target.isOnLink) destination = station
+    }
     const isSuper = read.segmentBytes > 0
     const trafficClass = trafficClassOf(arena.bytes, read.ip)
     const outside = isTunnel ? 0 : header

@@ -87,6 +87,9 @@ class Host {
       takes: (_: 4 | 6, port: number | undefined) => port === undefined,
       takeDestination: () => new Destination(arena, { to: undefined, port: 0 }),
       giveBack: () => {},
+      takesStations: () => false,
+      lostStations: 0,
+      flush: () => {},
       next: () => this.#out,
       packet: (_: 4 | 6, __: Destination, length: number) =>
         void this.sent.push(arena.bytes.slice(this.#out, this.#out + length)),
@@ -97,6 +100,7 @@ class Host {
       sum,
       departures,
       timeToLive: { 4: 64, 6: 64 },
+      stationTo: () => undefined,
       outbound: () => this.path.outbound,
       toldAge,
     })

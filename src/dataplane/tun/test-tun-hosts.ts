@@ -19,7 +19,7 @@ import type { CompiledPolicy } from '../../policy/compile.ts'
 import type { RuleId } from '../../policy/model.ts'
 import type { Datagram, PlanesUnderTest, PlaneUnderTest } from '../contract-scene.ts'
 import type { DataPlane, DataPlaneListener, WhyNone } from '../data-plane.ts'
-import { clearPairs, guardRuleset } from '../guard/ruleset.ts'
+import { clearPairs, defaultGuard, guardRuleset } from '../guard/ruleset.ts'
 import { TunDataPlane, type TunDataPlaneOptions } from './tun-data-plane.ts'
 
 const PORT = 7001
@@ -51,6 +51,7 @@ class GuardedPlane implements DataPlane {
   readonly #namespace: string
   readonly #own: Address
   readonly #peer: Address
+  readonly #espByFrames: boolean
   #listener: DataPlaneListener | undefined
   #policy: CompiledPolicy | undefined
   #isInClear = false
@@ -61,6 +62,7 @@ class GuardedPlane implements DataPlane {
     this.#namespace = namespace
     this.#own = own
     this.#peer = peer
+    this.#espByFrames = options.byFrames === true
   }
 
   async start(listener: DataPlaneListener): Promise<void> {
@@ -95,7 +97,7 @@ class GuardedPlane implements DataPlane {
   async enforce(policy: CompiledPolicy): Promise<void> {
     this.collect()
     this.#policy = policy
-    nft(this.#namespace, ['-f', '-'], guardRuleset(policy).text)
+    nft(this.#namespace, ['-f', '-'], guardRuleset(policy, { ...defaultGuard, espByFrames: this.#espByFrames }).text)
     this.#counted.clear()
     this.#isInClear = false
     await this.tun.enforce(policy)

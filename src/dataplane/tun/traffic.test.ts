@@ -95,13 +95,14 @@ function ping(namespace: string, address: string, ...words: readonly string[]) {
 }
 
 for (const family of [4, 6] as const) {
-  for (const encapsulation of [undefined, IN_UDP]) {
-    const form = encapsulation === undefined ? 'raw' : 'in UDP'
+  for (const form of ['raw', 'in UDP', 'raw by frames']) {
+    const encapsulation = form === 'in UDP' ? IN_UDP : undefined
+    const change = { byFrames: form === 'raw by frames' }
     test(`TCP of 50 MB arrives as it was sent in both directions, over IPv${family}, ${form}`, {
       skip,
     }, async context => {
       const words = encapsulation === undefined ? {} : { encapsulation }
-      const { planes, scene } = await sealedHosts(context, { family, captureBytes: 128 }, words)
+      const { planes, scene } = await sealedHosts(context, { family, captureBytes: 128, change }, words)
       const { left, right } = planes.hosts
       const [one, other] = [planes.one, planes.other].map(side => formatAddress(side.address))
       await transfer(context, left, right, other!, 7801)
@@ -123,12 +124,19 @@ const shapes = [
   { family: 4, linkMtu: 1500, words: { security: 'ah-sha256' } },
   { family: 4, linkMtu: 1500, words: { security: 'esp-aes128-sha256' } },
   { family: 6, linkMtu: 1500, words: { security: 'ah-sha256' } },
+  { family: 4, linkMtu: 1280, words: {}, byFrames: true },
+  { family: 4, linkMtu: 1500, words: { mode: 'tunnel', extendedSequence: true }, byFrames: true },
+  { family: 4, linkMtu: 1500, words: { security: 'ah-sha256' }, byFrames: true },
+  { family: 6, linkMtu: 9000, words: { security: 'esp-aes128-sha256' }, byFrames: true },
+  { family: 6, linkMtu: 1500, words: { mode: 'tunnel' }, byFrames: true },
 ] as const
 
-for (const { family, linkMtu, words } of shapes) {
-  const text = `IPv${family}, a link of ${linkMtu}, ${JSON.stringify(words)}`
+for (const shape of shapes) {
+  const { family, linkMtu, words } = shape
+  const byFrames = 'byFrames' in shape
+  const text = `IPv${family}, a link of ${linkMtu}, ${JSON.stringify(words)}${byFrames ? ', by frames' : ''}`
   test(`pings, TCP and datagrams of 20,000 octets pass: ${text}`, { skip }, async context => {
-    const { planes, scene } = await sealedHosts(context, { family, linkMtu }, words)
+    const { planes, scene } = await sealedHosts(context, { family, linkMtu, change: { byFrames } }, words)
     const { left, right } = planes.hosts
     const other = formatAddress(planes.other.address)
     // The kernel asks the guard before it puts pieces of IPv6 together, and later pieces show no port of ESP in UDP.
@@ -247,8 +255,12 @@ for (const family of [4, 6] as const) {
 }
 
 test('a link that is smaller than was thought is found out, and TCP passes', { skip }, async context => {
-  for (const words of [{}, { encapsulation: IN_UDP }]) {
-    const change = { linkMtu: 1500, mtu: 1420 }
+  for (const [words, byFrames] of [
+    [{}, false],
+    [{}, true],
+    [{ encapsulation: IN_UDP }, false],
+  ] as const) {
+    const change = { linkMtu: 1500, mtu: 1420, byFrames }
     const { planes, scene } = await sealedHosts(context, { family: 4, linkMtu: 1400, change }, words)
     const { left, right } = planes.hosts
     await transfer(context, left, right, '10.99.0.2', 7801, 5_000_000)

@@ -21,6 +21,11 @@ export interface TunOptions {
   readonly segmentation?: 'none' | 'tcp' | 'tcp-and-udp'
   /** A network namespace of ip-netns(8) that the worker enters; absent: that of the process. */
   readonly namespace?: string
+  /**
+   * ESP goes to stations of the own links, and comes from them, past the kernel's IP: by frames, which cost less than half.
+   * Other firewalls' rules on the way do not see it then. Absent: by raw sockets.
+   */
+  readonly byFrames?: boolean
   /** Every packet goes the whole way: for tests that compare. */
   readonly withoutShortCuts?: boolean
 }

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { findKeyExchange, type KeyExchangeMethod } from '../crypto/key-exchange.ts'
-import { ikeOfferOf } from '../policy/ike-offers.ts'
+import { groups, ikeCiphers, ikeIntegrities, ikeOfferOf, ikePrfs } from '../policy/ike-offers.ts'
+import { offerNames } from '../policy/offers.ts'
+import { isIkeOfferOfIkev1, isSecurityOfIkev1 } from '../policy/offers-of-ikev1.ts'
 import {
   type AttributeV1,
   numberAttribute,
@@ -342,5 +344,29 @@ describe('quick mode of IKEv1', () => {
     )
     assert.equal(chooseChild1(childOffers(['esp-aes128-sha1']), proposals, own).ok, true)
     assert.equal(chooseChild1(childOffers(['esp-aes256-sha1']), proposals, own).ok, false)
+  })
+})
+
+describe('what policies say of IKEv1 beforehand', () => {
+  it('is what can be put into a proposal: every cipher, integrity algorithm, PRF and group of IKE', () => {
+    const heads = [...ikeCiphers].flatMap(([cipher, { icvBits }]) => {
+      const prfs = [...ikePrfs.keys()]
+      if (icvBits > 0) return prfs.map(prf => `${cipher}-${prf}`)
+      return [...ikeIntegrities.keys()].flatMap(integrity => prfs.map(prf => `${cipher}-${integrity}-${prf}`))
+    })
+    const names = heads.flatMap(head => [...groups.keys(), 'modp2048+mlkem768'].map(group => `${head}-${group}`))
+    const { security } = ikeOffers(names)
+    const able = security.filter(isIkeOfferOfIkev1)
+    assert.deepEqual(
+      able.map(({ name }) => name),
+      offersOfIkev1(security).map(({ name }) => name),
+    )
+    // Five ciphers, five hashes, nine primes and three curves.
+    assert.equal(able.length, 5 * 5 * 11)
+  })
+
+  it('is what can be put into a proposal: every method for packets', () => {
+    const names = [...offerNames, 'ah-sha256+esp-chacha20poly1305', 'ah-aescmac+esp-3des-md5', 'ah-sha1+esp-3des-md5']
+    assert.deepEqual(names.filter(isSecurityOfIkev1), securityOfIkev1(names))
   })
 })

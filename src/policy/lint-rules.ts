@@ -2,11 +2,12 @@
 // of how IKE runs for all of them.
 import { sameAddress } from '../base/address.ts'
 import { formatFilter } from './filter.ts'
-import { ikeOfferOf, whyKeyExchangeIsOld } from './ike-offers.ts'
+import { ikeOfferOf, ikeOffersOf, whyKeyExchangeIsOld } from './ike-offers.ts'
 import type { Remark } from './lint-kinds.ts'
 import type { Authentication, Filter, IkeSettings, Policy, Rule } from './model.ts'
 import { isBundle } from './negotiable.ts'
 import { type Offer, offerOf } from './offers.ts'
+import { isIkeOfferOfIkev1, isSecurityOfIkev1 } from './offers-of-ikev1.ts'
 
 /** Letters and digits chosen at random carry about six bits each: 20 of them are beyond guessing. */
 const SHORTEST_SECRET = 20
@@ -16,6 +17,7 @@ const SHORTEST_POST_QUANTUM = 43
 
 export function* lintRules(policy: Policy): Generator<Remark> {
   if (policy.ike !== undefined) yield* aboutIke(policy.ike)
+  yield* aboutIkev1(policy)
   for (const rule of policy.rules) {
     for (const remark of rule.active ? aboutRule(rule) : inactive()) yield { ...remark, rule: rule.name }
   }
@@ -41,13 +43,36 @@ function* aboutIke({ security = [], ppk }: IkeSettings): Generator<Remark> {
   yield secretInFile('The post-quantum key')
 }
 
+/** IKEv1 passes over what it has no numbers for, down to nothing. */
+function* aboutIkev1(policy: Policy): Generator<Remark> {
+  const only = policy.rules.find(
+    ({ active, action, keying }) => active && action === 'negotiate' && isIkev1Alone(keying),
+  )
+  if (only === undefined || ikeOffersOf(policy).some(isIkeOfferOfIkev1)) return
+  yield {
+    kind: 'method-never-used',
+    severity: 'danger',
+    rule: only.name,
+    sentence: 'IKEv1, the only keying of the rule, can do none of the methods that ike: security: lists.',
+    hint: 'add aes256-sha256-modp2048 to them: a CBC cipher, one hash, one group',
+  }
+}
+
+function isIkev1Alone(keying: Rule['keying']): boolean {
+  return keying.length > 0 && keying.every(version => version === 'ikev1')
+}
+
 function oldOfIke(what: string, why: readonly string[]): Remark {
   const hint = 'offer aes256gcm16-prfsha384-ecp384, or leave ike: security: out'
   return { kind: 'old-ike-method', sentence: `${what}: ${why.join('; ')}.`, hint }
 }
 
-/** What IKEv2 alone can never agree on, beside other things that it can. */
+/** What one version of IKE alone can never agree on, beside other things that it can. */
 function* aboutUnused({ keying, security, authentication }: Rule): Generator<Remark> {
+  for (const name of isIkev1Alone(keying) ? security.filter(each => !isSecurityOfIkev1(each)) : []) {
+    const sentence = `${name} is never offered: IKEv1 has no number for it, and it is the only keying of the rule.`
+    yield { kind: 'method-never-used', sentence, hint: 'leave it out, or write keying: [ikev2, ikev1]' }
+  }
   if (keying.length === 0 || keying.includes('ikev1')) return
   const isKerberos = authentication.some(({ kind }) => kind === 'kerberos')
   if (isKerberos && authentication.some(({ kind }) => kind !== 'kerberos')) {

@@ -3,6 +3,8 @@
 import { formatAddress } from '../base/address.ts'
 import type { Spi } from '../ipsec/association.ts'
 import { describeMessage } from '../wire/ike/describe.ts'
+import { describeMessageV1 } from '../wire/ike/v1-describe.ts'
+import { ENCRYPTED_FLAG } from '../wire/ike/v1-numbers.ts'
 import type { KeyingEvent, UdpEndpoint } from './machine.ts'
 
 export function describeEvent(event: KeyingEvent): string {
@@ -10,6 +12,11 @@ export function describeEvent(event: KeyingEvent): string {
     case 'message': {
       const again = event.again === 0 ? '' : ` (sent again, time ${event.again + 1})`
       return `${event.isSealed ? 'sealed' : 'in clear'}: ${describeMessage(event)}${again}`
+    }
+    case 'message-v1': {
+      const { header, payloads } = event
+      const clear = { ...header, flags: header.flags & ~ENCRYPTED_FLAG }
+      return `${event.isSealed ? 'sealed' : 'in clear'}: ${describeMessageV1({ kind: 'clear', header: clear, payloads })}`
     }
     case 'session-established': {
       const { role, ownName, peerName, offer, warnings } = event

@@ -56,6 +56,12 @@ export function firstRequest({ local }: Path, bytes: Uint8Array): Uint8Array | u
   return wordAt(bytes, at + LENGTH_AT) === bytes.length - at ? bytes.subarray(at) : undefined
 }
 
+/** The major version that stands where a header has it; undefined where there is none. */
+export function versionOf({ local }: Path, bytes: Uint8Array): number | undefined {
+  const at = local.port === NAT_TRAVERSAL_PORT ? MARKER_BYTES : 0
+  return bytes.length < at + HEADER_LENGTH ? undefined : bytes[at + VERSION_AT]! >> 4
+}
+
 function isZero(bytes: Uint8Array, from: number, to: number): boolean {
   let all = 0
   for (let at = from; at < to; at++) all |= bytes[at]!

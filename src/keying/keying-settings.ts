@@ -11,6 +11,8 @@ export interface KeyingSettings {
     /** The same before the peer has said a word: a host that has no IPsec is not waited for as long. */
     readonly sendsToStranger: number
   }
+  /** Of IKEv1: seconds of silence after which a peer counts as one without IPsec, where a rule may fall back to clear. */
+  readonly silence: number
   /** Seconds that a responder keeps a session whose peer has not proved itself. */
   readonly halfOpenSeconds: number
   /** Half-open sessions as a responder: above `cookiesFrom` strangers must show a cookie, above `most` none is taken. */
@@ -44,6 +46,8 @@ export interface KeyingSettings {
 /** RFC 7296 §2.4 leaves the timing open; half a second suits hosts that are near, and the sum is about a minute. */
 export const defaultKeyingSettings: KeyingSettings = {
   retransmit: { first: 0.5, factor: 1.8, longest: 20, sends: 8, sendsToStranger: 5 },
+  // As Windows has it; with KB 914841 half a second.
+  silence: 3,
   halfOpenSeconds: 30,
   halfOpen: { cookiesFrom: 32, most: 1000, perAddress: 64 },
   // What every IPv4 host must take; IPv6 has a larger least size (RFC 7383 §2.5.1).

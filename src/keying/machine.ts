@@ -11,6 +11,7 @@ import type { CompiledPolicy } from '../policy/compile.ts'
 import type { RuleId } from '../policy/model.ts'
 import type { MessageHeader } from '../wire/ike/message.ts'
 import type { TrafficSelector } from '../wire/ike/traffic-selectors.ts'
+import type { PayloadV1 } from '../wire/ike/v1-payloads.ts'
 import type { Payload } from '../wire/ike/v2-payloads.ts'
 import type { Credentials, Identity, KerberosCredential } from './credentials.ts'
 import type { KeyingSettings } from './keying-settings.ts'
@@ -88,7 +89,14 @@ export type KeyingOutput =
    * No association will come for the flow. `isSilent`: nobody said a word of IKE at that address. Only then may traffic go
    * in clear where a rule allows that; a peer that speaks IKE and refuses, or whose proof is wrong, is no host without IPsec.
    */
-  | { readonly kind: 'refuse'; readonly rule: RuleId; readonly flow: Flow; readonly isSilent?: true }
+  | {
+      readonly kind: 'refuse'
+      readonly rule: RuleId
+      readonly flow: Flow
+      readonly isSilent?: true
+      /** The peer says that it does not speak this version of IKE; seen inside keying only. */
+      readonly lacksVersion?: true
+    }
   /** For the system's Kerberos, which may have to ask a key centre first; it keeps one context for each session. */
   | { readonly kind: 'kerberos'; readonly session: SessionId; readonly ask: KerberosAsk }
   | { readonly kind: 'report'; readonly event: KeyingEvent }
@@ -129,6 +137,16 @@ export type KeyingEvent = { readonly session?: SessionId; readonly peer?: Addres
       readonly payloads: readonly Payload[]
       readonly isSealed: boolean
       /** How often it was sent before. */
+      readonly again: number
+    }
+  | {
+      /** The same of IKEv1. */
+      readonly kind: 'message-v1'
+      readonly way: 'sent' | 'received'
+      readonly path: Path
+      readonly header: MessageHeader
+      readonly payloads: readonly PayloadV1[]
+      readonly isSealed: boolean
       readonly again: number
     }
   | {
@@ -187,4 +205,9 @@ export function refusal(notify: Refusal['notify'], what: string): Refusal {
 
 export function report(event: KeyingEvent): KeyingOutput {
   return { kind: 'report', event }
+}
+
+/** A datagram of no session that leads nowhere. */
+export function ignored(path: Path, what: string): KeyingOutput {
+  return report({ kind: 'ignored', path, what, peer: path.remote.address })
 }

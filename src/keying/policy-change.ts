@@ -19,6 +19,9 @@ export function keyedRule({ rules }: Policy, name: RuleId): Rule | undefined {
   return rule?.active === true && rule.action === 'negotiate' ? rule : undefined
 }
 
+/** What of a child its rule has to have. */
+export type AllowedChild = Pick<Child, 'rule' | 'security' | 'mode' | 'ownSelectors' | 'peerSelectors'>
+
 export interface Change {
   readonly before: CompiledPolicy
   readonly after: CompiledPolicy
@@ -52,7 +55,7 @@ export function judgeSession(session: Session<Established>, change: Change): Ver
   return { kind: 'stays', session: { ...session, state: current }, ending }
 }
 
-function sameCredential(credential: Credential, { after, credentials }: Change): Credential | undefined {
+export function sameCredential(credential: Credential, { after, credentials }: Change): Credential | undefined {
   for (const { name, active } of after.policy.rules) {
     const same = active ? credentials.of(name).find(one => isSameValue(one, credential)) : undefined
     if (same !== undefined) return same
@@ -60,7 +63,11 @@ function sameCredential(credential: Credential, { after, credentials }: Change):
   return undefined
 }
 
-function staysAllowed(child: Child, credential: Credential, { before, after, credentials }: Change): boolean {
+export function staysAllowed(
+  child: AllowedChild,
+  credential: Credential,
+  { before, after, credentials }: Change,
+): boolean {
   const rule = keyedRule(after.policy, child.rule)
   const old = keyedRule(before.policy, child.rule)
   if (rule === undefined || !rule.security.includes(child.security) || rule.mode !== child.mode) return false

@@ -1,16 +1,21 @@
 // What status and monitor show of sessions: names, algorithms, ages, never keys.
+
+import type { Child as ChildV1 } from './ikev1/children.ts'
+import type { StateKind as StateKindV1 } from './ikev1/session.ts'
 import type { Child, Session, StateKind } from './ikev2/session.ts'
 import type { Instant, Path, Role, SessionId } from './machine.ts'
 
-export type ChildSummary = Pick<
-  Child,
-  'name' | 'peerSpi' | 'protocol' | 'rule' | 'security' | 'mode' | 'standing' | 'since'
->
+export interface ChildSummary
+  extends Pick<Child, 'name' | 'peerSpi' | 'protocol' | 'rule' | 'security' | 'mode' | 'since'> {
+  readonly standing: Child['standing'] | ChildV1['standing']
+}
 
 export interface SessionSummary {
   readonly id: SessionId
+  /** Of IKE. */
+  readonly version: 1 | 2
   readonly role: Role
-  readonly state: StateKind
+  readonly state: StateKind | StateKindV1
   readonly path: Path
   /** From here on where the peer has proved itself. */
   readonly peerName?: string
@@ -24,7 +29,7 @@ export interface SessionSummary {
 }
 
 export function summaryOf({ id, role, path, state }: Session): SessionSummary {
-  const summary = { id, role, state: state.kind, path, children: [] }
+  const summary = { id, version: 2, role, state: state.kind, path, children: [] } as const
   if (state.kind !== 'established') return 'peer' in state ? { ...summary, peerName: state.peer.name } : summary
   const { peer, choice, establishedAt, rekeyAt, expiresAt, heardAt } = state
   const children = state.children.map(({ name, peerSpi, protocol, rule, security, mode, standing, since }) => ({

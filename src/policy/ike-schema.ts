@@ -36,6 +36,9 @@ const postQuantumKey = z.strictObject(
   { error: 'a mapping with identity and secret' },
 )
 
+const SILENCE = 'seconds: 0.5 to 60'
+const silence = z.number({ error: SILENCE }).min(0.5, { error: SILENCE }).max(60, { error: SILENCE })
+
 export const ike = z.strictObject(
   {
     security: listOf(ikeMethod, 'a list of methods of IKE')
@@ -55,7 +58,7 @@ export const ike = z.strictObject(
     }),
     childless: flag('The IKE session is made first, without keys for packets (RFC 6023).', false),
     masterPfs: flag('IKEv1: every quick mode has a main mode of its own (master key perfect forward secrecy).', false),
-    silence: wholeNumber('seconds', 1, 60).optional().meta({
+    silence: silence.optional().meta({
       description:
         'IKEv1: after so many seconds without an answer a rule with fallBackToClear lets packets go in clear.',
       default: DEFAULT_SILENCE_SECONDS,

@@ -8,7 +8,16 @@ import { type Message, type MessageHeader, readMessage, sealedOf } from '../../w
 import { notification } from '../../wire/ike/notify.ts'
 import { exchangeTypes } from '../../wire/ike/numbers.ts'
 import { isAskedAgain, newWindow, placeOf, withoutRequest } from '../exchange-window.ts'
-import { type KeyingOutput, type Path, type Refusal, type Role, refusal, report, type World } from '../machine.ts'
+import {
+  type Instant,
+  type KeyingOutput,
+  type Path,
+  type Refusal,
+  type Role,
+  refusal,
+  report,
+  type World,
+} from '../machine.ts'
 import { childrenGone, ended, forget, forgetHeir, lingering, waitingFlows } from './ending.ts'
 import { openMessage } from './envelope.ts'
 import { movedAgain } from './established.ts'
@@ -249,6 +258,14 @@ function held(session: Session<InitSent>, { what }: Refusal, { now }: World): Dr
   const { state } = session
   const refused = state.refused ?? { what, until: now + BETTER_ANSWER }
   return { sessions: [inState(session, { ...state, refused })], outputs: [] }
+}
+
+/** The same where the peer says, in its own, that it does not speak this version. */
+export function otherVersionSaid(session: Session<InitSent>, now: Instant): Session<InitSent> {
+  const { state } = session
+  const what = `${formatAddress(session.path.remote.address)} says that it does not speak IKEv2`
+  const refused = state.refused ?? { what, until: now + BETTER_ANSWER, lacksVersion: true as const }
+  return inState(session, { ...state, refused })
 }
 
 /** Two honest hosts do not match: here a refusal becomes a notify for the peer and words for people, and nowhere else. */

@@ -9,7 +9,7 @@ import type { RuleId } from '../../policy/model.ts'
 import { type IkeHeader, isFromInitiator, isResponse } from '../../wire/ike/header.ts'
 import { firstLook, firstRequest } from '../first-look.ts'
 import type { Instant, KeyingInput, KeyingOutput, OutsideWorld, Path, SessionId, World } from '../machine.ts'
-import { report } from '../machine.ts'
+import { ignored, report } from '../machine.ts'
 import { judgeSession, keyedRule } from '../policy-change.ts'
 import { RateLimit } from '../rate-limit.ts'
 import { isAnothers, isEstablished, isForgotten, isUsable, oneTooMany, type Standing } from '../redundancy.ts'
@@ -17,12 +17,12 @@ import { Rivals } from '../rivals.ts'
 import { childrenOf, nameOfInit, SessionBook } from '../session-book.ts'
 import { type SessionSummary, summaryOf } from '../session-summary.ts'
 import { Strangers } from '../strangers.ts'
-import { pathFor, reasonAgainst } from '../wishes.ts'
-import { close, type Driven, intend, receive, responderFor, start } from './drive.ts'
+import { pathFor, reasonAgainst, refusedWish } from '../wishes.ts'
+import { close, type Driven, intend, otherVersionSaid, receive, responderFor, start } from './drive.ts'
 import { ended } from './ending.ts'
 import { serves } from './intentions.ts'
 import { LostSessions } from './lost-sessions.ts'
-import type { ChildWish, Intention, Session } from './session.ts'
+import type { ChildWish, InitSent, Intention, Session } from './session.ts'
 import { wake, wakeAtOf } from './wake.ts'
 
 /** Wishes that wait for one session; more are refused. */
@@ -132,8 +132,7 @@ export class Version2Host {
     const { header, octets } = look
     const { major } = header.version
     if (major !== 2) {
-      const what = major === 1 ? 'IKEv1, which this host does not speak' : `IKE of version ${major}`
-      return [ignored(path, what), ...this.#strangers.otherVersion(header, path, world)]
+      return [ignored(path, `IKE of version ${major}`), ...this.#strangers.otherVersion(header, path, world)]
     }
     const role = isFromInitiator(header) ? 'responder' : 'initiator'
     if (role === 'responder' && header.responderSpi === 0n) return this.#stranger(header, octets, path, world)
@@ -374,6 +373,21 @@ export class Version2Host {
     })
   }
 
+  /** Whether a session with that address stands. */
+  knows(address: Address): boolean {
+    return this.#book.toPeer(address).some(isEstablished)
+  }
+
+  /** The peer says that it does not speak IKEv2. Whether the session is one that waits for its first answer. */
+  lacksVersion(spi: bigint, path: Path, world: OutsideWorld): boolean {
+    const session = this.#bySpi(spi)
+    if (session?.state.kind !== 'init-sent' || !sameAddress(session.path.remote.address, path.remote.address))
+      return false
+    const next = otherVersionSaid(session as Session<InitSent>, world.now)
+    this.#book.put(next, wakeAtOf(next, world))
+    return true
+  }
+
   isTaken(spi: Spi): boolean {
     return this.#book.ofChild(spi) !== undefined || this.#rivals.isLingering(spi)
   }
@@ -381,13 +395,4 @@ export class Version2Host {
 
 function isFailure(output: KeyingOutput): boolean {
   return output.kind === 'report' && output.event.kind === 'session-failed'
-}
-
-function ignored(path: Path, what: string): KeyingOutput {
-  return report({ kind: 'ignored', path, what, peer: path.remote.address })
-}
-
-function refusedWish({ rule, flow }: ChildWish, what: string): readonly KeyingOutput[] {
-  const told = report({ kind: 'child-failed', rule, what })
-  return flow === undefined ? [told] : [{ kind: 'refuse', rule, flow }, told]
 }

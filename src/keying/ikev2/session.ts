@@ -83,7 +83,7 @@ export interface InitSent {
   /** How often the responder asked for a cookie or another group: a liar must not keep us busy. */
   readonly detours: number
   /** Somebody answered so that nothing can come of it; until then another answer still counts. */
-  readonly refused?: { readonly what: string; readonly until: Instant }
+  readonly refused?: { readonly what: string; readonly until: Instant; readonly lacksVersion?: true }
 }
 
 /** What the peer said it can do, in IKE_SA_INIT. */

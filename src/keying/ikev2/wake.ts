@@ -32,7 +32,10 @@ export function wake(session: Session, world: World): Driven {
     ])
   }
   if (state.kind === 'init-sent' && state.refused !== undefined && world.now >= state.refused.until) {
-    return ended(session, [report({ kind: 'session-failed', session: session.id, peer, what: state.refused.what })])
+    const { what, lacksVersion } = state.refused
+    const over = ended(session, [report({ kind: 'session-failed', session: session.id, peer, what })])
+    if (lacksVersion !== true) return over
+    return { ...over, outputs: over.outputs.map(one => (one.kind === 'refuse' ? { ...one, lacksVersion } : one)) }
   }
   const { outstanding } = window
   let current = session

@@ -1,0 +1,446 @@
+// All IKEv1 of a host: inputs in, outputs out, sessions and children in between. It finds the session that a message, a packet
+// or the clock speaks of, lets strangers in, and settles what sessions and children have to do with each other. What is inside
+// a session is drive.ts's.
+import { type Address, sameAddress } from '../../base/address.ts'
+import type { Flow } from '../../base/flow.ts'
+import type { Spi } from '../../ipsec/association.ts'
+import type { CompiledPolicy } from '../../policy/compile.ts'
+import type { RuleId } from '../../policy/model.ts'
+import type { IkeHeader } from '../../wire/ike/header.ts'
+import type { ChildWish } from '../child-rule.ts'
+import type { Instant, KerberosAnswer, KeyingOutput, OutsideWorld, Path, SessionId, World } from '../machine.ts'
+import { report } from '../machine.ts'
+import { keyedRule } from '../policy-change.ts'
+import type { SessionSummary } from '../session-summary.ts'
+import { pathFor, refusedWish } from '../wishes.ts'
+import { ChildBook } from './child-book.ts'
+import { type Child, isProvedAlike, isSamePeer, isSameUse, serves } from './children.ts'
+import { answered, receive } from './drive.ts'
+import { Entrance } from './entrance.ts'
+import { closeSession, deletionsOf, refusedWishes, sayDeleted } from './informational.ts'
+import { beginMainMode } from './main-mode.ts'
+import type { Driven, News } from './opened.ts'
+import { judgePolicy } from './policy-change.ts'
+import { peerOf } from './quick-agreement.ts'
+import { beginQuickMode, connectedNow } from './quick-mode.ts'
+import { about, type Established, inState, isEstablished, type Session, wishesOf } from './session.ts'
+import { SessionBook } from './session-book.ts'
+import { summaryOf } from './summary.ts'
+import { wake, wakeAtOf } from './wake.ts'
+
+type Standing = Session<Established>
+
+/** Wishes that wait for one session; more are refused. */
+const MOST_WAITING = 256
+/** Quick modes of ours that are under way with one peer at once. */
+const MOST_UNDER_WAY = 8
+
+export class Version1Host {
+  readonly #book = new SessionBook()
+  readonly #children = new ChildBook()
+  readonly #entrance = new Entrance(this.#book)
+
+  get wakeAt(): Instant | undefined {
+    const times = [this.#book.earliest, this.#children.earliest].filter(time => time !== undefined)
+    return times.length === 0 ? undefined : Math.min(...times)
+  }
+
+  sessions(): readonly SessionSummary[] {
+    const children = this.#children.all()
+    const isHeld = ({ session }: Child) => this.#book.get(session) !== undefined
+    return this.#book.all().map(session => {
+      // Of sessions that are gone, the newest with the peer has the children.
+      const isHeir = isEstablished(session) && this.#standingWith(peerOf(session))?.id === session.id
+      const orphans = isHeir ? children.filter(one => !isHeld(one) && isSamePeer(one.peer, peerOf(session))) : []
+      return summaryOf(session, [...children.filter(one => one.session === session.id), ...orphans])
+    })
+  }
+
+  isTaken(spi: Spi): boolean {
+    return this.#children.isTaken(spi)
+  }
+
+  isServed({ rule, flow }: { readonly rule: RuleId; readonly flow: Flow }): boolean {
+    return this.#children.serving(rule, flow) !== undefined
+  }
+
+  /** Whether a session with that address stands or is on its way: who spoke IKEv1 once, is asked by it again. */
+  knows(address: Address): boolean {
+    return this.#book.toPeer(address).some(isEstablished)
+  }
+
+  /** `octets` from the IKE header on. */
+  datagram(header: IkeHeader, octets: Uint8Array, path: Path, outside: OutsideWorld): readonly KeyingOutput[] {
+    const world = this.#world(outside)
+    const session = this.#entrance.sessionOf(header)
+    if (session !== undefined) return this.#received(session, receive(session, octets, path, world), world)
+    const entry = this.#entrance.stranger(header, octets, path, world)
+    return entry.outputs.concat(
+      entry.gone === undefined ? [] : this.#end(entry.gone),
+      entry.driven === undefined ? [] : this.#become(undefined, entry.driven, world),
+      entry.again === undefined ? [] : this.#received(entry.again, receive(entry.again, octets, path, world), world),
+    )
+  }
+
+  /** Who goes on to the second message has its address proved: of those there are only so many. */
+  #received(before: Session, driven: Driven, world: World): readonly KeyingOutput[] {
+    const { session } = driven
+    const isNowHalf = before.state.kind === 'sa-answered' && session !== undefined && session.state !== before.state
+    if (!isNowHalf) return this.#become(before, driven, world)
+    const { address } = before.path.remote
+    const admission = this.#book.halfOpen.admit(address, world.now, world.settings)
+    if (admission.kind === 'too-many') {
+      return [report({ kind: 'ignored', ...about(before), path: before.path, what: admission.what })]
+    }
+    const gone = admission.kind === 'instead-of' ? this.#end(admission.id) : []
+    return [...gone, ...this.#become(before, driven, world)]
+  }
+
+  #end(id: SessionId): readonly KeyingOutput[] {
+    const session = this.#book.get(id)
+    this.#book.delete(id)
+    return session === undefined ? [] : refusedWishes(session)
+  }
+
+  #world(outside: OutsideWorld): World {
+    return {
+      ...outside,
+      isSpiTaken: spi => this.#children.isTaken(spi) || outside.isSpiTaken?.(spi) === true,
+      isAnothers: claim => this.#children.isAnothers(claim),
+      // A session whose proof is on its way may stand at the peer already.
+      isFirstContact: peer =>
+        this.#children.toAddress(peer).length === 0 &&
+        !this.#book.toPeer(peer).some(({ state: { kind } }) => kind === 'established' || kind === 'proof-sent'),
+    }
+  }
+
+  kerberos(id: SessionId, answer: KerberosAnswer, outside: OutsideWorld): readonly KeyingOutput[] {
+    const world = this.#world(outside)
+    const session = this.#book.get(id)
+    return session === undefined ? [] : this.#become(session, answered(session, answer, world), world)
+  }
+
+  /** Packets wait: by a child or a session that stands, one that is on its way, or a new one. */
+  need(name: RuleId, flow: Flow, via: Address | undefined, outside: OutsideWorld): readonly KeyingOutput[] {
+    const world = this.#world(outside)
+    const wish = { rule: name, flow }
+    const rule = keyedRule(world.policy.policy, name)
+    if (rule === undefined) return refusedWish(wish, 'the policy has no such rule that negotiates')
+    const path = pathFor(rule, flow, via, world.policy)
+    if (path === undefined) return refusedWish(wish, 'this host has no address to begin from')
+    return this.#wish(wish, path, world)
+  }
+
+  #wish(wish: ChildWish, path: Path, world: World): readonly KeyingOutput[] {
+    const credentials = world.credentials.of(wish.rule)
+    const isOfPath = ({ path: own }: Session) => sameAddress(own.local.address, path.local.address)
+    const toPeer = this.#book.toPeer(path.remote.address).filter(isOfPath)
+    const standing = toPeer.filter(isEstablished).filter(one => mayMake(one, world))
+    const session = newest(standing.filter(one => credentials.includes(one.state.peer.credential)))
+    if (session !== undefined) {
+      if (session.state.queue.length >= MOST_WAITING) return refusedWish(wish, 'too much waits for this peer already')
+      const { state } = session
+      return this.#become(
+        session,
+        { session: inState(session, { ...state, queue: [...state.queue, wish] }), outputs: [] },
+        world,
+      )
+    }
+    const coming = toPeer.find(
+      one =>
+        one.role === 'initiator' &&
+        'wishes' in one.state &&
+        world.credentials.of(one.rule).some(each => credentials.includes(each)),
+    )
+    if (coming === undefined) return this.#begin(wish.rule, [wish], path, world)
+    const wishes = wishesOf(coming)
+    if (wishes.length >= MOST_WAITING) return refusedWish(wish, 'too much waits for this peer already')
+    const next = { ...coming, state: { ...coming.state, wishes: [...wishes, wish] } } as Session
+    return this.#become(coming, { session: next, outputs: [] }, world)
+  }
+
+  #begin(rule: RuleId, wishes: readonly ChildWish[], path: Path, world: World): readonly KeyingOutput[] {
+    const begun = beginMainMode({ rule, wishes }, path, world)
+    if (typeof begun !== 'string') return this.#become(undefined, begun, world)
+    return wishes.flatMap(wish => refusedWish(wish, begun))
+  }
+
+  /** From the data plane: an association reached a limit. */
+  ageing(name: Spi, age: 'soft' | 'hard', outside: OutsideWorld): readonly KeyingOutput[] {
+    const world = this.#world(outside)
+    const child = this.#children.get(name)
+    if (child === undefined || child.standing === 'gone') return []
+    if (age === 'hard') return this.#deleteChildren([child], 'its lifetime is over', world)
+    return child.standing === 'used' ? this.#rekey(child, world) : []
+  }
+
+  #rekey(child: Child, world: World): readonly KeyingOutput[] {
+    const { rule, name, peer } = child
+    const isAsked = this.#book.toPeer(peer.address).some(one => wishesOf(one).some(({ replaces }) => replaces === name))
+    const isComing = this.#children.all().some(one => one.standing === 'coming' && isSameUse(one, child))
+    const path = this.#pathTo(child, world)
+    return isAsked || isComing || path === undefined ? [] : this.#wish({ rule, replaces: name }, path, world)
+  }
+
+  /** Between the same ends; a new main mode begins on port 500 in any case. */
+  #pathTo({ peer, rule: name, ownSelectors, session }: Child, { policy }: World): Path | undefined {
+    const known = this.#book.get(session) ?? this.#standingWith(peer)
+    const rule = keyedRule(policy.policy, name)
+    const [own] = ownSelectors
+    if (rule === undefined || own === undefined) return undefined
+    const flow = { source: own.start, destination: peer.address, protocol: 0 }
+    const found = pathFor(rule, flow, known?.path.local.address, policy)
+    return found && { ...found, remote: { ...found.remote, address: peer.address } }
+  }
+
+  #standingWith(peer: Child['peer']): Standing | undefined {
+    return newest(
+      this.#book
+        .toPeer(peer.address)
+        .filter(isEstablished)
+        .filter(one => isSamePeer(peerOf(one), peer)),
+    )
+  }
+
+  #deleteChildren(children: readonly Child[], why: string, world: World): readonly KeyingOutput[] {
+    const outputs: KeyingOutput[] = []
+    for (const child of children) {
+      const session = this.#standingWith(child.peer)
+      if (session !== undefined && child.standing !== 'gone') {
+        outputs.push(...this.#become(session, sayDeleted(session, deletionsOf([child]), world), world))
+      }
+      outputs.push(...this.#children.remove(child.name, why))
+    }
+    return outputs
+  }
+
+  heard(names: readonly Spi[], outside: OutsideWorld): readonly KeyingOutput[] {
+    const world = this.#world(outside)
+    return names.flatMap(name => {
+      const child = this.#children.get(name)
+      if (child === undefined) return []
+      const session = this.#standingWith(child.peer)
+      if (session !== undefined) this.#put(inState(session, { ...session.state, heardAt: world.now }), world)
+      // A packet under keys that only both have says as much as the last message does.
+      const outputs = child.standing === 'coming' ? this.#children.ready(name, world) : []
+      const maker = this.#book.get(child.session)
+      const waiting = isEstablished(maker)
+        ? [...maker.state.exchanges].find(([, one]) => one.kind === 'quick-connecting' && one.child === name)
+        : undefined
+      if (!isEstablished(maker) || waiting?.[1].kind !== 'quick-connecting') return outputs
+      return [...outputs, ...this.#become(maker, connectedNow(maker, waiting[0], waiting[1], world), world)]
+    })
+  }
+
+  policyChanged(before: CompiledPolicy, outside: OutsideWorld): readonly KeyingOutput[] {
+    const world = this.#world(outside)
+    const outputs: KeyingOutput[] = []
+    for (const session of this.#book.all()) {
+      const verdict = judgePolicy(session, this.#children.all(), before, world)
+      if (verdict.ending.length > 0) outputs.push(...this.#deleteChildren(verdict.ending, verdict.why, world))
+      const now = this.#book.get(session.id)
+      if (now === undefined) continue
+      outputs.push(
+        ...(verdict.kind === 'ends'
+          ? this.#close(now, verdict.why, world)
+          : this.#become(now, verdict.refresh(now), world)),
+      )
+    }
+    return outputs
+  }
+
+  /** Farewell to that address, or to all. */
+  close(peer: Address | undefined, outside: OutsideWorld): readonly KeyingOutput[] {
+    const world = this.#world(outside)
+    const isMeant = (address: Address) => peer === undefined || sameAddress(peer, address)
+    const why = 'this host closes it'
+    const children = this.#children.all().filter(one => isMeant(one.peer.address))
+    const outputs = [...this.#deleteChildren(children, why, world)]
+    for (const { id } of this.#book.all().filter(({ path }) => isMeant(path.remote.address))) {
+      const session = this.#book.get(id)
+      if (session !== undefined) outputs.push(...this.#close(session, why, world))
+    }
+    return outputs
+  }
+
+  #close(session: Session, why: string, world: World): readonly KeyingOutput[] {
+    if (session.state.kind === 'closing') return []
+    if (isEstablished(session)) return this.#become(session, closeSession(session, why, world), world)
+    const failed = report({ kind: 'session-failed', ...about(session), what: why })
+    return this.#become(session, { session: undefined, outputs: [...refusedWishes(session), failed] }, world)
+  }
+
+  wake(outside: OutsideWorld): readonly KeyingOutput[] {
+    const world = this.#world(outside)
+    const outputs: KeyingOutput[] = []
+    for (const child of this.#children.due(world.now)) {
+      if (child.standing === 'gone') outputs.push(...this.#children.remove(child.name, 'it is replaced'))
+      else outputs.push(...this.#deleteChildren([child], 'it is replaced', world))
+    }
+    for (const id of this.#book.due(world.now)) {
+      const session = this.#book.get(id)
+      if (session !== undefined) outputs.push(...this.#become(session, wake(session, world), world))
+    }
+    return outputs
+  }
+
+  #put(session: Session, world: World): void {
+    this.#book.put(session, wakeAtOf(session, world))
+  }
+
+  /** What a session became takes its place, and what follows for others is done. */
+  #become(before: Session | undefined, { session, outputs, news = [] }: Driven, world: World): readonly KeyingOutput[] {
+    const all = [...outputs.filter(one => one.kind !== 'refuse' || !this.isServed(one))]
+    if (session === undefined) {
+      if (before !== undefined) this.#book.delete(before.id)
+    } else {
+      this.#put(session, world)
+      if (before === undefined) this.#entrance.remember(session)
+    }
+    const maker = session ?? before
+    if (maker !== undefined) for (const one of news) all.push(...this.#hear(one, maker, world))
+    if (isEstablished(session)) {
+      if (before !== undefined && !isEstablished(before)) this.#welcome(session, world)
+      all.push(...this.#goOn(session.id, world))
+    }
+    return all
+  }
+
+  #hear(news: News, maker: Session, world: World): readonly KeyingOutput[] {
+    const peer = isEstablished(maker) ? peerOf(maker) : undefined
+    switch (news.kind) {
+      case 'child-made':
+        return this.#children.add(news.child, world)
+      case 'child-ready':
+        return [...this.#children.ready(news.name, world), ...this.#goOn(maker.id, world)]
+      case 'never-confirmed':
+        return this.#children.get(news.name)?.standing === 'coming'
+          ? this.#children.remove(news.name, 'the peer never said that it has the answer')
+          : []
+      case 'children-deleted':
+        return peer === undefined
+          ? []
+          : news.peerSpis.flatMap(spi => this.#children.deletedByPeer(peer, news.protocol, spi, world))
+      case 'first-contact':
+        return isEstablished(maker) ? this.#forgotten(maker, world) : []
+      case 'peer-gone':
+        return peer === undefined
+          ? []
+          : this.#children.ofPeer(peer).flatMap(({ name }) => this.#children.remove(name, news.why))
+      case 'renew':
+        return isEstablished(maker) ? this.#renew(maker, world) : []
+    }
+  }
+
+  /** What the peer made before this session it knows no more. */
+  #forgotten(session: Standing, world: World): readonly KeyingOutput[] {
+    const peer = peerOf(session)
+    const why = 'its peer began anew and knows of no other session'
+    const isOfPeer = (other: Child['peer']) => isSamePeer(other, peer) && isProvedAlike(other, peer)
+    const others = this.#book.toPeer(peer.address).filter(isEstablished)
+    const ended = others.filter(
+      one => one.id !== session.id && isOfPeer(peerOf(one)) && one.state.establishedAt < session.begunAt,
+    )
+    const gone = ended.flatMap(one => {
+      const closed = report({ kind: 'session-closed', ...about(one), why })
+      this.#book.delete(one.id)
+      // What waited for the old one is asked of the new one.
+      return [closed, ...wishesOf(one).flatMap(wish => this.#wish(wish, session.path, world))]
+    })
+    const children = this.#children
+      .ofPeer(peer)
+      .filter(one => one.session !== session.id && one.since < session.begunAt)
+    return [...children.flatMap(({ name }) => this.#children.remove(name, why)), ...gone]
+  }
+
+  /** Who made the new session ends the old ones, once nothing can be under way in them. */
+  #welcome(session: Standing, world: World): void {
+    if (session.role !== 'initiator') return
+    const peer = peerOf(session)
+    for (const other of this.#book.toPeer(peer.address).filter(isEstablished)) {
+      const isOld =
+        other.id !== session.id && other.state.rekeyAt >= other.state.expiresAt && isSamePeer(peerOf(other), peer)
+      if (!isOld || other.state.replacedAt !== undefined) continue
+      const replacedAt = world.now + world.settings.overlap
+      this.#put(inState(other, { ...other.state, replacedAt }), world)
+    }
+  }
+
+  /** Nobody needs a session without children, and a newer one is enough. */
+  #renew(session: Standing, world: World): readonly KeyingOutput[] {
+    const peer = peerOf(session)
+    const isNewest = this.#standingWith(peer)?.id === session.id
+    if (!isNewest || this.#children.ofPeer(peer).length === 0) return []
+    const { local, remote } = session.path
+    const path = { local: { ...local, port: 500 }, remote: { ...remote, port: 500 } }
+    return this.#begin(session.rule, [], path, world)
+  }
+
+  /** Begins what waits, where nothing that is under way will do for it. */
+  #goOn(id: SessionId, world: World): readonly KeyingOutput[] {
+    const outputs: KeyingOutput[] = []
+    const session = this.#book.get(id)
+    if (!isEstablished(session) || session.state.queue.length === 0) return outputs
+    let current: Standing = inState(session, { ...session.state, queue: [] })
+    const later: ChildWish[] = []
+    for (const wish of session.state.queue) {
+      const underWay = [...current.state.exchanges.values()].flatMap(one =>
+        one.kind === 'quick-sent' ? [one.begun] : [],
+      )
+      const { flow, replaces, rule } = wish
+      const served = flow && this.#children.serving(rule, flow)
+      const isCovered =
+        flow !== undefined &&
+        (this.#children.coming(rule, flow) !== undefined || underWay.some(one => coversFlow(one, rule, flow)))
+      const old = replaces === undefined ? undefined : this.#children.get(replaces)
+      if (served !== undefined) outputs.push({ kind: 'begin-sending', name: served.name })
+      else if (replaces !== undefined && old?.standing !== 'used') continue
+      else if (!isCovered && !mayMake(current, world))
+        outputs.push(...this.#begin(rule, [wish], onPort500(current.path), world))
+      else if (isCovered || underWay.length >= MOST_UNDER_WAY) later.push(wish)
+      else {
+        const driven = beginQuickMode(current, wish, old, world)
+        outputs.push(...driven.outputs)
+        current = driven.session as Standing
+      }
+    }
+    this.#put(inState(current, { ...current.state, queue: later }), world)
+    return outputs
+  }
+}
+
+function coversFlow(
+  {
+    wish,
+    own,
+    peer,
+    mode,
+  }: {
+    readonly wish: ChildWish
+    readonly own: Child['ownSelectors'][0]
+    readonly peer: Child['peerSelectors'][0]
+    readonly mode: Child['mode']
+  },
+  rule: RuleId,
+  flow: Flow,
+): boolean {
+  const asked = { rule: wish.rule, mode, ownSelectors: [own], peerSelectors: [peer], standing: 'used' } as const
+  return serves(asked as unknown as Child, { rule, flow })
+}
+
+/** Under master PFS a main mode makes one quick mode and no more; one that is about to end makes none. */
+function mayMake({ state }: Standing, { policy, now }: World): boolean {
+  const isUsedUp = policy.policy.ike?.masterPfs === true && state.quickModes > 0
+  return !isUsedUp && state.replacedAt === undefined && now < state.expiresAt && !state.used.isFull
+}
+
+function onPort500({ local, remote }: Path): Path {
+  return { local: { ...local, port: 500 }, remote: { ...remote, port: 500 } }
+}
+
+function newest(sessions: readonly Standing[]): Standing | undefined {
+  return sessions.reduce<Standing | undefined>(
+    (one, other) => (one === undefined || other.state.establishedAt >= one.state.establishedAt ? other : one),
+    undefined,
+  )
+}

@@ -1,0 +1,415 @@
+// Quick mode (RFC 2409 §5.5), in the order of travel: three messages that make associations, with a fresh key exchange or
+// without. Who answers receives from message 2 on and sends when message 3 has come, so that nothing is lost. A commit bit
+// (RFC 2408 §3.1) is answered with CONNECTED, and waited for a while.
+import { closingHash } from '../../crypto/ike1-keys.ts'
+import { respondToKeyExchange, type SharedSecret } from '../../crypto/run-key-exchange.ts'
+import { isSameMac } from '../../crypto/whole-mac.ts'
+import { notificationV1, plainNotificationV1, readNotifyV1 } from '../../wire/ike/v1-notify.ts'
+import type { notifyTypesV1 } from '../../wire/ike/v1-notify-numbers.ts'
+import { COMMIT_FLAG, protocolIdsV1 } from '../../wire/ike/v1-numbers.ts'
+import { type PayloadV1, payloadV1 } from '../../wire/ike/v1-payloads.ts'
+import {
+  associationOf,
+  lifetimeAttributes,
+  lifetimesOf,
+  type ProposalV1,
+} from '../../wire/ike/v1-security-association.ts'
+import { ipsecAttributes } from '../../wire/ike/v1-transform-numbers.ts'
+import { spiBytes } from '../association-pair.ts'
+import type { ChildWish, OldChild } from '../child-rule.ts'
+import { type Child1Choice, child1Proposals } from '../choose-child-v1.ts'
+import { agreedLifetimes } from '../choose-proposal-v1.ts'
+import { identityOfAddress } from '../identity.ts'
+import { type KeyingOutput, report, type World } from '../machine.ts'
+import { isInUdp } from '../nat-findings.ts'
+import { namedPair, selectorPayload } from './identities.ts'
+import { type Driven, find, findAll, findNotify, type Opened } from './opened.ts'
+import {
+  firstHash,
+  hasTooMany,
+  isAuthentic,
+  ivFor,
+  LINGER,
+  say,
+  secondHash,
+  tell,
+  withExchange,
+  withoutExchange,
+} from './phase-two.ts'
+import { agreeOnTerms, beginChild, concludeTerms, makeChild } from './quick-agreement.ts'
+import { freshOctets, ignoredIn } from './sending.ts'
+import {
+  about,
+  type ChildTerms,
+  type Established,
+  type QuickAnswered,
+  type QuickConnecting,
+  type QuickSent,
+  type Session,
+} from './session.ts'
+
+type Standing = Session<Established>
+
+const NONCE_BYTES = 32
+const LIFE = { type: ipsecAttributes.of['life type'], duration: ipsecAttributes.of['life duration'] }
+
+/** Message 1. */
+export function beginQuickMode(session: Standing, wish: ChildWish, old: OldChild | undefined, world: World): Driven {
+  const made = beginChild(session, wish, old, world)
+  if (!made.ok) return { session, outputs: wishFailed(session, wish, made.error) }
+  const begun = made.value
+  const { secured, used } = session.state
+  const messageId = used.fresh(world.random)
+  const own = { esp: spiBytes(begun.spis.esp), ah: spiBytes(begun.spis.ah) }
+  const payloads = [
+    payloadV1('security-association', associationOf(child1Proposals(begun.offers, own))),
+    payloadV1('nonce', { nonce: begun.nonce }),
+    ...(begun.exchange === undefined ? [] : [payloadV1('key-exchange', { publicValue: begun.exchange.public })]),
+    selectorPayload(begun.own),
+    selectorPayload(begun.peer),
+    ...originalAddresses(session, begun.mode),
+  ]
+  const hashOf = firstHash(secured, messageId)
+  const iv = ivFor(secured, messageId)
+  const said = say(
+    session,
+    secured,
+    { exchange: 'quick mode', messageId, iv, hashOf, payloads, isAwaited: true },
+    world,
+  )
+  const exchange: QuickSent = { kind: 'quick-sent', iv: said.nextIv, begun, flight: said.flight }
+  const quickModes = session.state.quickModes + 1
+  const state = withExchange({ ...session.state, quickModes, saidAt: world.now }, messageId, exchange, world.now)
+  return { session: { ...session, state }, outputs: said.outputs }
+}
+
+/** The addresses in front of a NAT, the initiator's first: checksums inside a packet were made with them (RFC 3947 §5.2). */
+function originalAddresses(
+  { path, state, support }: Standing,
+  mode: ChildTerms['mode'],
+  isAnswer = false,
+): readonly PayloadV1[] {
+  if (mode === 'tunnel' || !isInUdp(state.nat) || support.nat === 'none') return []
+  const kind = support.nat === 'rfc' ? 'nat-original-address' : 'draft-nat-original-address'
+  const [own, peer] = [path.local.address, path.remote.address]
+  return (isAnswer ? [peer, own] : [own, peer]).map(address => {
+    const { type, data } = identityOfAddress(address)
+    return payloadV1(kind, { type, address: data })
+  })
+}
+
+/** Nothing comes of it: the packet that waits is told. */
+export function wishFailed(session: Session, { rule, flow }: ChildWish, what: string): readonly KeyingOutput[] {
+  const failed = report({ ...about(session), kind: 'child-failed', rule, what })
+  return flow === undefined ? [failed] : [{ kind: 'refuse', rule, flow }, failed]
+}
+
+/** Responder: message 1. */
+export function answerQuickMode(
+  session: Standing,
+  message: Opened & { readonly nextIv: Uint8Array },
+  world: World,
+): Driven {
+  const { secured, used } = session.state
+  const { header, payloads, path, mark } = message
+  const { messageId } = header
+  if (!isAuthentic(message, firstHash(secured, messageId))) return ignoredIn(session, path, 'its hash is not right')
+  used.add(messageId)
+  const heard = { ...session, state: { ...session.state, heardAt: world.now } }
+  if (hasTooMany(heard.state)) return ignoredIn(heard, path, 'too many exchanges are under way')
+  const [association, nonce] = [find(payloads, 'security-association'), find(payloads, 'nonce')]
+  if (association === undefined || nonce === undefined || association.proposals.length === 0) {
+    return refuse(
+      heard,
+      'PAYLOAD-MALFORMED',
+      association?.proposals,
+      'the peer asks for a child without saying which',
+      world,
+    )
+  }
+  const named = namedPair(payloads, heard.path, false)
+  if (!named.ok) return refuse(heard, 'INVALID-ID-INFORMATION', association.proposals, named.error, world)
+  const agreed = agreeOnTerms(heard, association.proposals, named.value, world)
+  if (!agreed.ok) {
+    const { isAboutTraffic, what } = agreed.error
+    return refuse(
+      heard,
+      isAboutTraffic ? 'INVALID-ID-INFORMATION' : 'NO-PROPOSAL-CHOSEN',
+      association.proposals,
+      what,
+      world,
+    )
+  }
+  const { terms, answer } = agreed.value
+  const fresh = answerExchange(terms.choice, payloads, world)
+  if (typeof fresh === 'string') return refuse(heard, 'INVALID-KEY-INFORMATION', association.proposals, fresh, world)
+  const nonces = { initiator: nonce.nonce.slice(), responder: freshOctets(world.random, NONCE_BYTES) }
+  const made = makeChild(heard, terms, nonces, fresh.shared, false, world)
+  const reply = [
+    payloadV1('security-association', associationOf(answer)),
+    payloadV1('nonce', { nonce: nonces.responder }),
+    ...fresh.payloads,
+    // The same as the peer named them.
+    ...findAll(payloads, 'identification'),
+    ...originalAddresses(heard, terms.mode, true),
+    ...shorterLifetime(terms),
+  ]
+  const hashOf = secondHash(secured, messageId, nonces.initiator)
+  const saying = {
+    exchange: 'quick mode',
+    messageId,
+    iv: message.nextIv,
+    hashOf,
+    payloads: reply,
+    answers: mark,
+    isAwaited: true,
+  } as const
+  const said = say(heard, secured, saying, world)
+  const isCommitted = (header.flags & COMMIT_FLAG) !== 0
+  const { name: child } = made.child
+  const exchange: QuickAnswered = {
+    kind: 'quick-answered',
+    iv: said.nextIv,
+    nonces,
+    child,
+    isCommitted,
+    flight: said.flight,
+  }
+  const state = withExchange({ ...heard.state, saidAt: world.now }, messageId, exchange, world.now)
+  return {
+    session: { ...heard, state },
+    // An association receives before the peer can know of it.
+    outputs: [made.install, ...said.outputs, made.told],
+    news: [{ kind: 'child-made', child: made.child }],
+  }
+}
+
+/** Ours is the shorter one: an initiator that counts on, would lose its packets (RFC 2407 §4.6.3.1). */
+function shorterLifetime({ choice, spis }: ChildTerms): readonly PayloadV1[] {
+  if (!choice.isShortened) return []
+  const { protocol } = choice.layers.at(-1)!.suite
+  const about = { protocol: protocolIdsV1.of[protocol === 'esp' ? 'ESP' : 'AH'], spi: spiBytes(spis[protocol]) }
+  return [notificationV1('RESPONDER-LIFETIME', { attributes: lifetimeAttributes(choice.lifetimes, LIFE) }, about)]
+}
+
+function answerExchange({ method }: Child1Choice, payloads: readonly PayloadV1[], { random }: World) {
+  const came = find(payloads, 'key-exchange')
+  if (method === undefined) {
+    return came === undefined ? { payloads: [], shared: undefined } : 'a public value came without a group for it'
+  }
+  if (came === undefined) return `a group was agreed on and no public value came for it`
+  const made = respondToKeyExchange(method, came.publicValue, random)
+  if (!made.ok) return `the key exchange of the peer: ${made.error.what}`
+  return { payloads: [payloadV1('key-exchange', { publicValue: made.value.public })], shared: made.value.secret }
+}
+
+/** To the peer by a notification under keys of main mode, to people in words. */
+function refuse(
+  session: Standing,
+  name: keyof typeof notifyTypesV1.of,
+  proposals: readonly ProposalV1[] | undefined,
+  what: string,
+  world: World,
+): Driven {
+  const first = proposals?.[0]
+  const spi = first?.spi.length === 4 ? first.spi : new Uint8Array(0)
+  const { session: next, outputs } = tell(
+    session,
+    [plainNotificationV1(name, { protocol: first?.protocol ?? protocolIdsV1.of.ESP, spi })],
+    world,
+  )
+  return { session: next, outputs: [...outputs, report({ ...about(session), kind: 'child-failed', what })] }
+}
+
+/** Initiator: message 2 leads to message 3, and packets may go. */
+export function quickModeAnswered(
+  session: Standing,
+  exchange: QuickSent,
+  message: Opened & { readonly nextIv: Uint8Array },
+  world: World,
+): Driven {
+  const { secured } = session.state
+  const { header, payloads, path, mark } = message
+  const { messageId } = header
+  const { begun } = exchange
+  if (!isAuthentic(message, secondHash(secured, messageId, begun.nonce)))
+    return ignoredIn(session, path, 'its hash is not right')
+  const heard = { ...session, state: { ...session.state, heardAt: world.now } }
+  const unwanted = (what: string) => undone(heard, messageId, exchange, payloads, what, world)
+  const [association, nonce] = [find(payloads, 'security-association'), find(payloads, 'nonce')]
+  if (association === undefined || nonce === undefined) return unwanted('the peer answers without a child')
+  const hasNames = findAll(payloads, 'identification').length > 0
+  const named = hasNames ? namedPair(payloads, session.path, true) : undefined
+  if (named?.ok === false) return unwanted(`the peer answers with ${named.error}`)
+  const terms = concludeTerms(heard, begun, association.proposals, named?.value, world)
+  if (!terms.ok) return unwanted(terms.error)
+  const shared = sharedWith(exchange, payloads)
+  if (typeof shared === 'string') return unwanted(shared)
+  begun.exchange?.close()
+  const nonces = { initiator: begun.nonce, responder: nonce.nonce.slice() }
+  const made = makeChild(heard, withResponderLifetime(terms.value, payloads), nonces, shared.secret, true, world)
+  const isCommitted = (header.flags & COMMIT_FLAG) !== 0
+  const hash = closingHash(secured.suite, secured.keys, messageId, nonces)
+  const saying = {
+    exchange: 'quick mode',
+    messageId,
+    iv: message.nextIv,
+    hashOf: () => hash,
+    payloads: [],
+    answers: mark,
+    isAwaited: isCommitted,
+  } as const
+  const said = say(heard, secured, saying, world)
+  const { child } = made
+  const next = isCommitted
+    ? ({
+        kind: 'quick-connecting',
+        iv: said.nextIv,
+        nonces,
+        child: child.name,
+        until: world.now + CONNECTED,
+        flight: said.flight,
+      } as const)
+    : ({ kind: 'over', until: world.now + LINGER, flight: said.flight } as const)
+  const state = withExchange({ ...heard.state, saidAt: world.now }, messageId, next, world.now)
+  return {
+    session: { ...heard, state },
+    outputs: [made.install, ...said.outputs, made.told],
+    news: [{ kind: 'child-made', child: isCommitted ? { ...child, standing: 'coming' } : child }],
+  }
+}
+
+/** Seconds that CONNECTED is waited for: the peer receives since message 2, and its word may be lost. */
+const CONNECTED = 2
+
+function sharedWith(
+  { begun: { exchange } }: QuickSent,
+  payloads: readonly PayloadV1[],
+): { readonly secret: SharedSecret | undefined } | string {
+  const came = find(payloads, 'key-exchange')
+  if (exchange === undefined)
+    return came === undefined ? { secret: undefined } : 'the peer sends a public value that nobody asked for'
+  if (came === undefined) return 'the peer agrees on fresh keys and sends no public value'
+  const shared = exchange.finish(came.publicValue)
+  return shared.ok ? { secret: shared.value } : `the key exchange of the peer: ${shared.error.what}`
+}
+
+function withResponderLifetime(terms: ChildTerms, payloads: readonly PayloadV1[]): ChildTerms {
+  const notify = findNotify(payloads, 'RESPONDER-LIFETIME')
+  const read = notify && readNotifyV1(notify)
+  if (read?.ok !== true || read.value.kind !== 'RESPONDER-LIFETIME') return terms
+  const theirs = lifetimesOf(read.value.attributes, LIFE)
+  if (theirs === undefined) return terms
+  const { lifetimes } = agreedLifetimes(terms.choice.lifetimes, [theirs])
+  return { ...terms, choice: { ...terms.choice, lifetimes } }
+}
+
+/** The peer has made what we cannot use: it hears so at once. */
+function undone(
+  session: Standing,
+  messageId: number,
+  { begun }: QuickSent,
+  payloads: readonly PayloadV1[],
+  what: string,
+  world: World,
+): Driven {
+  begun.exchange?.close()
+  const proposals = find(payloads, 'security-association')?.proposals ?? []
+  const deletions = proposals
+    .filter(
+      ({ protocol, spi }) =>
+        spi.length === 4 && [protocolIdsV1.of.ESP, protocolIdsV1.of.AH].some(one => one === protocol),
+    )
+    .slice(0, 2)
+    .map(({ protocol }) => {
+      const spi = spiBytes(begun.spis[protocol === protocolIdsV1.of.AH ? 'ah' : 'esp'])
+      return payloadV1('delete', { doi: 1, protocol, spiSize: 4, spis: [spi] })
+    })
+  const over = {
+    ...session,
+    state: withExchange(session.state, messageId, { kind: 'over', until: world.now + LINGER }, world.now),
+  }
+  const told = deletions.length === 0 ? { session: over, outputs: [] } : tell(over, deletions, world)
+  return { session: told.session, outputs: [...told.outputs, ...wishFailed(session, begun.wish, what)] }
+}
+
+/** Responder: message 3 shows that the peer has our nonce, and receives. */
+export function quickModeConfirmed(
+  session: Standing,
+  exchange: QuickAnswered,
+  message: Opened & { readonly nextIv: Uint8Array },
+  world: World,
+): Driven {
+  const { secured } = session.state
+  const { header, payloads, path, mark } = message
+  const { messageId } = header
+  const { nonces, child: name, isCommitted } = exchange
+  const hash = find(payloads, 'hash')?.hash
+  if (hash === undefined || !isSameMac(hash, closingHash(secured.suite, secured.keys, messageId, nonces))) {
+    return ignoredIn(session, path, 'its hash is not right')
+  }
+  const news = [{ kind: 'child-ready', name }] as const
+  const heard = { ...session, state: { ...session.state, heardAt: world.now } }
+  const until = world.now + LINGER
+  if (!isCommitted) {
+    return {
+      session: { ...heard, state: withExchange(heard.state, messageId, { kind: 'over', until }, world.now) },
+      outputs: [],
+      news,
+    }
+  }
+  const connected = plainNotificationV1('CONNECTED', {
+    protocol: protocolIdsV1.of.ISAKMP,
+    spi: new Uint8Array([...session.cookies.initiator, ...session.cookies.responder]),
+  })
+  const hashOf = secondHash(secured, messageId, nonces.initiator)
+  const saying = {
+    exchange: 'quick mode',
+    messageId,
+    iv: message.nextIv,
+    hashOf,
+    payloads: [connected],
+    answers: mark,
+    isAwaited: false,
+  } as const
+  const said = say(heard, secured, saying, world)
+  const state = withExchange(heard.state, messageId, { kind: 'over', until, flight: said.flight }, world.now)
+  return { session: { ...heard, state }, outputs: said.outputs, news }
+}
+
+/** Initiator: the peer says CONNECTED, in quick mode or in an informational exchange under its message ID. */
+export function quickModeConnected(
+  session: Standing,
+  { nonces, child, flight }: QuickConnecting,
+  message: Opened,
+  world: World,
+): Driven {
+  const { secured } = session.state
+  const { messageId } = message.header
+  const isRight =
+    isAuthentic(message, secondHash(secured, messageId, nonces.initiator)) ||
+    isAuthentic(message, firstHash(secured, messageId))
+  if (!isRight || findNotify(message.payloads, 'CONNECTED') === undefined) {
+    return ignoredIn(session, message.path, 'it does not say CONNECTED')
+  }
+  return connectedNow(session, messageId, { child, flight }, world)
+}
+
+/** The peer said so, or sent a packet, or has had its time. */
+export function connectedNow(
+  session: Standing,
+  messageId: number,
+  { child: name, flight: { dueAt: _, ...flight } }: Pick<QuickConnecting, 'child' | 'flight'>,
+  world: World,
+): Driven {
+  const over = { kind: 'over', until: world.now + LINGER, flight } as const
+  const state = withExchange({ ...session.state, heardAt: world.now }, messageId, over, world.now)
+  return { session: { ...session, state }, outputs: [], news: [{ kind: 'child-ready', name }] }
+}
+
+/** Nobody answered, or the peer refuses by a notification under keys. */
+export function quickModeOver(session: Standing, messageId: number, exchange: QuickSent, what: string): Driven {
+  exchange.begun.exchange?.close()
+  const state = withoutExchange(session.state, messageId)
+  return { session: { ...session, state }, outputs: wishFailed(session, exchange.begun.wish, what) }
+}

@@ -1,6 +1,6 @@
 // ECDSA over a hash that is made: against node:crypto, which makes the hash itself.
 import assert from 'node:assert/strict'
-import { createHash, generateKeyPairSync, sign, verify } from 'node:crypto'
+import { createHash, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { signBare, verifyBare } from './ecdsa-bare.ts'
 
@@ -39,6 +39,18 @@ describe('ECDSA over a hash that is made', () => {
       }
     })
   }
+
+  it('verifies the signature that RFC 4754 §8.1 prints, over the hash of "abc"', () => {
+    const base64 = (hex: string) => Uint8Array.fromHex(hex).toBase64({ alphabet: 'base64url', omitPadding: true })
+    const x = base64('2442a5cc0ecd015fa3ca31dc8e2bbc70bf42d60cbca20085e0822cb04235e970')
+    const y = base64('6fc98bd7e50211a4a27102fa3549df79ebcb4bf246b80945cddfe7d509bbfd7d')
+    const key = createPublicKey({ key: { kty: 'EC', crv: 'P-256', x, y }, format: 'jwk' })
+    const r = 'cb28e0999b9c7715fd0a80d8e47a77079716cbbf917dd72e97566ea1c066957c'
+    const s = '86fa3bb4e26cad5bf90b7f81899256ce7594bb1ea0c89212748bff3b3d5b0315'
+    const hash = createHash('sha256').update('abc').digest()
+    assert.ok(verifyBare(key, hash, Uint8Array.fromHex(r + s)))
+    assert.ok(!verifyBare(key, hash, Uint8Array.fromHex(s + r)))
+  })
 
   it('refuses numbers that are zero or not below the order, and other lengths', () => {
     const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })

@@ -5,8 +5,17 @@ import { resolve } from 'node:path'
 import { test } from 'node:test'
 import { Secret } from '../base/secret.ts'
 import { readRegText } from '../settings/reg-text.ts'
-import { applied, emptyRegistry, keyAt, type RegistryKey, valueAt, valueIn } from '../settings/registry.ts'
-import { stringValue, textOf } from '../settings/value.ts'
+import {
+  applied,
+  changesTo,
+  emptyRegistry,
+  keyAt,
+  type RegistryKey,
+  registryKey,
+  valueAt,
+  valueIn,
+} from '../settings/registry.ts'
+import { type RegistryValue, stringValue, textOf } from '../settings/value.ts'
 import { credentialOf } from './policy-blob-parts.ts'
 import { actionGuids, typeGuids } from './policy-guids.ts'
 import {
@@ -142,6 +151,24 @@ test('only what differs is written: gone objects go, values that are not ours st
   const read = readRegistryPolicies(after, 'local')
   assert.equal(objectOf(read.store, 'policy', guid(1))?.name, 'Other')
   assert.ok(read.problems.some(({ what }) => what.includes(`ipsecFilter${guid(5)} is not there`)))
+})
+
+test('Windows 10 writes GUIDs in small letters: the same store needs no change for that', () => {
+  const store = small()
+  const [written] = [storeKey(store, 'local')]
+  const lower = (value: RegistryValue): RegistryValue => {
+    const text = value.name === 'ipsecName' || value.name === 'description' ? undefined : textOf(value)
+    return text === undefined ? value : stringValue(value.name.toLowerCase(), text.toLowerCase())
+  }
+  const small10 = registryKey(
+    'Local',
+    written.values.map(lower),
+    written.keys.map(key => registryKey(key.name.toLowerCase(), key.values.map(lower))),
+  )
+  const root = applied(emptyRegistry, changesTo(small10, storePath('local')))
+  const read = readRegistryPolicies(root, 'local')
+  assert.deepEqual([read.problems, byId(read.store)], [[], byId(store)])
+  assert.deepEqual(registryChanges(root, read.store, 'local'), [])
 })
 
 test('who names an object is known, and taking a policy away takes its assignment away', () => {

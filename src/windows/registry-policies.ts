@@ -250,6 +250,20 @@ const ownValues: readonly string[] = [
   'whenChanged',
 ]
 
+/** What a person wrote; everything else is names and GUIDs, whose case means nothing. */
+const writtenByPeople: readonly string[] = ['description', 'ipsecName']
+
+function isSameValue(a: RegistryValue, b: RegistryValue): boolean {
+  if (a.type !== b.type) return false
+  if (isSameOctets(a.data, b.data)) return true
+  if (writtenByPeople.includes(b.name)) return false
+  const [one, other] = [textsOf(a) ?? [textOf(a)], textsOf(b) ?? [textOf(b)]]
+  return (
+    one.length === other.length &&
+    one.every((text, at) => text !== undefined && other[at] !== undefined && isSameName(text, other[at]))
+  )
+}
+
 function valueChanges(
   before: RegistryKey | undefined,
   wanted: RegistryKey,
@@ -258,7 +272,7 @@ function valueChanges(
 ): readonly RegistryChange[] {
   const set = wanted.values.flatMap((value): readonly RegistryChange[] => {
     const old = before === undefined ? undefined : valueIn(before, value.name)
-    const isSame = old !== undefined && old.type === value.type && isSameOctets(old.data, value.data)
+    const isSame = old !== undefined && isSameValue(old, value)
     return isSame ? [] : [{ kind: 'set', key: path, value }]
   })
   const gone = mayGo.flatMap((name): readonly RegistryChange[] =>

@@ -408,6 +408,11 @@ test('VPNease’s policy of Windows 2000 secures L2TP with a pre-shared key', {
     rule.filters.map(filter => formatFilter(filter)),
     ['udp any:1701 ↔ 203.0.113.5'],
   )
+  assert.equal(
+    rule.name,
+    'VPNease Filter Action 203.0.113.5',
+    'a rule without a name of its own has that of its action',
+  )
   assert.deepEqual([rule.security, rule.lifetime, rule.keying], [['esp-3des-md5'], { seconds: 300 }, ['ikev1']])
   const [key] = rule.authentication
   assert.ok(key?.kind === 'preSharedKey' && key.secret.reveal() === 'test-psk-open')

@@ -15,7 +15,7 @@ import type {
 } from '../policy/model.ts'
 import { credentialOf } from './policy-blob-parts.ts'
 import type { IsakmpContent, QuickModeOffer, RuleContent } from './policy-blobs.ts'
-import { actionGuids, type Guid, typeGuids } from './policy-guids.ts'
+import { actionGuids, type Guid, parseGuid, typeGuids } from './policy-guids.ts'
 import { Losses, ruleAt } from './policy-losses.ts'
 import { DEFAULT_POLLING_SECONDS, interfaceTypes } from './policy-makers.ts'
 import { fixedMethodName, ikeSecurityName, isFallBack, securityName } from './policy-methods.ts'
@@ -25,6 +25,7 @@ import {
   type PolicyObject,
   type PolicyStore,
   type RuleObject,
+  referenceIn,
 } from './policy-objects.ts'
 import { filtersOf, type Servers } from './to-policy-filters.ts'
 
@@ -63,6 +64,12 @@ export function toPolicy(store: PolicyStore, options: ToPolicyOptions = {}): Res
 function labelOf(text: string | undefined, byDefault: string): string {
   const plain = (text ?? '').replace(/\p{C}+/gu, ' ').trim()
   return plain === '' ? byDefault : plain.slice(0, 190).trim()
+}
+
+/** Some programs put a GUID or a path of the registry where a name would stand. */
+function spokenName(name: string | undefined): string | undefined {
+  const isSpoken = name !== undefined && referenceIn(name) === undefined && parseGuid(name) === undefined
+  return isSpoken && name.trim() !== '' ? name : undefined
 }
 
 class Translation {
@@ -122,7 +129,8 @@ class Translation {
   }
 
   #rule(object: RuleObject, negotiation: NegotiationObject | undefined, index: number): Rule {
-    const name = this.#unique(labelOf(object.name ?? negotiation?.name, `rule ${index + 1}`))
+    const named = spokenName(object.name) ?? spokenName(negotiation?.name)
+    const name = this.#unique(labelOf(named, `rule ${index + 1}`))
     const losses = this.#losses.at(ruleAt(name))
     const { content } = object
     const kept = this.#action(negotiation, losses)

@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline'
 import { printable } from '../agent/log.ts'
 import { openRegistry } from '../agent/registry-store.ts'
+import type { AgentStatus } from '../agent/status.ts'
 import type { Problem, Result } from '../base/result.ts'
 import { adviceOn } from '../settings/catalogue.ts'
 import type { RegistryChange, RegistryKey } from '../settings/registry.ts'
@@ -10,6 +11,7 @@ import type { Backup, Changed, RegistryFile } from '../settings/registry-file.ts
 import { askAgent, stateOf } from './agent-options.ts'
 import { ANSWER_IS_NO, type CommandInput, FINE, MACHINE_CANNOT, WRONG_INPUT } from './command.ts'
 import type { Console } from './console.ts'
+import { settingLine } from './status-text.ts'
 
 export const DONE = 'The operation completed successfully.'
 export const CANCELLED = 'The operation was canceled by the user.'
@@ -84,10 +86,12 @@ export class RegRun {
     const { backup } = changed.value
     const advice = made.flatMap(one => (one.kind === 'set' ? adviceOn(one.key, one.value) : []))
     for (const line of advice) this.console.say(printable(line))
-    const agent = backup === undefined ? 'unchanged' : await this.#tellAgent()
+    const { agent, setting } = backup === undefined ? unchanged : await this.#tellAgent()
     if (this.isJson) {
-      this.console.json({ changed: backup !== undefined, backup: backup?.number ?? null, agent, advice })
+      const json = { changed: backup !== undefined, backup: backup?.number ?? null, agent, setting, advice }
+      this.console.json(json)
     } else if (agent !== 'refused') this.console.print(DONE)
+    if (setting !== null && !this.isJson) this.console.say(`The running agent has it: ${setting}.`)
     return agent === 'refused' ? ANSWER_IS_NO : FINE
   }
 
@@ -96,17 +100,32 @@ export class RegRun {
   }
 
   /** Whether a running agent has what was written; its word stands for what counts now. */
-  async #tellAgent(): Promise<'none' | 'took' | 'refused'> {
+  async #tellAgent(): Promise<Told> {
     const { ControlClient } = await import('../agent/control-client.ts')
     const client = await ControlClient.connect(stateOf(this.#input))
-    if (typeof client === 'string') return 'none'
-    const answer = await askAgent(client, { kind: 'reload' }, this.console, RELOAD_WITHIN)
-    client.close()
-    if (typeof answer !== 'number') return 'took'
-    this.console.say('The registry is changed, and the running agent keeps to what it had.')
-    return 'refused'
+    if (typeof client === 'string') return { agent: 'none', setting: null }
+    try {
+      const answer = await askAgent(client, { kind: 'reload' }, this.console, RELOAD_WITHIN)
+      if (typeof answer === 'number') {
+        this.console.say('The registry is changed, and the running agent keeps to what it had.')
+        return { agent: 'refused', setting: null }
+      }
+      const status = await askAgent(client, { kind: 'status' }, this.console)
+      const isTold = typeof status !== 'number' && status.kind === 'fine'
+      return { agent: 'took', setting: isTold ? settingLine(status.value as AgentStatus) : null }
+    } finally {
+      client.close()
+    }
   }
 }
+
+interface Told {
+  readonly agent: 'unchanged' | 'none' | 'took' | 'refused'
+  /** What counts for the agent now, in words. */
+  readonly setting: string | null
+}
+
+const unchanged: Told = { agent: 'unchanged', setting: null }
 
 /** Seconds for the guard, the data plane and the routes to take it. */
 const RELOAD_WITHIN = 100

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { failure, success } from '../base/result.ts'
 import { systemClock } from '../base/time.ts'
 import { emptyRegistry, type RegistryChange, valueAt } from './registry.ts'
-import { AUTOMATIC_BACKUPS, RegistryFile, type RegistryPlace } from './registry-file.ts'
+import { RegistryFile, type RegistryPlace } from './registry-file.ts'
 import { dwordValue, numberOf } from './value.ts'
 
 const key = 'HKLM\\SYSTEM\\CurrentControlSet\\Services\\IPSEC'
@@ -81,12 +81,13 @@ test('a change that changes nothing writes nothing, and one that is refused neit
 })
 
 test('backups that nobody asked for are kept in number, those that somebody asked for are all kept', async context => {
-  const file = new RegistryFile(place(context))
+  const keep = 20
+  const file = new RegistryFile({ ...place(context), keep })
   const asked = await file.backup()
   assert.ok(asked.ok)
-  for (let number = 0; number < AUTOMATIC_BACKUPS + 5; number++) await file.change(() => success(set(number)))
+  for (let number = 0; number < keep + 5; number++) await file.change(() => success(set(number)))
   const kept = file.backups()
-  assert.equal(kept.filter(({ kind }) => kind === 'automatic').length, AUTOMATIC_BACKUPS)
+  assert.equal(kept.filter(({ kind }) => kind === 'automatic').length, keep)
   assert.equal(kept.at(-1)!.number, asked.value.number)
 })
 

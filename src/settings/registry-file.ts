@@ -19,6 +19,8 @@ export interface RegistryPlace {
   readonly clock: Clock
   /** Seconds since 1970. */
   date(): number
+  /** Automatic backups that are kept; left out, AUTOMATIC_BACKUPS. */
+  readonly keep?: number
 }
 
 export interface Backup {
@@ -188,7 +190,8 @@ export class RegistryFile {
   #put(before: RegistryKey, after: RegistryKey): Outcome<Changed> {
     const text = storedText(after)
     if (!text.ok) return text
-    if (fs.existsSync(this.path) && isSameOctets(octetsOf(fs.readFileSync(this.path)), text.value)) {
+    const there = octetsAt(this.path)
+    if (there !== undefined && isSameOctets(there, text.value)) {
       return success({ before, after, backup: undefined })
     }
     const backup = this.#keep(before, 'automatic')
@@ -211,7 +214,7 @@ export class RegistryFile {
 
   #forget(): void {
     const automatic = this.backups().filter(({ kind }) => kind === 'automatic')
-    for (const { file } of automatic.slice(AUTOMATIC_BACKUPS)) fs.rmSync(file, { force: true })
+    for (const { file } of automatic.slice(this.#place.keep ?? AUTOMATIC_BACKUPS)) fs.rmSync(file, { force: true })
   }
 }
 
@@ -230,12 +233,22 @@ export function readStored(folder: string): Outcome<RegistryKey> {
 
 /** A registry that is not there has no keys. */
 function readStoredFile(path: string): Outcome<RegistryKey> {
-  if (!fs.existsSync(path)) return success(emptyRegistry)
-  const octets = octetsOf(fs.readFileSync(path))
+  const octets = octetsAt(path)
+  if (octets === undefined) return success(emptyRegistry)
   if (octets.length < END.length || !isSameOctets(octets.subarray(-END.length), END)) {
     return refused(path, 'the file was cut, or something else wrote it', 'go back to a backup with reg restore')
   }
   return registryOf(octets, path)
+}
+
+/** Undefined where there is no such file; what may not be read throws. */
+function octetsAt(path: string): Uint8Array | undefined {
+  try {
+    return octetsOf(fs.readFileSync(path))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 /** A .reg file as a registry of its own. With a single error in it there is none: half of a registry is another one. */

@@ -97,16 +97,13 @@ function plainText(data: Uint8Array): string | undefined {
 const FOLD_BEHIND = 76
 
 function folded(octets: Uint8Array, column: number): string {
-  const parts: string[] = []
-  let at = column
-  octets.forEach((octet, index) => {
-    const isLast = index === octets.length - 1
-    parts.push(octet.toString(16).padStart(2, '0'), isLast ? '' : ',')
-    at += 3
-    if (at > FOLD_BEHIND && !isLast) {
-      parts.push('\\\r\n  ')
-      at = 2
-    }
-  })
-  return parts.join('')
+  const hex = octets.toHex()
+  const lines: string[] = []
+  let start = column
+  for (let at = 0; at < octets.length; start = 2) {
+    const count = Math.max(1, Math.floor((FOLD_BEHIND - start) / 3) + 1)
+    lines.push(hex.slice(2 * at, 2 * (at + count)).replace(/..(?=.)/g, '$&,'))
+    at += count
+  }
+  return lines.join(',\\\r\n  ')
 }

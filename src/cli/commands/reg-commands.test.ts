@@ -135,7 +135,7 @@ test('backups stand before every change, and restore goes back to any', async co
   )
   assert.equal((await run('backup', { list: true })).out.split('\n').length, 5)
   const back = JSON.parse((await run('restore 3', { json: true })).out)
-  assert.deepEqual(back, { changed: true, backup: 5, agent: 'none', advice: [] })
+  assert.deepEqual(back, { changed: true, backup: 5, agent: 'none', setting: null, advice: [] })
   assert.match((await run(`query ${IPSEC}`)).out, /0x0/)
   assert.deepEqual([(await run('restore 99')).status, (await run('restore none')).status], [2, 2])
 })

@@ -12,7 +12,7 @@ import { utf16Octets } from './value.ts'
 import { writeRegText } from './write-reg-text.ts'
 
 export interface RegistryPlace {
-  /** Made when something is written. */
+  /** Made when something is written, or somebody watches. */
   readonly folder: string
   /** Undefined where somebody else holds it; the kernel has to let go when the holder dies. */
   lock(path: string): { release(): void } | undefined
@@ -145,9 +145,10 @@ export class RegistryFile {
     }
   }
 
-  /** Undefined where the folder is not there yet; somebody asks again. */
+  /** The folder is made, or the first write would not be heard. Undefined where that cannot be; it is tried again. */
   #listen(folder: string, soon: () => void): fs.FSWatcher | undefined {
     try {
+      fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
       const watcher = fs.watch(folder, { persistent: false }, (_, file) => {
         if (file === null || file === FILE) soon()
       })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { systemRandom } from '../base/random.ts'
 import type { Problem } from '../base/result.ts'
 import { systemClock, unixSeconds, unixTime } from '../base/time.ts'
-import type { Ruleset } from '../dataplane/guard/ruleset.ts'
+import { defaultGuard, type Ruleset } from '../dataplane/guard/ruleset.ts'
 import { SEALWIRE_MARK } from '../dataplane/tun/tun-options.ts'
 import { defaultKeyingSettings, type KeyingSettings } from '../keying/keying-settings.ts'
 import type { Path } from '../keying/machine.ts'
@@ -43,6 +43,8 @@ export interface UpOptions {
   readonly guard: boolean
   /** The guard stays when the agent goes. */
   readonly keepGuard: boolean
+  /** ESP goes to stations of the own links and comes from them past the kernel's IP. */
+  readonly byFrames?: boolean
   readonly least: AgentEvent['level']
   /** What differs from the default: whoever embeds the agent may be less patient, and tests are. */
   readonly keying?: Partial<KeyingSettings>
@@ -69,7 +71,9 @@ const END_WITHIN = 10
 
 export async function startAgent(options: UpOptions): Promise<Refused | Running> {
   const folder = folders.stateFolder(options.state)
-  const guard = options.guard ? guardPart({ taken: ruleset => keepLastGood(folder, ruleset) }) : undefined
+  const rules = { ...defaultGuard, espByFrames: options.byFrames === true }
+  const taken = (ruleset: Ruleset) => keepLastGood(folder, ruleset)
+  const guard = options.guard ? guardPart({ guard: rules, taken }) : undefined
   const held = await refuseEarly(options, folder, guard)
   if ('problems' in held) return held
   const log = new Log({
@@ -191,7 +195,8 @@ function compose(options: UpOptions, folder: folders.StateFolder, guard: GuardPa
   const notFollowed = (error: Error) => {
     tell({ level: 'warning', kind: 'routes-behind', text: `Routes do not follow the network: ${wordsOfError(error)}` })
   }
-  const plane = tunPlanePart({ heard, failed: error => hear({ kind: 'plane-failed', error }) })
+  const failed = (error: Error) => hear({ kind: 'plane-failed', error })
+  const plane = tunPlanePart({ heard, failed, byFrames: options.byFrames === true })
   const addresses = new OwnAddresses(device => device === plane.facts()['device'])
   const agent = new Agent(
     {

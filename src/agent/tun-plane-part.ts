@@ -18,11 +18,13 @@ const USUAL_MTU = 1500
 export interface TunPlaneParts {
   readonly heard: (path: Path, bytes: Uint8Array) => void
   readonly failed: (error: Error) => void
+  /** ESP past the kernel's IP. */
+  readonly byFrames?: boolean
 }
 
-export function tunPlanePart({ heard, failed }: TunPlaneParts): PlanePart {
+export function tunPlanePart({ heard, failed, byFrames = false }: TunPlaneParts): PlanePart {
   const plane = new TunDataPlane({
-    ...{ device: DEVICE, mtu: MTU_AT_FIRST, linkMtu: smallestLinkMtu() },
+    ...{ device: DEVICE, mtu: MTU_AT_FIRST, linkMtu: smallestLinkMtu(), byFrames },
     failed,
     keyingDatagram(path, bytes) {
       const whole = new Uint8Array(MARKER_BYTES + bytes.length)
@@ -36,7 +38,7 @@ export function tunPlanePart({ heard, failed }: TunPlaneParts): PlanePart {
       const { facts } = plane
       if (facts === undefined) return { kind: 'tun' }
       const { device, engine, segmentation } = facts
-      return { kind: 'tun', device, engine, segmentation }
+      return { kind: 'tun', device, engine, segmentation, ...(byFrames ? { esp: 'by frames' } : {}) }
     },
     sendKeying(path, bytes) {
       // A NAT keepalive has none (RFC 3948 §2.3).

@@ -12,6 +12,8 @@ import { type CommandInput, type CommandSpec, FINE, MACHINE_CANNOT, textOption, 
 import type { Console, Style } from '../console.ts'
 import { settingLine } from '../status-text.ts'
 
+const DATA_PLANES = ['auto', 'tun', 'frames']
+
 export const up: CommandSpec = {
   name: 'up',
   summary: 'enforce a policy on this host: seal, hold or drop what it says',
@@ -27,8 +29,10 @@ export const up: CommandSpec = {
     {
       flags: '--data-plane <kind>',
       key: 'dataPlane',
-      description: 'what moves the packets: auto or tun (a TUN device and this process); left out, auto',
-      values: ['auto', 'tun'],
+      description:
+        'what moves the packets: auto; tun (a TUN device and this process); frames (the same, with ESP past the kernel’s IP: quicker, ' +
+        'and past the rules of other firewalls); left out, auto, which is tun',
+      values: DATA_PLANES,
     },
     {
       flags: '--detach',
@@ -95,8 +99,8 @@ function problemsOf(input: CommandInput): readonly Problem[] {
   const kind = textOption(input, 'dataPlane') ?? 'auto'
   const problems: Problem[] = []
   const add = (where: string, what: string, hint: string) => problems.push({ severity: 'error', where, what, hint })
-  if (!['auto', 'tun'].includes(kind))
-    add('--data-plane', `“${kind}” is no data plane of this version`, 'write auto or tun')
+  if (!DATA_PLANES.includes(kind))
+    add('--data-plane', `“${kind}” is no data plane of this version`, 'write auto, tun or frames')
   if (input.options['noGuard'] === true && input.options['keepGuard'] === true) {
     add('--keep-guard', 'there is no guard to keep', 'leave out --no-guard')
   }
@@ -109,6 +113,7 @@ function upOptions(input: CommandInput, folder: StateFolder, console: Console): 
     state: folder.path,
     guard: input.options['noGuard'] !== true,
     keepGuard: input.options['keepGuard'] === true,
+    byFrames: textOption(input, 'dataPlane') === 'frames',
     least: input.options['verbose'] === true ? 'debug' : 'info',
     ...(console.isWatched ? { paint: (level, text) => paint(console, level, text) } : {}),
   }
@@ -147,7 +152,8 @@ async function detach(input: CommandInput, folder: StateFolder, console: Console
     return WRONG_INPUT
   }
   const log = openLog(folder)
-  const words = ['up', '--policy', textOption(input, 'policy')!, '--state', folder.path]
+  const kind = textOption(input, 'dataPlane') ?? 'auto'
+  const words = ['up', '--policy', textOption(input, 'policy')!, '--state', folder.path, '--data-plane', kind]
   const flags = ['noGuard', 'keepGuard', 'verbose'].filter(key => input.options[key] === true)
   const main = join(import.meta.dirname, '..', 'main.ts')
   const child = spawn(

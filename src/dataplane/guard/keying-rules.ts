@@ -19,7 +19,7 @@ export function sealedFirstRules(direction: Direction): readonly string[] {
 
 /** ESP that the agent has by frames already: as dataplane/tun/packet-filters.ts says what that is. */
 export function takenByFramesRules(): readonly string[] {
-  const taken = 'fib daddr type local counter drop comment "ESP that came by a frame"'
+  const taken = 'fib daddr type local drop comment "ESP that came by a frame"'
   return [`ip protocol esp ${taken}`, `ip6 nexthdr esp ${taken}`]
 }
 

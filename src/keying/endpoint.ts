@@ -8,7 +8,7 @@ import type { CompiledPolicy } from '../policy/compile.ts'
 import type { KeyingVersion, Rule, RuleId } from '../policy/model.ts'
 import { firstLook, versionOf } from './first-look.ts'
 import { Version1Host } from './ikev1/host.ts'
-import { saysOtherVersion } from './ikev1/other-version.ts'
+import { OtherVersion, saysOtherVersion } from './ikev1/other-version.ts'
 import { Version2Host } from './ikev2/host.ts'
 import type { Instant, KeyingInput, KeyingOutput, OutsideWorld, Path } from './machine.ts'
 import { ignored, report } from './machine.ts'
@@ -29,6 +29,7 @@ type Refused = Extract<KeyingOutput, { readonly kind: 'refuse' }>
 export class KeyingEndpoint {
   readonly #version2 = new Version2Host()
   readonly #version1 = new Version1Host()
+  readonly #other = new OtherVersion()
   readonly #ignored = new RateLimit(...IGNORED)
   /** Flows whose peer said that it does not speak the version before: it is no host without IPsec. */
   readonly #heard = new Set<string>()
@@ -62,7 +63,8 @@ export class KeyingEndpoint {
       case 'datagram':
         return versionOf(input.path, input.bytes) === 1
           ? this.#version1Datagram(input.path, input.bytes, world)
-          : this.#after('ikev2', this.#version2.handle(input, world), world)
+          : (this.#other.answer(input.path, input.bytes, world) ??
+              this.#after('ikev2', this.#version2.handle(input, world), world))
       case 'needs-keys':
         return this.#need(input.rule, input.flow, input.via, world)
       case 'ageing': {

@@ -14,7 +14,7 @@ import { keyedRule } from '../policy-change.ts'
 import type { SessionSummary } from '../session-summary.ts'
 import { pathFor, refusedWish } from '../wishes.ts'
 import { ChildBook } from './child-book.ts'
-import { type Child, isProvedAlike, isSamePeer, isSameUse, serves } from './children.ts'
+import { type Child, isProvedAlike, isSamePeer, isSameUse } from './children.ts'
 import { answered, receive } from './drive.ts'
 import { Entrance } from './entrance.ts'
 import { closeSession, deletionsOf, refusedWishes, sayDeleted } from './informational.ts'
@@ -22,18 +22,17 @@ import { beginMainMode } from './main-mode.ts'
 import type { Driven, News } from './opened.ts'
 import { judgePolicy } from './policy-change.ts'
 import { peerOf } from './quick-agreement.ts'
-import { beginQuickMode, connectedNow } from './quick-mode.ts'
+import { connectedNow } from './quick-mode.ts'
 import { about, type Established, inState, isEstablished, type Session, wishesOf } from './session.ts'
 import { SessionBook } from './session-book.ts'
 import { summaryOf } from './summary.ts'
+import { goOn, mayMake, newest, onPort500 } from './waiting.ts'
 import { wake, wakeAtOf } from './wake.ts'
 
 type Standing = Session<Established>
 
 /** Wishes that wait for one session; more are refused. */
 const MOST_WAITING = 256
-/** Quick modes of ours that are under way with one peer at once. */
-const MOST_UNDER_WAY = 8
 
 export class Version1Host {
   readonly #book = new SessionBook()
@@ -371,76 +370,16 @@ export class Version1Host {
     const peer = peerOf(session)
     const isNewest = this.#standingWith(peer)?.id === session.id
     if (!isNewest || this.#children.ofPeer(peer).length === 0) return []
-    const { local, remote } = session.path
-    const path = { local: { ...local, port: 500 }, remote: { ...remote, port: 500 } }
-    return this.#begin(session.rule, [], path, world)
+    return this.#begin(session.rule, [], onPort500(session.path), world)
   }
 
-  /** Begins what waits, where nothing that is under way will do for it. */
+  /** Begins what waits, and takes elsewhere what this session may not make. */
   #goOn(id: SessionId, world: World): readonly KeyingOutput[] {
-    const outputs: KeyingOutput[] = []
     const session = this.#book.get(id)
-    if (!isEstablished(session) || session.state.queue.length === 0) return outputs
-    let current: Standing = inState(session, { ...session.state, queue: [] })
-    const later: ChildWish[] = []
-    for (const wish of session.state.queue) {
-      const underWay = [...current.state.exchanges.values()].flatMap(one =>
-        one.kind === 'quick-sent' ? [one.begun] : [],
-      )
-      const { flow, replaces, rule } = wish
-      const served = flow && this.#children.serving(rule, flow)
-      const isCovered =
-        flow !== undefined &&
-        (this.#children.coming(rule, flow) !== undefined || underWay.some(one => coversFlow(one, rule, flow)))
-      const old = replaces === undefined ? undefined : this.#children.get(replaces)
-      if (served !== undefined) outputs.push({ kind: 'begin-sending', name: served.name })
-      else if (replaces !== undefined && old?.standing !== 'used') continue
-      else if (!isCovered && !mayMake(current, world))
-        outputs.push(...this.#begin(rule, [wish], onPort500(current.path), world))
-      else if (isCovered || underWay.length >= MOST_UNDER_WAY) later.push(wish)
-      else {
-        const driven = beginQuickMode(current, wish, old, world)
-        outputs.push(...driven.outputs)
-        current = driven.session as Standing
-      }
-    }
-    this.#put(inState(current, { ...current.state, queue: later }), world)
-    return outputs
+    if (!isEstablished(session) || session.state.queue.length === 0) return []
+    const gone = goOn(session, this.#children, world)
+    this.#put(gone.session, world)
+    const { path } = session
+    return [...gone.outputs, ...gone.elsewhere.flatMap(wish => this.#begin(wish.rule, [wish], onPort500(path), world))]
   }
-}
-
-function coversFlow(
-  {
-    wish,
-    own,
-    peer,
-    mode,
-  }: {
-    readonly wish: ChildWish
-    readonly own: Child['ownSelectors'][0]
-    readonly peer: Child['peerSelectors'][0]
-    readonly mode: Child['mode']
-  },
-  rule: RuleId,
-  flow: Flow,
-): boolean {
-  const asked = { rule: wish.rule, mode, ownSelectors: [own], peerSelectors: [peer], standing: 'used' } as const
-  return serves(asked as unknown as Child, { rule, flow })
-}
-
-/** Under master PFS a main mode makes one quick mode and no more; one that is about to end makes none. */
-function mayMake({ state }: Standing, { policy, now }: World): boolean {
-  const isUsedUp = policy.policy.ike?.masterPfs === true && state.quickModes > 0
-  return !isUsedUp && state.replacedAt === undefined && now < state.expiresAt && !state.used.isFull
-}
-
-function onPort500({ local, remote }: Path): Path {
-  return { local: { ...local, port: 500 }, remote: { ...remote, port: 500 } }
-}
-
-function newest(sessions: readonly Standing[]): Standing | undefined {
-  return sessions.reduce<Standing | undefined>(
-    (one, other) => (one === undefined || other.state.establishedAt >= one.state.establishedAt ? other : one),
-    undefined,
-  )
 }

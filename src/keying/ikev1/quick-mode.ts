@@ -2,26 +2,15 @@
 // without. Who answers receives from message 2 on and sends when message 3 has come, so that nothing is lost. A commit bit
 // (RFC 2408 §3.1) is answered with CONNECTED, and waited for a while.
 import { closingHash } from '../../crypto/ike1-keys.ts'
-import { respondToKeyExchange, type SharedSecret } from '../../crypto/run-key-exchange.ts'
 import { isSameMac } from '../../crypto/whole-mac.ts'
-import { notificationV1, plainNotificationV1, readNotifyV1 } from '../../wire/ike/v1-notify.ts'
-import type { notifyTypesV1 } from '../../wire/ike/v1-notify-numbers.ts'
+import { plainNotificationV1 } from '../../wire/ike/v1-notify.ts'
 import { COMMIT_FLAG, protocolIdsV1 } from '../../wire/ike/v1-numbers.ts'
-import { type PayloadV1, payloadV1 } from '../../wire/ike/v1-payloads.ts'
-import {
-  associationOf,
-  lifetimeAttributes,
-  lifetimesOf,
-  type ProposalV1,
-} from '../../wire/ike/v1-security-association.ts'
-import { ipsecAttributes } from '../../wire/ike/v1-transform-numbers.ts'
+import { payloadV1 } from '../../wire/ike/v1-payloads.ts'
+import { associationOf } from '../../wire/ike/v1-security-association.ts'
 import { spiBytes } from '../association-pair.ts'
 import type { ChildWish, OldChild } from '../child-rule.ts'
-import { type Child1Choice, child1Proposals } from '../choose-child-v1.ts'
-import { agreedLifetimes } from '../choose-proposal-v1.ts'
-import { identityOfAddress } from '../identity.ts'
-import { type KeyingOutput, report, type World } from '../machine.ts'
-import { isInUdp } from '../nat-findings.ts'
+import { child1Proposals } from '../choose-child-v1.ts'
+import type { World } from '../machine.ts'
 import { namedPair, selectorPayload } from './identities.ts'
 import { type Driven, find, findAll, findNotify, type Opened } from './opened.ts'
 import {
@@ -32,26 +21,26 @@ import {
   LINGER,
   say,
   secondHash,
-  tell,
   withExchange,
   withoutExchange,
 } from './phase-two.ts'
 import { agreeOnTerms, beginChild, concludeTerms, makeChild } from './quick-agreement.ts'
-import { freshOctets, ignoredIn } from './sending.ts'
 import {
-  about,
-  type ChildTerms,
-  type Established,
-  type QuickAnswered,
-  type QuickConnecting,
-  type QuickSent,
-  type Session,
-} from './session.ts'
+  answerExchange,
+  originalAddresses,
+  refuse,
+  sharedWith,
+  shorterLifetime,
+  undone,
+  wishFailed,
+  withResponderLifetime,
+} from './quick-mode-parts.ts'
+import { freshOctets, ignoredIn } from './sending.ts'
+import type { Established, QuickAnswered, QuickConnecting, QuickSent, Session } from './session.ts'
 
 type Standing = Session<Established>
 
 const NONCE_BYTES = 32
-const LIFE = { type: ipsecAttributes.of['life type'], duration: ipsecAttributes.of['life duration'] }
 
 /** Message 1. */
 export function beginQuickMode(session: Standing, wish: ChildWish, old: OldChild | undefined, world: World): Driven {
@@ -81,27 +70,6 @@ export function beginQuickMode(session: Standing, wish: ChildWish, old: OldChild
   const quickModes = session.state.quickModes + 1
   const state = withExchange({ ...session.state, quickModes, saidAt: world.now }, messageId, exchange, world.now)
   return { session: { ...session, state }, outputs: said.outputs }
-}
-
-/** The addresses in front of a NAT, the initiator's first: checksums inside a packet were made with them (RFC 3947 §5.2). */
-function originalAddresses(
-  { path, state, support }: Standing,
-  mode: ChildTerms['mode'],
-  isAnswer = false,
-): readonly PayloadV1[] {
-  if (mode === 'tunnel' || !isInUdp(state.nat) || support.nat === 'none') return []
-  const kind = support.nat === 'rfc' ? 'nat-original-address' : 'draft-nat-original-address'
-  const [own, peer] = [path.local.address, path.remote.address]
-  return (isAnswer ? [peer, own] : [own, peer]).map(address => {
-    const { type, data } = identityOfAddress(address)
-    return payloadV1(kind, { type, address: data })
-  })
-}
-
-/** Nothing comes of it: the packet that waits is told. */
-export function wishFailed(session: Session, { rule, flow }: ChildWish, what: string): readonly KeyingOutput[] {
-  const failed = report({ ...about(session), kind: 'child-failed', rule, what })
-  return flow === undefined ? [failed] : [{ kind: 'refuse', rule, flow }, failed]
 }
 
 /** Responder: message 1. */
@@ -184,43 +152,6 @@ export function answerQuickMode(
   }
 }
 
-/** Ours is the shorter one: an initiator that counts on, would lose its packets (RFC 2407 §4.6.3.1). */
-function shorterLifetime({ choice, spis }: ChildTerms): readonly PayloadV1[] {
-  if (!choice.isShortened) return []
-  const { protocol } = choice.layers.at(-1)!.suite
-  const about = { protocol: protocolIdsV1.of[protocol === 'esp' ? 'ESP' : 'AH'], spi: spiBytes(spis[protocol]) }
-  return [notificationV1('RESPONDER-LIFETIME', { attributes: lifetimeAttributes(choice.lifetimes, LIFE) }, about)]
-}
-
-function answerExchange({ method }: Child1Choice, payloads: readonly PayloadV1[], { random }: World) {
-  const came = find(payloads, 'key-exchange')
-  if (method === undefined) {
-    return came === undefined ? { payloads: [], shared: undefined } : 'a public value came without a group for it'
-  }
-  if (came === undefined) return `a group was agreed on and no public value came for it`
-  const made = respondToKeyExchange(method, came.publicValue, random)
-  if (!made.ok) return `the key exchange of the peer: ${made.error.what}`
-  return { payloads: [payloadV1('key-exchange', { publicValue: made.value.public })], shared: made.value.secret }
-}
-
-/** To the peer by a notification under keys of main mode, to people in words. */
-function refuse(
-  session: Standing,
-  name: keyof typeof notifyTypesV1.of,
-  proposals: readonly ProposalV1[] | undefined,
-  what: string,
-  world: World,
-): Driven {
-  const first = proposals?.[0]
-  const spi = first?.spi.length === 4 ? first.spi : new Uint8Array(0)
-  const { session: next, outputs } = tell(
-    session,
-    [plainNotificationV1(name, { protocol: first?.protocol ?? protocolIdsV1.of.ESP, spi })],
-    world,
-  )
-  return { session: next, outputs: [...outputs, report({ ...about(session), kind: 'child-failed', what })] }
-}
-
 /** Initiator: message 2 leads to message 3, and packets may go. */
 export function quickModeAnswered(
   session: Standing,
@@ -281,57 +212,6 @@ export function quickModeAnswered(
 
 /** Seconds that CONNECTED is waited for: the peer receives since message 2, and its word may be lost. */
 const CONNECTED = 2
-
-function sharedWith(
-  { begun: { exchange } }: QuickSent,
-  payloads: readonly PayloadV1[],
-): { readonly secret: SharedSecret | undefined } | string {
-  const came = find(payloads, 'key-exchange')
-  if (exchange === undefined)
-    return came === undefined ? { secret: undefined } : 'the peer sends a public value that nobody asked for'
-  if (came === undefined) return 'the peer agrees on fresh keys and sends no public value'
-  const shared = exchange.finish(came.publicValue)
-  return shared.ok ? { secret: shared.value } : `the key exchange of the peer: ${shared.error.what}`
-}
-
-function withResponderLifetime(terms: ChildTerms, payloads: readonly PayloadV1[]): ChildTerms {
-  const notify = findNotify(payloads, 'RESPONDER-LIFETIME')
-  const read = notify && readNotifyV1(notify)
-  if (read?.ok !== true || read.value.kind !== 'RESPONDER-LIFETIME') return terms
-  const theirs = lifetimesOf(read.value.attributes, LIFE)
-  if (theirs === undefined) return terms
-  const { lifetimes } = agreedLifetimes(terms.choice.lifetimes, [theirs])
-  return { ...terms, choice: { ...terms.choice, lifetimes } }
-}
-
-/** The peer has made what we cannot use: it hears so at once. */
-function undone(
-  session: Standing,
-  messageId: number,
-  { begun }: QuickSent,
-  payloads: readonly PayloadV1[],
-  what: string,
-  world: World,
-): Driven {
-  begun.exchange?.close()
-  const proposals = find(payloads, 'security-association')?.proposals ?? []
-  const deletions = proposals
-    .filter(
-      ({ protocol, spi }) =>
-        spi.length === 4 && [protocolIdsV1.of.ESP, protocolIdsV1.of.AH].some(one => one === protocol),
-    )
-    .slice(0, 2)
-    .map(({ protocol }) => {
-      const spi = spiBytes(begun.spis[protocol === protocolIdsV1.of.AH ? 'ah' : 'esp'])
-      return payloadV1('delete', { doi: 1, protocol, spiSize: 4, spis: [spi] })
-    })
-  const over = {
-    ...session,
-    state: withExchange(session.state, messageId, { kind: 'over', until: world.now + LINGER }, world.now),
-  }
-  const told = deletions.length === 0 ? { session: over, outputs: [] } : tell(over, deletions, world)
-  return { session: told.session, outputs: [...told.outputs, ...wishFailed(session, begun.wish, what)] }
-}
 
 /** Responder: message 3 shows that the peer has our nonce, and receives. */
 export function quickModeConfirmed(

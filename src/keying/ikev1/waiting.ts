@@ -1,0 +1,72 @@
+// Wishes that wait for a session which stands: which of them become quick modes now, which wait for one that is under way, and
+// which need another session.
+import type { Flow } from '../../base/flow.ts'
+import type { RuleId } from '../../policy/model.ts'
+import type { ChildWish } from '../child-rule.ts'
+import type { KeyingOutput, Path, World } from '../machine.ts'
+import type { ChildBook } from './child-book.ts'
+import { type Child, serves } from './children.ts'
+import { beginQuickMode } from './quick-mode.ts'
+import { type ChildBegun, type Established, inState, type Session } from './session.ts'
+
+type Standing = Session<Established>
+
+/** Quick modes of ours that are under way with one peer at once. */
+const MOST_UNDER_WAY = 8
+
+export interface GoneOn {
+  readonly session: Standing
+  readonly outputs: readonly KeyingOutput[]
+  /** Under master PFS every quick mode has a main mode of its own. */
+  readonly elsewhere: readonly ChildWish[]
+}
+
+export function goOn(session: Standing, children: ChildBook, world: World): GoneOn {
+  const outputs: KeyingOutput[] = []
+  const later: ChildWish[] = []
+  const elsewhere: ChildWish[] = []
+  let current: Standing = inState(session, { ...session.state, queue: [] })
+  for (const wish of session.state.queue) {
+    const underWay = [...current.state.exchanges.values()].flatMap(one =>
+      one.kind === 'quick-sent' ? [one.begun] : [],
+    )
+    const { flow, replaces, rule } = wish
+    const served = flow && children.serving(rule, flow)
+    const isCovered =
+      flow !== undefined &&
+      (children.coming(rule, flow) !== undefined || underWay.some(one => coversFlow(one, rule, flow)))
+    const old = replaces === undefined ? undefined : children.get(replaces)
+    if (served !== undefined) outputs.push({ kind: 'begin-sending', name: served.name })
+    else if (replaces !== undefined && old?.standing !== 'used') continue
+    else if (isCovered || underWay.length >= MOST_UNDER_WAY) later.push(wish)
+    else if (!mayMake(current, world)) elsewhere.push(wish)
+    else {
+      const driven = beginQuickMode(current, wish, old, world)
+      outputs.push(...driven.outputs)
+      current = driven.session as Standing
+    }
+  }
+  return { session: inState(current, { ...current.state, queue: later }), outputs, elsewhere }
+}
+
+function coversFlow({ wish, own, peer, mode }: ChildBegun, rule: RuleId, flow: Flow): boolean {
+  const asked = { rule: wish.rule, mode, ownSelectors: [own], peerSelectors: [peer], standing: 'used' } as const
+  return serves(asked as unknown as Child, { rule, flow })
+}
+
+/** Under master PFS a main mode makes one quick mode and no more; one that is about to end makes none. */
+export function mayMake({ state }: Standing, { policy, now }: World): boolean {
+  const isUsedUp = policy.policy.ike?.masterPfs === true && state.quickModes > 0
+  return !isUsedUp && state.replacedAt === undefined && now < state.expiresAt && !state.used.isFull
+}
+
+export function onPort500({ local, remote }: Path): Path {
+  return { local: { ...local, port: 500 }, remote: { ...remote, port: 500 } }
+}
+
+export function newest(sessions: readonly Standing[]): Standing | undefined {
+  return sessions.reduce<Standing | undefined>(
+    (one, other) => (one === undefined || other.state.establishedAt >= one.state.establishedAt ? other : one),
+    undefined,
+  )
+}

@@ -9,7 +9,6 @@ import {
   MOST_ENTRIES,
   meaning,
   problem,
-  quoted,
   readEndpoint,
   readHostAddress,
   readList,

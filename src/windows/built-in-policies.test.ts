@@ -94,7 +94,7 @@ for (const [source, makes] of [
     assert.deepEqual([all.acceptUnsecuredInbound, all.fallBackToClear, all.freshKeys], [true, true, false])
     assert.deepEqual(all.security, ['esp-3des-sha1', 'esp-des-sha1', 'ah-sha1', 'ah-md5'])
     assert.deepEqual(all.lifetime, { seconds: 300, kilobytes: 100_000 })
-    assert.ok(losses.some(({ what }) => what.includes('900, 900, 300, 300 seconds')))
+    assert.ok(losses.some(({ what }) => what.includes('900, 300 seconds')))
     assert.deepEqual([all.authentication, all.keying], [[{ kind: 'kerberos', kdc: [] }], ['ikev1']])
     assert.equal(policy.defaultResponse, true)
     assert.equal(policy.rules.length, 2)

@@ -3,27 +3,46 @@
 import type { Problem } from '../base/result.ts'
 import type { FilterAction } from '../policy/model.ts'
 
+interface Book {
+  readonly found: Problem[]
+  readonly known: Set<string>
+  readonly counts: Map<Problem['severity'], number>
+}
+
+/** A hostile policy may have millions of faults: so many of each severity tell enough. */
+const MOST = 1000
+
 export class Losses {
-  readonly #found: Problem[]
+  readonly #book: Book
   readonly #where: string
 
-  constructor(where: string, found: Problem[] = []) {
+  constructor(where: string, book: Book = { found: [], known: new Set(), counts: new Map() }) {
     this.#where = where
-    this.#found = found
+    this.#book = book
   }
 
   /** The same book, with a place further inside. */
   at(place: string): Losses {
-    return new Losses(this.#where === '' ? place : `${this.#where} ${place}`, this.#found)
+    return new Losses(this.#where === '' ? place : `${this.#where} ${place}`, this.#book)
   }
 
   /** Less is protected than before. */
   error(what: string, hint: string): void {
-    this.#found.push({ severity: 'error', where: this.#where, what, hint })
+    this.#add('error', what, hint)
   }
 
   warn(what: string, hint: string): void {
-    this.#found.push({ severity: 'warning', where: this.#where, what, hint })
+    this.#add('warning', what, hint)
+  }
+
+  /** The same twice in one place is told once. */
+  #add(severity: Problem['severity'], what: string, hint: string): void {
+    const key = `${severity} ${this.#where} ${what}`
+    const count = this.#book.counts.get(severity) ?? 0
+    if (this.#book.known.has(key) || count >= MOST) return
+    this.#book.known.add(key)
+    this.#book.counts.set(severity, count + 1)
+    this.#book.found.push({ severity, where: this.#where, what, hint })
   }
 
   /** A filter that matches less than it did: an error unless its rule permits. */
@@ -39,11 +58,22 @@ export class Losses {
   }
 
   get found(): readonly Problem[] {
-    return this.#found
+    return this.#book.found
   }
 }
 
 /** A name of a rule as problems show it. */
 export function ruleAt(name: string): string {
   return `rule ${JSON.stringify(name)}`
+}
+
+/** Undefined of none. */
+export function smallest(values: readonly number[]): number | undefined {
+  return values.length === 0 ? undefined : values.reduce((least, value) => Math.min(least, value))
+}
+
+/** Numbers that differ, as words; not all of many. */
+export function someOf(values: readonly number[]): string {
+  const different = [...new Set(values)]
+  return different.length > 8 ? `${different.slice(0, 8).join(', ')} …` : different.join(', ')
 }

@@ -45,18 +45,18 @@ function roundTrip(policy: Policy, form: BlobForm, seed: number): Trip {
 /** The words of a loss by which a key of a rule may have changed. */
 const explains: Readonly<Record<string, RegExp>> = {
   filters: /filter|range|any address|any protocol|goes one way|Windows 2000 to 2003/,
-  action: /no method is left/,
-  mode: /mode|no method is left/,
-  tunnelEndpoint: /far end|no method is left/,
-  security: /the method|security|no method is left/,
-  keying: /keying|no method is left/,
-  authentication: /authenticat|certificate|preSharedKey|kerberos|no method is left/,
-  acceptUnsecuredInbound: /acceptUnsecuredInbound|no method is left/,
-  fallBackToClear: /fallBackToClear|no method is left/,
-  freshKeys: /freshKeys|no method is left/,
-  keyExchange: /keyExchange|no method is left/,
-  lifetime: /lifetime|no method is left/,
-  encapsulation: /encapsulation|no method is left/,
+  action: /no method is left|far end/,
+  mode: /mode|no method is left|far end/,
+  tunnelEndpoint: /far end|no method is left|far end/,
+  security: /the method|security|no method is left|far end/,
+  keying: /keying|no method is left|far end/,
+  authentication: /authenticat|certificate|preSharedKey|kerberos|no method is left|far end/,
+  acceptUnsecuredInbound: /acceptUnsecuredInbound|no method is left|far end/,
+  fallBackToClear: /fallBackToClear|no method is left|far end/,
+  freshKeys: /freshKeys|no method is left|far end/,
+  keyExchange: /keyExchange|no method is left|far end/,
+  lifetime: /lifetime|no method is left|far end/,
+  encapsulation: /encapsulation|no method is left|far end/,
 }
 
 test('1,000 random policies become objects of Windows and come back equal, or what is lost is named', () => {
@@ -75,7 +75,6 @@ test('1,000 random policies become objects of Windows and come back equal, or wh
       [back.name, back.profile, back.noDefaultExempt, back.ipsecExempt, back.defaultResponse],
       [policy.name, policy.profile, policy.noDefaultExempt, policy.ipsecExempt, policy.defaultResponse],
     )
-    assert.equal(back.rules.length, policy.rules.length)
     const told = (place: string) =>
       losses.filter(({ where }) => where.startsWith(place)).map(({ what, hint }) => `${what}; ${hint}`)
     if (!isDeepStrictEqual(back.ike, policy.ike))
@@ -84,8 +83,13 @@ test('1,000 random policies become objects of Windows and come back equal, or wh
         'IKE',
       )
     if (policy.networks.length > 0) assert.ok(told('').some(text => text.startsWith('networks')))
-    for (const [index, rule] of policy.rules.entries()) {
-      const [before, after] = [meaningOf(rule), meaningOf(back.rules[index]!)]
+    for (const rule of policy.rules) {
+      const found = back.rules.find(({ name }) => name === rule.name)
+      if (found === undefined) {
+        assert.ok(told(`rule ${JSON.stringify(rule.name)}`).some(text => text.includes('it has no filter')))
+        continue
+      }
+      const [before, after] = [meaningOf(rule), meaningOf(found)]
       const named = told(`rule ${JSON.stringify(rule.name)}`)
       count.rules++
       if (isDeepStrictEqual(before, after)) exact.rules++

@@ -120,8 +120,12 @@ function serverSpecs(kinds: readonly ServerKind[], context: FilterContext, losse
     const known = context.servers[kind] ?? []
     const hint = 'say which addresses they are, or write a filter for each'
     if (known.length === 0)
-      losses.narrower(context.action, `${serverNames[kind]} of the machine are not known here`, hint)
-    else losses.warn(`${serverNames[kind]} are kept as addresses`, 'Windows would follow when they change')
+      losses.narrower(context.action, `the addresses of ${serverNames[kind]} are not known here`, hint)
+    else
+      losses.warn(
+        `the addresses of ${serverNames[kind]} are kept as they are now`,
+        'Windows would follow when they change',
+      )
     return known.map((address): AddressSpec => ({ kind: 'range', first: address, last: address }))
   })
 }

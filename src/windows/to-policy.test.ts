@@ -7,12 +7,9 @@ import { seededRandom } from '../base/random.ts'
 import { Secret } from '../base/secret.ts'
 import { compile } from '../policy/compile.ts'
 import { formatFilter } from '../policy/filter.ts'
-import type { Rule } from '../policy/model.ts'
 import { address } from '../policy/test-policies.ts'
 import { readRegText } from '../settings/reg-text.ts'
 import { applied, emptyRegistry } from '../settings/registry.ts'
-import type { QuickModeOffer } from './policy-blobs.ts'
-import type { AddressVersion2, FilterListContent, FilterVersion2 } from './policy-filter-blob.ts'
 import { actionGuids, type Guid, typeGuids } from './policy-guids.ts'
 import {
   ahAlgorithm,
@@ -23,175 +20,16 @@ import {
   filterVersion1,
   interfaceTypes,
   mainModeMethod,
-  type NewRuleContent,
-  newFilterList,
   newIsakmp,
   newNegotiation,
   newPolicy,
   newRule,
   quickModeOffer,
 } from './policy-makers.ts'
-import { dataOf, objectFrom, objectOf, type PolicyStore, type WindowsObject, withObject } from './policy-objects.ts'
+import { dataOf, objectFrom, objectOf, type WindowsObject, withObject } from './policy-objects.ts'
 import { readRegistryPolicies } from './registry-policies.ts'
-import { type ToPolicyOptions, toPolicy } from './to-policy.ts'
-
-const id = (number: number): Guid => `{00000000-0000-4000-8000-${String(number).padStart(12, '0')}}`
-const HOST = 0xffff_ffff
-const usual = [quickModeOffer([espAlgorithm('3des', 'sha1')])]
-
-interface Parts {
-  readonly list?: FilterListContent
-  readonly action?: Guid
-  readonly offers?: readonly QuickModeOffer[]
-  readonly rule?: Partial<NewRuleContent>
-}
-
-/** A policy with one rule. */
-function storeWith({
-  list = filterListOf([filterVersion1(id(9))]),
-  action = actionGuids.negotiate,
-  offers = usual,
-  rule = {},
-}: Parts): PolicyStore {
-  const credentials = [{ kind: 'kerberos' }] as const
-  return {
-    assigned: id(1),
-    objects: [
-      newPolicy({ id: id(1), name: 'P' }, { isakmp: id(2), rules: [id(3)] }),
-      newIsakmp({ id: id(2) }, { methods: [mainModeMethod('3des', 'sha1', 2)] }),
-      newRule(
-        { id: id(3), name: 'R' },
-        { negotiation: id(4), filterLists: [id(5)] },
-        { credentials, ...rule },
-        'windows-vista',
-      ),
-      newNegotiation({ id: id(4) }, action, offers),
-      newFilterList({ id: id(5) }, list),
-    ],
-  }
-}
-
-function said(
-  store: PolicyStore,
-  options: ToPolicyOptions = {},
-): { readonly rule: Rule; readonly losses: readonly string[] } {
-  const { value } = toPolicy(store, options) as Extract<ReturnType<typeof toPolicy>, { readonly ok: true }>
-  return { rule: value.policy.rules[0]!, losses: value.losses.map(({ severity, what }) => `${severity}: ${what}`) }
-}
-
-const word = (text: string): number => address(text).words[0]!
-
-test('addresses, masks, protocols and ports of version 1 are read as what they stand for', () => {
-  const cases = [
-    [{}, 'any protocol any ↔ any'],
-    [{ sourceMask: HOST }, 'any protocol me ↔ any'],
-    [{ sourceMask: HOST, destinationAddress: word('10.0.0.1'), destinationMask: HOST }, 'any protocol me ↔ 10.0.0.1'],
-    [
-      { destinationAddress: word('10.1.2.3'), destinationMask: word('255.255.0.0'), mirrored: 0 },
-      'any protocol any → 10.1.0.0/16',
-    ],
-    [{ protocol: 6, destinationPort: 445 }, 'tcp any ↔ any:445'],
-    [{ protocol: 17, sourcePort: 1701, destinationPort: 65535 }, 'udp any:1701 ↔ any:65535'],
-    [{ protocol: 47 }, 'gre any ↔ any'],
-    [{ sourceAddress: word('255.255.255.255'), sourceMask: HOST }, 'any protocol 255.255.255.255 ↔ any'],
-  ] as const
-  for (const [changes, text] of cases) {
-    const { rule, losses } = said(storeWith({ list: filterListOf([filterVersion1(id(9), changes)]) }))
-    assert.deepEqual([rule.filters.map(filter => formatFilter(filter)), losses], [[text], []])
-  }
-})
-
-test('servers that only the machine knows are those that it is told of, or an error unless the rule permits', () => {
-  const list = (special: number) =>
-    filterListOf([filterVersion1(id(9), { special, sourceMask: special < 0x80 ? 0 : HOST })])
-  const dns = { servers: { dns: [address('10.0.0.53'), address('10.0.1.53')], gateway: [address('10.0.0.1')] } }
-  const known = said(storeWith({ list: list(0x81) }), dns)
-  assert.deepEqual(
-    known.rule.filters.map(filter => formatFilter(filter)),
-    ['any protocol me ↔ 10.0.0.53', 'any protocol me ↔ 10.0.1.53'],
-  )
-  assert.deepEqual(known.losses, ['warning: the DNS servers are kept as addresses'])
-  assert.deepEqual(
-    said(storeWith({ list: list(4) }), dns).rule.filters.map(filter => formatFilter(filter)),
-    ['any protocol 10.0.0.1 ↔ any'],
-  )
-  const unknown = said(storeWith({ list: list(0x82) }), dns)
-  assert.deepEqual(
-    [unknown.rule.filters, unknown.losses],
-    [[], ['error: the WINS servers of the machine are not known here']],
-  )
-  const permitted = said(storeWith({ list: list(3), action: actionGuids.permit }), dns)
-  assert.deepEqual(permitted.losses, ['warning: the DHCP server of the machine are not known here'])
-  assert.deepEqual(said(storeWith({ list: list(0x55) })).losses, ['error: special address 85 is not known'])
-})
-
-test('masks with gaps and protocols beyond 255 leave a filter out, a looked-up name stays as its address', () => {
-  const filter = (changes: object) => said(storeWith({ list: filterListOf([filterVersion1(id(9), changes)]) }))
-  assert.match(
-    filter({ sourceAddress: 1, sourceMask: word('255.0.255.0') }).losses[0]!,
-    /^error: the mask 255.0.255.0 has gaps/,
-  )
-  assert.match(filter({ protocol: 300 }).losses[0]!, /^error: protocol 300/)
-  const named = filter({ sourceName: 'www.example', sourceAddress: word('192.0.2.1'), sourceMask: HOST })
-  assert.deepEqual(
-    [named.rule.filters.length, named.losses],
-    [1, ['warning: the name "www.example" is kept as the address 192.0.2.1']],
-  )
-  assert.match(filter({ protocol: 1, sourcePort: 7 }).losses[0]!, /^warning: ports with protocol 1/)
-})
-
-function version2(changes: Partial<FilterVersion2>): FilterListContent {
-  const any: AddressVersion2 = { type: 0, version: 1, address: new Uint8Array(16), second: new Uint8Array(16) }
-  const ports = { type: 0, first: 0, last: 0 }
-  const common = { sourceName: '', destinationName: '', description: '', mirrored: 1, protocol: 0, flags: 8 }
-  const filter = {
-    ...common,
-    id: id(8),
-    source: any,
-    destination: any,
-    sourcePorts: ports,
-    destinationPorts: ports,
-    ...changes,
-  }
-  return {
-    ...filterListOf([filterVersion1(id(8)), filterVersion1(id(9), { protocol: 6 })], 'windows-vista'),
-    version2: { version1Count: 0, filters: [filter] },
-  }
-}
-
-const sixteen = (...octets: number[]) => Uint8Array.from({ length: 16 }, (_, index) => octets[index] ?? 0)
-
-test('filters of version 2 take the place of those that stand for them: ranges, IPv6, ranges of ports', () => {
-  const spec = (type: number, version: number, first: Uint8Array, second = sixteen()): AddressVersion2 => ({
-    type,
-    version,
-    address: first,
-    second,
-  })
-  const v6 = sixteen(0xfd, 0, 1)
-  const cases: readonly (readonly [Partial<FilterVersion2>, string])[] = [
-    [{ source: spec(2, 1, sixteen(10, 0, 0, 1), sixteen(10, 0, 0, 9)) }, 'any protocol 10.0.0.1-10.0.0.9 ↔ any'],
-    [{ source: spec(4, 1, sixteen(10, 1, 0, 1), sixteen(255, 255)) }, 'any protocol 10.1.0.0/16 ↔ any'],
-    [{ source: spec(1, 2, v6) }, 'any protocol fd00:100:: ↔ any'],
-    [{ source: spec(4, 2, v6, sixteen(8)) }, 'any protocol fd00::/8 ↔ any'],
-    [{ source: spec(8, 3, sixteen()), destination: spec(0, 2, sixteen()) }, 'any protocol me ↔ ::/0'],
-    [{ protocol: 6, destinationPorts: { type: 2, first: 1000, last: 2000 } }, 'tcp any ↔ any:1000-2000'],
-    [{ protocol: 6, sourcePorts: { type: 1, first: 80, last: 0 } }, 'tcp any:80 ↔ any'],
-  ]
-  for (const [changes, text] of cases) {
-    const { rule, losses } = said(storeWith({ list: version2(changes) }))
-    assert.deepEqual([rule.filters.map(filter => formatFilter(filter)), losses], [['tcp any ↔ any', text], []])
-  }
-  const lost: readonly (readonly [Partial<FilterVersion2>, RegExp])[] = [
-    [{ source: spec(2, 1, sixteen(10, 0, 0, 9), sixteen(10, 0, 0, 1)) }, /a range whose end comes before/],
-    [{ source: spec(3, 1, sixteen()) }, /an address of type 3/],
-    [{ source: spec(1, 7, sixteen()) }, /IP version 7/],
-    [{ source: spec(4, 2, v6, sixteen(129)) }, /a prefix of 129 bits/],
-    [{ protocol: 6, sourcePorts: { type: 2, first: 9, last: 1 } }, /ports of a kind/],
-  ]
-  for (const [changes, pattern] of lost)
-    assert.match(said(storeWith({ list: version2(changes) })).losses.join(), pattern)
-})
+import { id, said, sixteen, storeWith, usual, version2, word } from './test-windows-stores.ts'
+import { toPolicy } from './to-policy.ts'
 
 test('actions and the ways out: accept unsecured, fall back to clear, fresh keys', () => {
   const rule = (action: Guid, offers = usual) => said(storeWith({ action, offers })).rule
@@ -262,8 +100,24 @@ test('tunnels have their far end, of either version of IP, and filters that go o
   assert.deepEqual(six.rule.tunnelEndpoint, address('fd00::'))
   const { rule, losses } = said(storeWith({ rule: { tunnel: 0 } }))
   assert.deepEqual(
-    [rule.filters[0]?.mirrored, losses],
-    [false, ['error: a filter of a tunnel goes one way, and this one is mirrored', 'error: the tunnel has no far end']],
+    [rule.action, rule.filters[0]?.mirrored, losses],
+    ['block', true, ['error: the tunnel has no far end']],
+    'it blocks, both ways',
+  )
+  const mirrored = said(storeWith({ rule: { tunnel: word('192.0.2.1') } }))
+  assert.deepEqual(
+    [mirrored.rule.filters[0]?.mirrored, mirrored.losses],
+    [false, ['error: a filter of a tunnel goes one way, and this one is mirrored']],
+  )
+})
+
+test('a rule that is left without filters is left out', () => {
+  const none = toPolicy(storeWith({ list: filterListOf([]), action: actionGuids.block }))
+  assert.ok(none.ok)
+  assert.deepEqual(none.value.policy.rules, [])
+  assert.deepEqual(
+    none.value.losses.map(({ severity, what }) => `${severity}: ${what}`),
+    ['error: it has no filter'],
   )
 })
 
@@ -319,9 +173,8 @@ test('how IKE runs: methods, lifetimes, master key PFS, limits, mapping of certi
   const methods = [mainModeMethod('3des', 'sha1', 14), mainModeMethod('des', 'md5', 2)]
   assert.deepEqual(ike({ methods }), { ike: { security: ['3des-sha1-modp2048', 'des-md5-modp1024'] }, losses: [] })
   assert.deepEqual(ike({ methods, seconds: 3600 }).ike?.lifetime, { seconds: 3600 })
-  assert.deepEqual(ike({ methods: methods.map(method => ({ ...method, seconds: 600 })) }).ike?.lifetime, {
-    seconds: 600,
-  })
+  const all = (seconds: number) => ike({ methods: methods.map(method => ({ ...method, seconds })) }).ike?.lifetime
+  assert.deepEqual([all(600), all(0), all(86_400)], [{ seconds: 600 }, undefined, { seconds: 86_400 }])
   const master = ike({ methods, masterPfs: 1, quickModeLimit: 1 })
   assert.deepEqual([master.ike?.masterPfs, master.losses], [true, []])
   assert.match(ike({ methods, quickModeLimit: 5 }).losses.join(), /5 associations at most/)

@@ -3,22 +3,13 @@
 // the safe side is taken: a rule that could agree on nothing blocks.
 import { type Address, addressFromOctets } from '../base/address.ts'
 import { failure, type Problem, type Result, success } from '../base/result.ts'
-import { DEFAULT_IKE_SECONDS } from '../policy/ike-schema.ts'
-import type {
-  Authentication,
-  FilterAction,
-  IkeSettings,
-  KeyLifetime,
-  Policy,
-  ProfileName,
-  Rule,
-} from '../policy/model.ts'
+import type { Authentication, FilterAction, KeyLifetime, Policy, ProfileName, Rule } from '../policy/model.ts'
 import { credentialOf } from './policy-blob-parts.ts'
-import type { IsakmpContent, QuickModeOffer, RuleContent } from './policy-blobs.ts'
+import type { QuickModeOffer, RuleContent } from './policy-blobs.ts'
 import { actionGuids, type Guid, parseGuid, typeGuids } from './policy-guids.ts'
-import { Losses, ruleAt } from './policy-losses.ts'
+import { Losses, ruleAt, smallest, someOf } from './policy-losses.ts'
 import { DEFAULT_POLLING_SECONDS, interfaceTypes } from './policy-makers.ts'
-import { fixedMethodName, ikeSecurityName, isFallBack, securityName } from './policy-methods.ts'
+import { isFallBack, securityName } from './policy-methods.ts'
 import {
   type NegotiationObject,
   objectOf,
@@ -28,6 +19,7 @@ import {
   referenceIn,
 } from './policy-objects.ts'
 import { filtersOf, type Servers } from './to-policy-filters.ts'
+import { ikeOf } from './to-policy-ike.ts'
 
 type CertificateFiles = Omit<Extract<Authentication, { readonly kind: 'certificate' }>, 'kind'>
 
@@ -60,10 +52,18 @@ export function toPolicy(store: PolicyStore, options: ToPolicyOptions = {}): Res
   return success(new Translation(store, options, found).run())
 }
 
+/** Not in the middle of a character. */
+function shortened(text: string, most: number): string {
+  return text
+    .slice(0, most)
+    .replace(/[\ud800-\udbff]$/, '')
+    .trim()
+}
+
 /** What is said in one line; everything else is no name for us. */
 function labelOf(text: string | undefined, byDefault: string): string {
   const plain = (text ?? '').replace(/\p{C}+/gu, ' ').trim()
-  return plain === '' ? byDefault : plain.slice(0, 190).trim()
+  return plain === '' ? byDefault : shortened(plain, 190)
 }
 
 /** Some programs put a GUID or a path of the registry where a name would stand. */
@@ -97,13 +97,14 @@ class Translation {
       const negotiation = objectOf(this.#store, 'negotiation', object.negotiation)
       if (negotiation?.type === typeGuids.defaultResponse)
         defaultResponse = this.#defaultResponse(object, negotiation) || defaultResponse
-      else rules.push(this.#rule(object, negotiation, index))
+      else rules.push(...this.#rule(object, negotiation, index))
     }
     const polling = this.#from.content.pollingSeconds
     if (polling !== 0 && polling !== DEFAULT_POLLING_SECONDS) {
       this.#losses.warn(`the policy was looked for every ${polling} seconds`, 'a changed policy is imported anew')
     }
-    const ike = this.#ike()
+    const isakmp = objectOf(this.#store, 'isakmp', this.#from.isakmp)
+    const ike = ikeOf(isakmp?.content, this.#losses.at('IKE'))
     const { networks = [], ...settings } = this.#options.settings ?? {}
     const policy: Policy = {
       name: labelOf(this.#from.name, 'Windows policy'),
@@ -128,7 +129,8 @@ class Translation {
     return true
   }
 
-  #rule(object: RuleObject, negotiation: NegotiationObject | undefined, index: number): Rule {
+  /** A rule that is left without filters is none. */
+  #rule(object: RuleObject, negotiation: NegotiationObject | undefined, index: number): readonly Rule[] {
     const named = spokenName(object.name) ?? spokenName(negotiation?.name)
     const name = this.#unique(labelOf(named, `rule ${index + 1}`))
     const losses = this.#losses.at(ruleAt(name))
@@ -137,42 +139,50 @@ class Translation {
     const offers = negotiation?.content.offers ?? []
     const isNegotiate = kept === 'negotiate'
     const security = isNegotiate ? this.#security(offers, losses) : []
-    const isHopeless = isNegotiate && security.length === 0
-    if (isHopeless) losses.error('no method is left to secure with', 'the rule blocks; write methods of your own')
-    const action = isHopeless ? 'block' : kept
     const isTunnel = content.isTunnel !== 0
+    const endpoint = isNegotiate ? this.#endpoint(content, losses) : undefined
+    const hasMethods = !isNegotiate || security.length > 0
+    if (!hasMethods) losses.error('no method is left to secure with', 'the rule blocks; write methods of your own')
+    const hasEnd = !isNegotiate || !isTunnel || endpoint !== undefined
+    if (!hasEnd) losses.error('the tunnel has no far end', 'the rule blocks; write tunnelEndpoint')
+    const action = hasMethods && hasEnd ? kept : 'block'
     const description = object.description?.replace(/\p{C}+/gu, ' ').trim()
     const lists = object.filterLists.flatMap(id => {
       const list = objectOf(this.#store, 'filter-list', id)
       if (list === undefined) losses.error(`the filter list ${id} is not there`, 'what it said is not known')
       return list === undefined ? [] : [list]
     })
-    const context = { action, isTunnel: isTunnel && isNegotiate, servers: this.#options.servers ?? {} }
+    const context = { action, isTunnel: isTunnel && action === 'negotiate', servers: this.#options.servers ?? {} }
     const filters = lists.flatMap(list => filtersOf(list.content, context, losses))
+    if (filters.length === 0) {
+      losses.narrower(action, 'it has no filter', 'the rule is left out')
+      return []
+    }
     const common = {
       name,
-      ...(description === undefined || description === '' ? {} : { description: description.slice(0, 200) }),
+      ...(description === undefined || description === '' ? {} : { description: shortened(description, 200) }),
       filters,
       action,
       active: this.#isActive(content, action, losses),
     }
     if (action !== 'negotiate')
-      return { ...common, mode: 'transport', security: [], keying: [], authentication: [], ...plainOptions }
+      return [{ ...common, mode: 'transport', security: [], keying: [], authentication: [], ...plainOptions }]
     const lifetime = this.#lifetime(offers, losses)
-    const endpoint = this.#endpoint(content, losses)
-    return {
-      ...common,
-      mode: isTunnel ? 'tunnel' : 'transport',
-      ...(endpoint === undefined ? {} : { tunnelEndpoint: endpoint }),
-      security,
-      // Windows agrees on keys for these policies by IKE of the first version, and by no other.
-      keying: ['ikev1'],
-      authentication: this.#authentication(content, losses),
-      acceptUnsecuredInbound: negotiation?.action === actionGuids.acceptUnsecured,
-      fallBackToClear: offers.some(isFallBack),
-      freshKeys: offers[0] !== undefined && offers[0].pfs !== 0,
-      ...(lifetime === undefined ? {} : { lifetime }),
-    }
+    return [
+      {
+        ...common,
+        mode: isTunnel ? 'tunnel' : 'transport',
+        ...(endpoint === undefined ? {} : { tunnelEndpoint: endpoint }),
+        security,
+        // Windows agrees on keys for these policies by IKE of the first version, and by no other.
+        keying: ['ikev1'],
+        authentication: this.#authentication(content, losses),
+        acceptUnsecuredInbound: negotiation?.action === actionGuids.acceptUnsecured,
+        fallBackToClear: offers.some(isFallBack),
+        freshKeys: offers[0] !== undefined && offers[0].pfs !== 0,
+        ...(lifetime === undefined ? {} : { lifetime }),
+      },
+    ]
   }
 
   #unique(name: string): string {
@@ -223,7 +233,6 @@ class Translation {
     if (name !== '') losses.warn(`the tunnel's end was named ${JSON.stringify(name)}`, 'its address is kept')
     if (content.tunnelAddress6 !== undefined) return addressFromOctets(content.tunnelAddress6)
     if (content.tunnelAddress !== 0) return { family: 4, words: [content.tunnelAddress] }
-    losses.error('the tunnel has no far end', 'write tunnelEndpoint')
     return undefined
   }
 
@@ -241,22 +250,19 @@ class Translation {
   /** Of methods that differ, the shortest: keys are never older than any of them allowed. */
   #lifetime(offers: readonly QuickModeOffer[], losses: Losses): KeyLifetime | undefined {
     const counting = offers.filter(offer => !isFallBack(offer))
-    const shortest = (key: 'seconds' | 'kilobytes', least: number, most: number): number | undefined => {
+    const kept = (key: 'seconds' | 'kilobytes', least: number, most: number): number | undefined => {
       const values = counting.map(offer => offer[key])
       const set = values.filter(value => value !== 0)
-      if (set.length === 0) return undefined
-      const smallest = Math.min(...set)
-      if (values.some(value => value !== smallest)) {
-        losses.warn(
-          `the methods had lifetimes of their own: ${values.join(', ')} ${key}`,
-          `${smallest} is kept for all`,
-        )
+      const shortest = smallest(set)
+      if (shortest === undefined) return undefined
+      if (values.some(value => value !== shortest)) {
+        losses.warn(`the methods had lifetimes of their own: ${someOf(values)} ${key}`, `${shortest} is kept for all`)
       }
-      const kept = Math.min(most, Math.max(least, smallest))
-      if (kept !== smallest) losses.warn(`a lifetime of ${smallest} ${key} cannot be said`, `${kept} is kept`)
-      return kept
+      const sayable = Math.min(most, Math.max(least, shortest))
+      if (sayable !== shortest) losses.warn(`a lifetime of ${shortest} ${key} cannot be said`, `${sayable} is kept`)
+      return sayable
     }
-    const [seconds, kilobytes] = [shortest('seconds', 10, 31_536_000), shortest('kilobytes', 1024, 2 ** 40)]
+    const [seconds, kilobytes] = [kept('seconds', 10, 31_536_000), kept('kilobytes', 1024, 2 ** 40)]
     if (seconds === undefined && kilobytes === undefined) return undefined
     return { ...(seconds === undefined ? {} : { seconds }), ...(kilobytes === undefined ? {} : { kilobytes }) }
   }
@@ -266,7 +272,11 @@ class Translation {
     return content.authentication.flatMap((method, index): readonly Authentication[] => {
       const credential = credentialOf(method)
       if (credential.kind === 'kerberos') return [{ kind: 'kerberos', kdc: [] }]
-      if (credential.kind === 'pre-shared-key') return [{ kind: 'preSharedKey', secret: credential.secret }]
+      if (credential.kind === 'pre-shared-key') {
+        if (credential.secret.reveal() !== '') return [{ kind: 'preSharedKey', secret: credential.secret }]
+        losses.warn('a pre-shared key is empty', 'it is left out')
+        return []
+      }
       if (credential.kind === 'unknown') {
         losses.warn(`a way to authenticate of type ${credential.type} is left out`, 'the others stay')
         return []
@@ -286,56 +296,6 @@ class Translation {
     if ((flags & 2) !== 0) losses.warn('the authority was not named in requests for certificates', 'here it is')
     return { kind: 'certificate', ...files }
   }
-
-  #ike(): IkeSettings | undefined {
-    const losses = this.#losses.at('IKE')
-    const content = objectOf(this.#store, 'isakmp', this.#from.isakmp)?.content
-    if (content === undefined) {
-      losses.warn('the policy has no settings of IKE', 'our own are kept')
-      return undefined
-    }
-    const masterPfs = content.masterPfs !== 0
-    // Master key PFS is a limit of one in itself.
-    if (!masterPfs && content.quickModeLimit !== 0) {
-      losses.warn(`an IKE session made ${content.quickModeLimit} associations at most`, 'here it ends by time')
-    }
-    if ((content.options & 1) !== 0) losses.error('certificates stood for accounts of the domain', 'write accounts')
-    if ((content.options & 2) !== 0) losses.warn('no authority was named in requests for certificates', 'here they are')
-    const security = this.#ikeSecurity(content, losses)
-    const seconds = ikeSeconds(content, losses)
-    const ike = {
-      ...(security.length === 0 ? {} : { security }),
-      ...(seconds === undefined ? {} : { lifetime: { seconds } }),
-      ...(masterPfs ? { masterPfs } : {}),
-    }
-    return Object.keys(ike).length === 0 ? undefined : ike
-  }
-
-  #ikeSecurity(content: IsakmpContent, losses: Losses): readonly string[] {
-    const first = [...content.fixedMethods].flatMap(number => fixedMethodName(number) ?? [])
-    const others = content.methods.flatMap(method => {
-      const named = ikeSecurityName(method)
-      if ('name' in named) return [named.name]
-      losses.warn(`a method is left out: ${named.why}`, 'the others stay')
-      return []
-    })
-    const all = [...new Set([...first, ...others])]
-    if (all.length === 0) losses.warn('no method is left', 'our own are offered')
-    return all
-  }
 }
 
 const plainOptions = { acceptUnsecuredInbound: false, fallBackToClear: false, freshKeys: false } as const
-
-/** That of the whole, or the shortest of the methods'; undefined for the 8 hours that both sides have anyway. */
-function ikeSeconds(content: IsakmpContent, losses: Losses): number | undefined {
-  const own = content.methods.map(({ seconds }) => (seconds === 0 ? DEFAULT_IKE_SECONDS : seconds))
-  const least = content.seconds === 0 ? Math.min(...own, DEFAULT_IKE_SECONDS) : content.seconds
-  if (content.seconds === 0 && own.some(seconds => seconds !== least)) {
-    losses.warn(`the methods had lifetimes of their own: ${own.join(', ')} seconds`, `${least} is kept for all`)
-  }
-  if (content.seconds === 0 && least === DEFAULT_IKE_SECONDS) return undefined
-  const kept = Math.min(31_536_000, Math.max(10, least))
-  if (kept !== least) losses.warn(`a lifetime of ${least} seconds cannot be said`, `${kept} is kept`)
-  return kept
-}

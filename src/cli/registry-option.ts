@@ -1,13 +1,14 @@
 // `--registry` and `--state` of commands that ask a policy: the registry that counts where the policy does not set
 // NoDefaultExempt or IPsecExempt. Left out, none is asked, whatever the environment says.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { registryFolder, withRegistry } from '../agent/registry-settings.ts'
 import { stateFolder } from '../agent/state-folder.ts'
 import { octetsOf } from '../base/bytes.ts'
-import { failure, type Problem, type Result } from '../base/result.ts'
+import { failure, type Problem, type Result, success } from '../base/result.ts'
 import type { Policy } from '../policy/model.ts'
 import type { RegistryKey } from '../settings/registry.ts'
-import { readStored, registryOf } from '../settings/registry-file.ts'
+import { readStored } from '../settings/registry-file.ts'
+import { readRegistrySource } from '../settings/registry-source.ts'
 import { type CommandInput, type OptionSpec, textOption } from './command.ts'
 import type { Console } from './console.ts'
 
@@ -15,7 +16,8 @@ export const registryOptions: readonly OptionSpec[] = [
   {
     flags: '--registry <file>',
     key: 'registry',
-    description: 'a .reg file whose NoDefaultExempt or IPsecExempt counts where the policy sets none',
+    description:
+      'a hive, a .reg file, a Registry.pol or a security template whose NoDefaultExempt or IPsecExempt counts where the policy sets none',
     values: 'file',
   },
   {
@@ -28,14 +30,17 @@ export const registryOptions: readonly OptionSpec[] = [
 
 /** The policy as it counts with the registry that the command line names; undefined where problems were said instead. */
 export function withNamedRegistry(policy: Policy, input: CommandInput, console: Console): Policy | undefined {
-  const root = readNamed(input)
+  const root = readNamed(input, console)
   if (root === undefined) return policy
   if (root.ok) return withRegistry(policy, root.value)
   console.problems(root.error)
   return undefined
 }
 
-function readNamed(input: CommandInput): Result<RegistryKey, readonly Problem[]> | undefined {
+/** The transaction logs of a hive stand beside it. */
+const logNames = ['.LOG', '.LOG1', '.LOG2', '.log', '.log1', '.log2']
+
+function readNamed(input: CommandInput, console: Console): Result<RegistryKey, readonly Problem[]> | undefined {
   const [file, state] = [textOption(input, 'registry'), textOption(input, 'state')]
   const refused = (where: string, what: string, hint: string) =>
     failure([{ severity: 'error' as const, where, what, hint }])
@@ -45,10 +50,19 @@ function readNamed(input: CommandInput): Result<RegistryKey, readonly Problem[]>
   if (state !== undefined) return readStored(registryFolder(stateFolder(state)))
   if (file === undefined) return undefined
   try {
-    return registryOf(octetsOf(readFileSync(file)), file)
+    const logs = logNames.map(name => file + name).filter(name => existsSync(name))
+    const read = readRegistrySource(octetsOf(readFileSync(file)), {
+      where: file,
+      logs: logs.map(name => octetsOf(readFileSync(name))),
+    })
+    if (!read.ok) return read
+    const { root, problems } = read.value
+    if (problems.some(({ severity }) => severity === 'error')) return failure(problems)
+    console.problems(problems)
+    return success(root)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? ''
     if (!['ENOENT', 'EISDIR', 'EACCES', 'ENOTDIR', 'ERR_FS_FILE_TOO_LARGE'].includes(code)) throw error
-    return refused(file, `the file cannot be read (${code})`, 'name a .reg file')
+    return refused(file, `the file cannot be read (${code})`, 'name a hive, a .reg file, a Registry.pol or a template')
   }
 }

@@ -37,7 +37,7 @@ export class RegRun {
   /** The registry, or undefined where its problems were said: answer 2 then. */
   read(): RegistryKey | undefined {
     const read = this.file.read()
-    if (!read.ok) this.console.problems(read.error)
+    if (!read.ok) this.problems(read.error)
     return read.ok ? read.value : undefined
   }
 
@@ -48,8 +48,20 @@ export class RegRun {
   }
 
   wrong(problems: readonly Problem[]): number {
-    this.console.problems(problems)
+    this.problems(problems)
     return WRONG_INPUT
+  }
+
+  /** What stands in a file of somebody else is not for the terminal to act on. */
+  problems(problems: readonly Problem[]): void {
+    this.console.problems(
+      problems.map(one => ({
+        ...one,
+        where: printable(one.where),
+        what: printable(one.what),
+        hint: printable(one.hint),
+      })),
+    )
   }
 
   /** Asks on the terminal; who is not there says no. */

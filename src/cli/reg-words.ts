@@ -30,7 +30,7 @@ export function readRegWords(words: readonly string[], syntax: RegSyntax): RegWo
   for (let at = 0; at < words.length; at++) {
     const word = words[at]!
     const name = word.slice(1).toLowerCase()
-    const kind = word.startsWith('/') ? known[name] : undefined
+    const kind = word.startsWith('/') && Object.hasOwn(known, name) ? known[name] : undefined
     // A file has a slash in front, too, where its whole path is named.
     if (kind === undefined && (!word.startsWith('/') || syntax.names[names.length] === 'FILE')) {
       if (names.push(word) > syntax.names.length) {

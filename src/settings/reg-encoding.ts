@@ -31,7 +31,7 @@ export function ansiOctets(text: string): Uint8Array | undefined {
   return octets
 }
 
-/** An odd octet at the end of UTF-16 is left out: half a character is none. */
+/** An odd octet at the end of UTF-16 is left out; who reads the text has to tell of it. */
 export function decodeRegFile(bytes: Uint8Array): RegFileText {
   const [first, second, third] = bytes
   const even = bytes.subarray(0, bytes.length - (bytes.length % 2))

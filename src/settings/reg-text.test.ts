@@ -138,6 +138,11 @@ test('a value in front of every key, and what is no .reg file, is told', () => {
   assert.equal(readRegText(utf16Octets('REGEDIT5\r\n'), 'a.reg').ok, false)
 })
 
+test('a file that ends in the middle of a character is told of', () => {
+  const result = readRegText(utf16Octets(`${v5}\n[HKLM\\A]\n`).subarray(0, -1), 'a.reg')
+  assert.match((result.ok && result.value.problems[0]?.what) || '', /middle of a character/)
+})
+
 test('a file of nothing but faults is told of with a bounded list', () => {
   const result = readRegText(octetsOf(Buffer.from(`REGEDIT4\n${'x\n'.repeat(100_000)}`)), 'a.reg')
   assert.ok(result.ok)

@@ -51,7 +51,10 @@ export function readRegText(bytes: Uint8Array, where: string): Result<RegText, r
   // REGEDIT4 is ANSI by definition; what calls itself 5.00 without a mark was saved by an editor.
   const utf8 = decoded.encoding === 'windows-1252' && header !== 'REGEDIT4' ? asUtf8(bytes) : undefined
   const { text, encoding } = utf8 === undefined ? decoded : { text: utf8, encoding: 'utf-8' as const }
-  return success({ header, encoding, ...new RegReader(text, header, where).read() })
+  const read = new RegReader(text, header, where).read()
+  const isCut = encoding.startsWith('utf-16') && bytes.length % 2 !== 0
+  const half: Problem = { severity: 'error', where, what: 'it ends in the middle of a character', hint: 'it was cut' }
+  return success({ header, encoding, ...read, problems: isCut ? [...read.problems, half] : read.problems })
 }
 
 /** What values belong to: a key, or none, because none came, it was deleted, or it could not be read. */

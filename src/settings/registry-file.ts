@@ -2,7 +2,7 @@
 // and put in its place by renaming, so that a writer that is killed leaves the old registry or the new one and never half;
 // a lock that the kernel lets go of keeps two writers apart. Backups are .reg files beside it.
 import * as fs from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { concatenate, isSameOctets, octetsOf } from '../base/bytes.ts'
 import { failure, type Problem, type Result, success } from '../base/result.ts'
 import type { Clock } from '../base/time.ts'
@@ -148,7 +148,7 @@ export class RegistryFile {
   /** The folder is made, or the first write would not be heard. Undefined where that cannot be; it is tried again. */
   #listen(folder: string, soon: () => void): fs.FSWatcher | undefined {
     try {
-      fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+      makeFolder(folder)
       const watcher = fs.watch(folder, { persistent: false }, (_, file) => {
         if (file === null || file === FILE) soon()
       })
@@ -165,7 +165,7 @@ export class RegistryFile {
 
   async #locked<T>(work: () => Outcome<T>): Promise<Outcome<T>> {
     const { folder, clock, lock } = this.#place
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     const path = join(folder, 'registry.lock')
     const end = clock.now() + LOCK_PATIENCE
     let held = lock(path)
@@ -207,7 +207,7 @@ export class RegistryFile {
     if (!text.ok) return text
     const at = Math.floor(this.#place.date())
     const number = (this.backups()[0]?.number ?? 0) + 1
-    fs.mkdirSync(this.#backupFolder, { recursive: true, mode: 0o700 })
+    makeFolder(this.#backupFolder)
     const file = join(this.#backupFolder, `${number}_${timeWord(at)}_${kind}.reg`)
     replaceFile(file, text.value)
     return success({ number, at, kind, file })
@@ -273,7 +273,14 @@ function replaceFile(path: string, octets: Uint8Array): void {
     fs.closeSync(fd)
   }
   fs.renameSync(beside, path)
-  flushFolder(join(path, '..'))
+  flushFolder(dirname(path))
+}
+
+/** With all above it, and each known to the one above it for certain. */
+function makeFolder(path: string): void {
+  const highest = fs.mkdirSync(path, { recursive: true, mode: 0o700 })
+  if (highest === undefined) return
+  for (let made = resolve(path); made.length >= highest.length; made = dirname(made)) flushFolder(dirname(made))
 }
 
 function flushFolder(path: string): void {

@@ -81,9 +81,14 @@ test('query shows keys in a key, everything below it, and what a search finds', 
 })
 
 test('what would act on a terminal is shown by its number', async context => {
-  const { run } = registry(context)
+  const { folder, run } = registry(context)
   await run(`add HKLM\\A /v "\u001b[2J" /d "\u001b[31m" /f`)
   assert.doesNotMatch((await run('query HKLM\\A')).out, /\u001b/)
+  const file = join(folder, 'hostile.reg')
+  writeFileSync(file, 'REGEDIT4\n[HKLM\\A]\n"x"=\u001b[2J:1\n[HKLM\\\u001b[2J')
+  const { status, said } = await run(`import ${file}`)
+  assert.equal(status, 2)
+  assert.doesNotMatch(said, /\u001b/)
 })
 
 test('a registry is exported and imported, and every line that cannot be read is named, with nothing changed', async context => {

@@ -111,7 +111,7 @@ function runImport(run: RegRun, { names }: RegWords): Promise<number> | number {
   if (!read.ok) return run.wrong(read.error)
   const { problems, changes } = read.value
   if (problems.some(({ severity }) => severity === 'error')) return run.wrong(problems)
-  run.console.problems(problems)
+  run.problems(problems)
   return run.change(() => success(changes))
 }
 

@@ -144,16 +144,18 @@ function generalizedTime(seconds: number): string {
   return `${digits.slice(0, 14)}.0Z`
 }
 
-const GPO_ENTRY = /^CN=IPSEC,CN=Windows,CN=Microsoft,CN=Machine,CN=(\{[0-9a-f-]{36}\}),/i
+const GPO_ENTRY = /^CN=IPSEC,\s?CN=Windows,\s?CN=Microsoft,\s?CN=Machine,\s?CN=(\{[0-9a-f-]{36}\}),/i
 
 function assignmentIn(entry: DirectoryEntry, odd: Problem[]): GroupPolicyAssignment | undefined {
-  const gpo = parseGuid(GPO_ENTRY.exec(entry.dn.replace(/\s*,\s*/g, ','))?.[1] ?? '')
+  const gpo = parseGuid(GPO_ENTRY.exec(entry.dn)?.[1] ?? '')
   if (gpo === undefined) return undefined
   const [owner] = attributeTexts(entry, 'ipsecOwnersReference')
   const policy = owner === undefined ? undefined : referenceIn(owner)
   if (policy?.kind !== 'policy') {
     const what =
-      owner === undefined ? 'the group policy names no IPsec policy' : `${JSON.stringify(owner)} names no ipsecPolicy`
+      owner === undefined
+        ? 'the group policy names no IPsec policy'
+        : `${JSON.stringify(owner.slice(0, 200))} names no ipsecPolicy`
     odd.push({ severity: 'warning', where: entry.dn, what, hint: 'it assigns none' })
     return undefined
   }

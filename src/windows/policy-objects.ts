@@ -178,12 +178,20 @@ export function dataOf(object: WindowsObject): Uint8Array {
   return encode(codecs[object.kind], object.content as never)
 }
 
+/** Octets; some 100,000 filters. */
+const LARGEST_DATA = 8 * 1024 * 1024
+
 /** An object, with what was odd about it; undefined where its blob cannot be read. `where` is what problems name. */
 export function objectFrom(
   fields: ObjectFields,
   where: string,
 ): { readonly object?: WindowsObject; readonly problems: readonly Problem[] } {
   const problems: Problem[] = []
+  if (fields.data.length > LARGEST_DATA) {
+    const what = `ipsecData has ${fields.data.length} octets`
+    problems.push({ severity: 'error', where, what, hint: `at most ${LARGEST_DATA} are read; the object is left out` })
+    return { problems }
+  }
   const content: Result<unknown, { readonly what: string; readonly at: number }> = decode(
     codecs[fields.kind],
     fields.data,
@@ -198,7 +206,7 @@ export function objectFrom(
     texts.flatMap(text => {
       const found = referenceIn(text)
       if (found !== undefined && kinds.includes(found.kind)) return [found.id]
-      const what = `${JSON.stringify(text)} names no ${kinds.map(kind => classNames[kind]).join(' or ')}`
+      const what = `${JSON.stringify(text.slice(0, 200))} names no ${kinds.map(kind => classNames[kind]).join(' or ')}`
       problems.push({ severity: 'error', where, what, hint: 'the reference is left out' })
       return []
     })
@@ -240,11 +248,14 @@ const kindsByClass = new Map(
   Object.entries(classNames).map(([kind, name]) => [name.toLowerCase(), kind as ObjectKind] as const),
 )
 
+/** A path of the registry or a distinguished name has its object well before. */
+const LONGEST_REFERENCE = 1000
+
 const REFERENCE = /(ipsec[a-z]+)\s*(\{[0-9a-f-]{36}\})/i
 
 /** The object that a registry path, the name of a key or a distinguished name speaks of: `ipsecNFA{…}` somewhere in it. */
 export function referenceIn(text: string): { readonly kind: ObjectKind; readonly id: Guid } | undefined {
-  const found = REFERENCE.exec(text)
+  const found = REFERENCE.exec(text.slice(0, LONGEST_REFERENCE))
   const kind = kindsByClass.get(found?.[1]?.toLowerCase() ?? '')
   const id = parseGuid(found?.[2] ?? '')
   return kind === undefined || id === undefined ? undefined : { kind, id }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { test } from 'node:test'
+import { seededRandom } from '../base/random.ts'
 import { Secret } from '../base/secret.ts'
 import { readRegText } from '../settings/reg-text.ts'
 import {
@@ -41,11 +42,13 @@ import {
   domainAssignment,
   domainAssignmentChanges,
   policiesInForce,
+  readPoliciesIn,
   readRegistryPolicies,
   registryChanges,
   storeKey,
   storePath,
 } from './registry-policies.ts'
+import { toPolicy } from './to-policy.ts'
 
 const vpnease = resolve(
   import.meta.dirname,
@@ -226,4 +229,25 @@ test('values of wrong types, blobs that cannot be read and foreign keys are told
   assert.equal(read.assigned, undefined)
   assert.equal(objectOf(read, 'policy', guid(1))?.name, 'Ours')
   assert.ok(valueIn(keyAt(root, path)!, 'ActivePolicy') !== undefined)
+})
+
+test('3,000 stores of broken values never throw, whatever their types', () => {
+  const random = seededRandom(21)
+  const pick = (count: number) => Math.floor(random.fraction() * count)
+  const whole = storeKey(small(), 'local')
+  const broken = (value: RegistryValue): RegistryValue => {
+    if (random.fraction() < 0.7) return value
+    const data = value.data.slice(0, random.fraction() < 0.3 ? pick(value.data.length + 1) : value.data.length)
+    if (data.length > 0) data[pick(data.length)] = pick(256)
+    return { ...value, type: random.fraction() < 0.5 ? value.type : pick(13), data }
+  }
+  for (let round = 0; round < 3000; round++) {
+    const keys = whole.keys.map(key =>
+      registryKey(random.fraction() < 0.1 ? 'ipsecNFA{' : key.name, key.values.map(broken)),
+    )
+    const key = registryKey('Local', whole.values.map(broken), keys)
+    const { store, problems } = readPoliciesIn(key, 'x')
+    assert.ok(store.objects.length <= 5 && problems.every(({ where }) => where.startsWith('x')))
+    toPolicy(store)
+  }
 })

@@ -6,6 +6,7 @@ import { stateFolder } from '../agent/state-folder.ts'
 import { octetsOf } from '../base/bytes.ts'
 import { failure, type Problem, type Result, success } from '../base/result.ts'
 import type { Policy } from '../policy/model.ts'
+import { settingOf } from '../policy/profiles.ts'
 import type { RegistryKey } from '../settings/registry.ts'
 import { readStored } from '../settings/registry-file.ts'
 import { readRegistrySource } from '../settings/registry-source.ts'
@@ -32,7 +33,13 @@ export const registryOptions: readonly OptionSpec[] = [
 export function withNamedRegistry(policy: Policy, input: CommandInput, console: Console): Policy | undefined {
   const root = readNamed(input, console)
   if (root === undefined) return policy
-  if (root.ok) return withRegistry(policy, root.value)
+  if (root.ok) {
+    const found = withRegistry(policy, root.value)
+    // What is wrong with the policy's own settings was said when it was read.
+    const before = settingOf(policy).problems.map(({ what }) => what)
+    console.problems(settingOf(found).problems.filter(({ what }) => !before.includes(what)))
+    return found
+  }
   console.problems(root.error)
   return undefined
 }

@@ -88,6 +88,10 @@ test('NoDefaultExempt 1 in the registry seals Kerberos at once on running agents
   assert.match(setting.where!, /Services\\IPSEC\\NoDefaultExempt$/)
   assert.ok(!setting.exempt.some(({ name }) => name === 'kerberos'))
 
+  const words = await one.sealwire('status', '--state', one.state)
+  assert.match(words.out, /setting +NoDefaultExempt 1, from the registry: HKEY_LOCAL_MACHINE/)
+  assert.match(words.out, /exempt +IKE, Multicast, Broadcast/)
+
   const after = await captureWire(one)
   await new Promise(resolve => setTimeout(resolve, 1000))
   const file = await after()

@@ -62,14 +62,20 @@ function sayFilter(filter: Filter, to: ToFilters, losses: Losses): Said {
     at.warn(`a range is said with ${inVersion1.length} filters`, 'Windows Vista and later have words for ranges')
     return { kind: 'version 1', filters: inVersion1 }
   }
-  const what =
-    family === 6 ? 'it is of IPv6' : isPlain ? 'its range has too many parts' : 'it has a range of ports, or port 0'
-  at.narrower(
-    to.action,
-    `${what}: Windows 2000 to 2003 have no words for it`,
-    'the filter is left out; write for Vista',
-  )
+  at.narrower(to.action, whyNotVersion1(filter, family, isPlain), 'the filter is left out; write for Windows Vista')
   return { kind: 'lost' }
+}
+
+function whyNotVersion1({ source, destination }: Filter, family: 4 | 6 | undefined, isPlain: boolean): string {
+  if (family === 6) return 'Windows 2000 to 2003 have no filters of IPv6'
+  if (!isPlain) return 'Windows 2000 to 2003 have no ranges of ports, and port 0 is any'
+  if ([source, destination].some(isZero))
+    return 'the host 0.0.0.0 is how Windows 2000 to 2003 write their own addresses'
+  return 'Windows 2000 to 2003 have no ranges of addresses, and as subnets it has too many parts'
+}
+
+function isZero(spec: AddressSpec): boolean {
+  return spec.kind === 'range' && spec.last.words.every(word => word === 0)
 }
 
 /** One port that is not 0, or any. */
@@ -124,8 +130,7 @@ function subnetsOf(spec: AddressSpec): readonly Subnet[] | undefined {
   if (spec.kind === 'me') return [ME]
   if (spec.first.family === 6) return undefined
   const [first, last] = [spec.first.words[0]!, spec.last.words[0]!]
-  // The host 0.0.0.0 is how Windows writes its own addresses.
-  if (first === 0 && last === 0) return undefined
+  if (isZero(spec)) return undefined
   const subnets = subnetsBetween(first, last)
   const isMe = subnets.some(({ address, mask }) => address === ME.address && mask === ME.mask)
   return isMe || subnets.length > MOST_FOR_ONE ? undefined : subnets

@@ -232,6 +232,21 @@ export function intend(session: Session<Established>, intention: Intention, worl
   return goOn({ ...session, state: { ...state, queue: [...state.queue, intention] } }, world)
 }
 
+/**
+ * The same, of a child by its age. Where its time is over and something else is on its way still, which a peer that is gone
+ * never answers, it is taken away at once: what packets want is told then, and waits for whoever comes next.
+ */
+export function intendForChild(session: Session<Established>, intention: Intention, world: World): Driven {
+  if (session.window.outstanding === undefined || intention.kind !== 'delete-children')
+    return intend(session, intention, world)
+  const { names } = intention
+  const children = session.state.children.map(child =>
+    names.includes(child.name) ? { ...child, removeAt: child.removeAt ?? world.now } : child,
+  )
+  const { sessions, outputs } = intend({ ...session, state: { ...session.state, children } }, intention, world)
+  return { sessions, outputs: [{ kind: 'remove', names }, ...outputs] }
+}
+
 /** Farewell; without a word where nobody has proved anything yet. */
 export function close(session: Session, why: string, world: World): Driven {
   const { state } = session

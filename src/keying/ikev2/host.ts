@@ -18,7 +18,7 @@ import { childrenOf, nameOfInit, SessionBook } from '../session-book.ts'
 import { type SessionSummary, summaryOf } from '../session-summary.ts'
 import { Strangers } from '../strangers.ts'
 import { pathFor, reasonAgainst, refusedWish } from '../wishes.ts'
-import { close, type Driven, intend, otherVersionSaid, receive, responderFor, start } from './drive.ts'
+import { close, type Driven, intend, intendForChild, otherVersionSaid, receive, responderFor, start } from './drive.ts'
 import { ended } from './ending.ts'
 import { serves } from './intentions.ts'
 import { LostSessions } from './lost-sessions.ts'
@@ -224,7 +224,7 @@ export class Version2Host {
     // What is being replaced, or about to be, needs no second time.
     const isAsked = session.state.queue.some(one => one.kind === intention.kind && 'name' in one && one.name === name)
     if (intention.kind === 'rekey-child' && (isAsked || child.standing !== 'used')) return []
-    return this.#become(session, intend(session, intention, world), world)
+    return this.#become(session, intendForChild(session, intention, world), world)
   }
 
   #heard(names: readonly Spi[], world: World): readonly KeyingOutput[] {

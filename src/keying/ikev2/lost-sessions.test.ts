@@ -91,3 +91,28 @@ test('such an answer to nothing that was asked changes nothing', () => {
   for (let index = 0; index < 10; index++) one.input({ kind: 'datagram', path, bytes })
   assert.equal(net.letters.length, sent)
 })
+
+test('keys whose time is over while the peer does not answer are gone at once, and what waits gets the next ones', () => {
+  const net = new TestNet(1)
+  const lifetime = { seconds: 10 }
+  const policy = pskPolicy(
+    { lifetime },
+    { ike: { security: ['aes128gcm16-prfsha256-curve25519'], liveness: LIVENESS } },
+  )
+  const options = { policy, credentials: sharedSecret(policy) }
+  const one = net.host('10.0.0.1', options)
+  const before = net.host('10.0.0.2', options)
+  one.needs(before)
+  net.advance(1)
+  net.cut(before)
+  net.advance(12)
+  assert.equal(one.pairs.size, 0, net.picture())
+  assert.equal(one.endpoint.sessions()[0]?.state, 'established')
+  one.talksTo(before)
+  const after = net.restart(before)
+  net.advance(4)
+  net.mend()
+  net.advance(20)
+  assert.ok(one.reaches(after) && after.reaches(one), net.picture())
+  assert.deepEqual([one.pairs.size, one.endpoint.sessions().length, one.refused.length], [1, 1, 0], net.picture())
+})

@@ -225,6 +225,10 @@ export function writeAuthentication(
     }
     if (first.proxy !== undefined) tags.push([`${phase}kerbproxyfqdn`, first.proxy])
   }
+  const certificates = lists.filter(({ members: [first] }) => first !== undefined && isCertificate(first.method))
+  if (new Set(certificates.map(({ signing }) => signing)).size < certificates.length) {
+    losses.push(problem(where, 'netsh names one list of authorities for the certificates of computers and of users'))
+  }
   const proxies = new Set(proposals.filter(({ method }) => method.endsWith('kerberos')).map(({ proxy }) => proxy))
   if (proxies.size > 1) losses.push(problem(where, 'netsh knows one Kerberos proxy for both methods'))
   return { list: lists.map(({ word }) => word).join(','), tags }

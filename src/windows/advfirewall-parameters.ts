@@ -333,7 +333,7 @@ export function changeMainModeRule(
   const lifetime = from.read('mmkeylifetime', readKeyLifetime)?.value
   const forced = from.yes('mmforcedh')
   if (proposals !== undefined || lifetime !== undefined || forced !== undefined) {
-    const before = maker.mainModeSet(changed.mainMode ?? wellKnownSets.mainMode)
+    const before = changed.mainMode === undefined ? undefined : maker.mainModeSet(changed.mainMode)
     const set = {
       proposals: proposals ?? before?.proposals ?? [],
       forceDiffieHellman: forced ?? before?.forceDiffieHellman ?? false,

@@ -1,7 +1,7 @@
 // A batch file or a script of netsh as commands: lines joined at `^`, comments, quotes, `%variables%` that the file itself
 // sets. What cmd.exe could do besides is a problem with its line; nothing is run and nothing outside the text is read.
 import type { Problem } from '../base/result.ts'
-import { MOST_ENTRIES, problem, quoted, warning } from './connection-security-cells.ts'
+import { LONGEST_SCRIPT, MOST_ENTRIES, MOST_PROBLEMS, problem, quoted, warning } from './connection-security-cells.ts'
 
 export interface ScriptCommand {
   /** The first line of the command, from 1. */
@@ -12,8 +12,6 @@ export interface ScriptCommand {
   readonly isInner: boolean
 }
 
-/** 16 MiB: far more than anybody writes by hand, little enough to hold many times. */
-export const LONGEST_SCRIPT = 1 << 24
 const LONGEST_LINE = 1 << 16
 
 /** Words of cmd.exe that change nothing of a policy. */
@@ -26,7 +24,7 @@ interface LogicalLine {
 
 export function readScript(text: string, where: string, problems: Problem[]): readonly ScriptCommand[] {
   if (text.length > LONGEST_SCRIPT) {
-    problems.push(problem(where, 'the script is longer than 16 MiB', 'take it apart'))
+    problems.push(problem(where, 'the script is longer than 4 MiB', 'take it apart'))
     return []
   }
   const isInner = isNetshScript(text)
@@ -34,6 +32,10 @@ export function readScript(text: string, where: string, problems: Problem[]): re
   const commands: ScriptCommand[] = []
   for (const logical of joinLines(text, where, problems)) {
     const at = `${where}:${logical.line}`
+    if (problems.length >= MOST_PROBLEMS) {
+      problems.push(problem(at, 'there is too much that cannot be read: the rest is left out'))
+      break
+    }
     if (commands.length >= MOST_ENTRIES) {
       problems.push(problem(at, `the script has more than ${MOST_ENTRIES} commands`, 'take it apart'))
       break
@@ -79,12 +81,14 @@ function joinLines(text: string, where: string, problems: Problem[]): readonly L
     begun.parts.push(continues ? raw.slice(0, -1) : raw)
     begun.length += raw.length
     if (begun.length > LONGEST_LINE) {
-      problems.push(problem(`${where}:${begun.line}`, `a command is longer than ${LONGEST_LINE} characters`))
+      if (problems.length < MOST_PROBLEMS)
+        problems.push(problem(`${where}:${begun.line}`, `a command is longer than ${LONGEST_LINE} characters`))
       open = undefined
       continue
     }
     open = continues ? begun : undefined
-    if (!continues) joined.push({ line: begun.line, text: begun.parts.join('') })
+    const whole = continues ? '' : begun.parts.join('').trim()
+    if (whole !== '') joined.push({ line: begun.line, text: whole })
   }
   if (open !== undefined) joined.push({ line: open.line, text: open.parts.join('') })
   return joined

@@ -16,7 +16,7 @@ import {
 import { readScript } from './advfirewall-script.ts'
 import { changeIpsecSetting, changeMainModeSetting, readCommand } from './advfirewall-settings.ts'
 import { showGlobal, showMainModeRules, showRules } from './advfirewall-show.ts'
-import { MOST_ENTRIES, problem, quoted, warning } from './connection-security-cells.ts'
+import { MOST_ENTRIES, MOST_PROBLEMS, problem, quoted, warning } from './connection-security-cells.ts'
 import {
   defaultMainMode,
   isSameId,
@@ -53,8 +53,10 @@ export function runAdvfirewall(
 ): AdvfirewallRun {
   const problems: Problem[] = []
   const session = new AdvfirewallSession(policy, problems)
-  for (const { line, words, isInner } of readScript(text, where, problems))
+  for (const { line, words, isInner } of readScript(text, where, problems)) {
     session.run(words, `${where}:${line}`, isInner)
+    if (problems.length > MOST_PROBLEMS) break
+  }
   return { policy: session.policy, problems, output: session.output.join('') }
 }
 

@@ -2,7 +2,7 @@
 // order of the fields is that of a published print-out (KB 2855053); advfirewall-shown.ts reads it again.
 import { formatAddress } from '../base/address.ts'
 import type { Problem } from '../base/result.ts'
-import { subjectTypes } from './advfirewall-authentication.ts'
+import { subjectTypes, writeAuthentication } from './advfirewall-authentication.ts'
 import { writeMainModeMethod, writeQuickModeMethod } from './advfirewall-methods.ts'
 import {
   familyOf,
@@ -157,7 +157,9 @@ export function headNotInNetsh(rule: RuleHead, more: readonly string[] = []): re
   if (rule.group !== undefined) what.push('the group')
   if (rule.platforms.length > 0 || rule.platformOperator !== undefined) what.push('platforms')
   if (rule.skipVersion !== undefined) what.push('the version that skips it')
-  return what.length === 0 ? [] : [problem(rule.name, `netsh has no word for ${what.join(', ')}`)]
+  const losses: Problem[] = what.length === 0 ? [] : [problem(rule.name, `netsh has no word for ${what.join(', ')}`)]
+  if (rule.version !== undefined) losses.push(warning(rule.name, 'netsh writes a schema version of its own'))
+  return losses
 }
 
 function headFields(rule: RuleHead, isVerbose: boolean, losses: Problem[]): Field[] {
@@ -197,16 +199,13 @@ function authFields(
     `${authMethods.in('netsh', proposal.method)}${signings.in('netsh', proposal.signing ?? 'rsa')}`
   const fields: Field[] = [[label, proposals.map(word).join(',')]]
   if (!isVerbose) return fields
+  // The print-out is read as the command would be, and loses what that loses.
+  writeAuthentication(label === 'Auth1' ? 'auth1' : 'auth2', proposals, where, losses)
   for (const proposal of proposals) {
     const { method, authority, key, criteria } = proposal
-    if (proposal.other.length > 0 || proposal.skipVersion !== undefined) {
-      losses.push(problem(where, 'netsh has no word for further values of a proposal'))
-    }
     if (key !== undefined) fields.push([`${label}PSK`, oneLine(key.reveal(), where, losses)])
     if (proposal.proxy !== undefined) fields.push([`${label}KerbProxyFQDN`, proposal.proxy])
     if (method !== 'computer-certificate' && method !== 'user-certificate') continue
-    if (authority === undefined)
-      losses.push(problem(where, 'a certificate without an authority is shown with an empty one'))
     fields.push(
       [`${label}CAName`, oneLine(authority ?? '', where, losses)],
       [`${label}CertMapping`, yes(proposal.mapsAccount)],

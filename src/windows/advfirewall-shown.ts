@@ -2,9 +2,16 @@
 // nobody knows and a value that means nothing are problems with their lines; print-outs in other languages are not read.
 import type { Problem } from '../base/result.ts'
 import { writeMainModeMethod } from './advfirewall-methods.ts'
-import { LONGEST_SCRIPT } from './advfirewall-script.ts'
 import { AdvfirewallSession } from './advfirewall-session.ts'
-import { MOST_ENTRIES, meaning, problem, quoted, warning } from './connection-security-cells.ts'
+import {
+  LONGEST_SCRIPT,
+  MOST_ENTRIES,
+  MOST_PROBLEMS,
+  meaning,
+  problem,
+  quoted,
+  warning,
+} from './connection-security-cells.ts'
 import { defaultMainMode, MAIN_MODE_MINUTES } from './connection-security-defaults.ts'
 import { type ConnectionSecurityPolicy, emptyPolicy, type Understood } from './connection-security-rules.ts'
 import { networkProfiles } from './connection-security-words.ts'
@@ -86,7 +93,7 @@ export function readShownRules(
 function readBlocks(text: string, where: string, problems: Problem[]): readonly (readonly ShownField[])[] {
   const blocks: ShownField[][] = []
   if (text.length > LONGEST_SCRIPT) {
-    problems.push(problem(where, 'the text is longer than 16 MiB', 'take it apart'))
+    problems.push(problem(where, 'the text is longer than 4 MiB', 'take it apart'))
     return blocks
   }
   for (const [index, raw] of text
@@ -95,6 +102,7 @@ function readBlocks(text: string, where: string, problems: Problem[]): readonly 
     .entries()) {
     const line = raw.trim()
     if (line === '' || /^-+$/.test(line) || /^Ok\.$/i.test(line) || /^No rules match/i.test(line)) continue
+    if (problems.length >= MOST_PROBLEMS) break
     const parts = /^([^:]{1,60}):(?:\s+(.*))?$/.exec(line)
     const label = parts?.[1]?.trim()
     if (label === 'Rule Name') {
@@ -275,11 +283,12 @@ export function readShownGlobal(
   const problems: Problem[] = []
   const session = new AdvfirewallSession(policy, problems)
   const rows = text.length > LONGEST_SCRIPT ? [] : text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/)
-  if (text.length > LONGEST_SCRIPT) problems.push(problem(where, 'the text is longer than 16 MiB', 'take it apart'))
+  if (text.length > LONGEST_SCRIPT) problems.push(problem(where, 'the text is longer than 4 MiB', 'take it apart'))
   const mainMode: string[][] = []
   for (const [index, raw] of rows.entries()) {
     const line = raw.trim()
     if (line === '' || /^(-+|Ok\.|Global Settings:|IPsec:|Main Mode:|Categories:)$/i.test(line)) continue
+    if (problems.length >= MOST_PROBLEMS) break
     const [label = '', value] = line.split(/\s{2,}/, 2)
     const row = globalTags.get(label)
     const at = `${where}:${index + 1}`

@@ -228,12 +228,17 @@ function writeTunnel(to: TokenWriter, { name, tunnel }: ConnectionSecurityRule):
     )
   }
   for (const family of [4, 6] as const) {
-    const local = tunnel.local.filter(address => address.family === family).map(formatAddress)
-    const remote = tunnel.remote.filter(address => address.family === family).map(formatAddress)
-    to.add(`LTunnel${family}`, local[0])
-    if (local.length > 1)
+    if (tunnel.local.filter(address => address.family === family).length > 1) {
       to.losses.push(problem(name, `of the tunnel's local IPv${family} ends only the first can be written`))
-    to.all(remote.length > 1 ? `RTunEndpts${family}` : `RTunnel${family}`, remote)
+    }
+  }
+  for (const [index, address] of tunnel.local.entries()) {
+    const isFirst = tunnel.local.findIndex(({ family }) => family === address.family) === index
+    if (isFirst) to.add(`LTunnel${address.family}`, formatAddress(address))
+  }
+  for (const address of tunnel.remote) {
+    const isOnly = tunnel.remote.filter(({ family }) => family === address.family).length === 1
+    to.add(`${isOnly ? 'RTunnel' : 'RTunEndpts'}${address.family}`, formatAddress(address))
   }
   to.add('RTunnelFqdn', tunnel.remoteName)
 }

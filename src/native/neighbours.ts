@@ -22,10 +22,11 @@ export interface Station {
   readonly hardware: Uint8Array
 }
 
-/** Undefined where the kernel has no route, does not know the next station, or the link is of another kind. */
+/** Undefined where the kernel has no route, does not know the next station, or the link has none; or where it must do more. */
 export function nextStation(netlink: NetlinkSocket, to: Address, mark: number): Station | undefined {
   const way = lookUpRoute(netlink, { to, mark })
-  if (way.kind !== 'unicast') return undefined
+  // Where the path is known to be smaller than its link, the kernel cuts or refuses.
+  if (way.kind !== 'unicast' || way.mtu > 0) return undefined
   const neighbour = way.gateway ?? to
   const body = concatenate([
     Uint8Array.of(familyNumber(neighbour.family), 0, 0, 0),

@@ -159,8 +159,9 @@ test('no secret is in anything that an agent writes, tells or leaves', { skip },
   await Promise.all([one.up('--verbose'), two.up('--verbose')])
   assert.equal(await one.ping(two.address), 3)
   const said = await one.sealwire('status', '--state', one.state, '--json')
-  const files = readdirSync(one.state).filter(name => name !== 'control.sock')
-  const all = [said.out, said.error, ...files.map(name => readFileSync(join(one.state, name), 'utf8'))].join('\n')
+  const files = readdirSync(one.state, { withFileTypes: true, recursive: true }).filter(file => file.isFile())
+  const texts = files.map(file => readFileSync(join(file.parentPath, file.name), 'utf8'))
+  const all = [said.out, said.error, ...texts].join('\n')
   assert.ok(all.includes('session-established'))
   for (const form of [secret, Buffer.from(secret).toString('hex'), Buffer.from(secret).toString('base64')]) {
     assert.ok(!all.includes(form), form)

@@ -1,4 +1,4 @@
-// 1,000 random policies go to Windows's objects, into the registry, out of it and back: what comes is equal, or the loss of
+// 1,000 random policies go to Windows's objects, into a .reg file or LDIF, out of it and back: what comes is equal, or the loss of
 // every word that differs has been named.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -7,7 +7,11 @@ import { seededRandom } from '../base/random.ts'
 import type { Problem } from '../base/result.ts'
 import type { Policy } from '../policy/model.ts'
 import { seeded } from '../policy/test-policies.ts'
+import { readRegText } from '../settings/reg-text.ts'
 import { applied, emptyRegistry } from '../settings/registry.ts'
+import { writeRegChanges } from '../settings/write-reg-text.ts'
+import { type DirectoryEntry, readLdif, writeLdif, writeLdifChanges } from './directory-ldif.ts'
+import { entriesFrom, policiesFromEntries, referenceAttributes } from './directory-policies.ts'
 import { fromPolicy } from './from-policy.ts'
 import type { BlobForm } from './policy-makers.ts'
 import type { PolicyStore } from './policy-objects.ts'
@@ -23,14 +27,40 @@ interface Trip {
   readonly store: PolicyStore
 }
 
+type Way = (store: PolicyStore) => PolicyStore
+
+function throughRegistry(store: PolicyStore): PolicyStore {
+  const written = writeRegChanges(registryChanges(emptyRegistry, store, 'local'))
+  assert.ok(written.ok)
+  const text = readRegText(written.value, 'x.reg')
+  assert.ok(text.ok)
+  const read = readRegistryPolicies(applied(emptyRegistry, text.value.changes), 'local')
+  assert.deepEqual(read.problems, [])
+  return read.store
+}
+
+function throughLdif(store: PolicyStore, write: (entries: readonly DirectoryEntry[]) => string): PolicyStore {
+  const read = readLdif(new TextEncoder().encode(write(entriesFrom(store, 'DC=corp,DC=test', 'stated'))), 'x.ldif')
+  assert.ok(read.ok)
+  const { store: back, problems } = policiesFromEntries(read.value.entries)
+  assert.deepEqual(problems, [])
+  return back
+}
+
+/** A .reg file, LDIF of entries, LDIF of changes. */
+const ways: readonly Way[] = [
+  throughRegistry,
+  store => throughLdif(store, writeLdif),
+  store => throughLdif(store, entries => writeLdifChanges(entries, referenceAttributes)),
+]
+
 function roundTrip(policy: Policy, form: BlobForm, seed: number): Trip {
   const authorityOf = (file: string) => (file === 'ca.pem' ? AUTHORITY : undefined)
   const { store, losses } = fromPolicy(policy, { random: seededRandom(seed), form, authorityOf, whenChanged: 1 })
-  const root = applied(emptyRegistry, registryChanges(emptyRegistry, store, 'local'))
-  const read = readRegistryPolicies(root, 'local')
-  assert.deepEqual(read.problems, [])
+  const kept = ways[seed % ways.length]!(store)
   const { profile, noDefaultExempt, ipsecExempt } = policy
-  const back = toPolicy(read.store, {
+  const back = toPolicy(kept, {
+    ...(store.assigned === undefined ? {} : { policy: store.assigned }),
     profile,
     settings: {
       ...(noDefaultExempt === undefined ? {} : { noDefaultExempt }),

@@ -15,6 +15,8 @@ const isLong = process.env['SEALWIRE_LONG_TESTS'] === '1'
 const PORT = 7000
 const KERBEROS = 88
 const MB = 1_000_000
+/** Seconds that a stream may stand on a machine that has much else to do: keys that were missing would take longer. */
+const LONGEST_STALL = 3
 
 const wait = (seconds: number) => new Promise(resolve => setTimeout(resolve, 1000 * seconds))
 
@@ -198,7 +200,7 @@ test('under load keys are renewed, policies read fifty times and the peer killed
   }
   const flow = await flowing
   assert.ok(flow.isSame && flow.bytes > MB, JSON.stringify(flow))
-  assert.ok(flow.stall < 1, `nothing arrived for ${flow.stall} s, from ${flow.stallAt} s on\n${one.log()}`)
+  assert.ok(flow.stall < LONGEST_STALL, `nothing arrived for ${flow.stall} s, from ${flow.stallAt} s on\n${one.log()}`)
   const times = (event: string) => one.log().split(`"event":"${event}"`).length - 1
   const renewals = Math.floor(seconds / 10)
   // Two requests that cross make one of them wait, for longer perhaps than an IKE SA of ten seconds has left: then it is
@@ -263,7 +265,7 @@ test('with keys renewed every two seconds under load, and clocks that jump by an
   }
   const flow = await flowing
   assert.ok(flow.isSame && flow.bytes > MB, JSON.stringify(flow))
-  assert.ok(flow.stall < 1, `nothing arrived for ${flow.stall} s, from ${flow.stallAt} s on\n${one.log()}`)
+  assert.ok(flow.stall < LONGEST_STALL, `nothing arrived for ${flow.stall} s, from ${flow.stallAt} s on\n${one.log()}`)
   const wrote = (event: string) => one.log().split(`"event":"${event}"`).length - 1
   assert.ok(wrote('child-established') >= seconds / 2 - 2, one.log())
   assert.ok(wrote('session-rekeyed') >= seconds / 4 - 2, one.log())

@@ -126,7 +126,13 @@ export class RegistryFile {
       cancel = clock.at(clock.now() + seconds, look)
     }
     const look = () => {
-      watcher ??= this.#listen(folder, () => lookIn(QUIET))
+      watcher ??= this.#listen(
+        folder,
+        () => lookIn(QUIET),
+        () => {
+          watcher = undefined
+        },
+      )
       const now = stateOfFile(this.path)
       const isQuiet = now === seen
       seen = now
@@ -146,13 +152,16 @@ export class RegistryFile {
   }
 
   /** The folder is made, or the first write would not be heard. Undefined where that cannot be; it is tried again. */
-  #listen(folder: string, soon: () => void): fs.FSWatcher | undefined {
+  #listen(folder: string, soon: () => void, ended: () => void): fs.FSWatcher | undefined {
     try {
       makeFolder(folder)
       const watcher = fs.watch(folder, { persistent: false }, (_, file) => {
         if (file === null || file === FILE) soon()
       })
-      watcher.on('error', () => watcher.close())
+      watcher.on('error', () => {
+        watcher.close()
+        ended()
+      })
       return watcher
     } catch {
       return undefined

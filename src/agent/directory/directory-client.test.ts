@@ -38,6 +38,11 @@ test('an address that is none of a directory is told, and nothing is asked', asy
   }
 })
 
+test('an empty password is no password: it is not tried', async () => {
+  const address = { url: 'ldap://127.0.0.1:1', user: 'a', password: new Secret('') }
+  assert.match(await faultOf(address), /password is empty/)
+})
+
 test('a directory that is not there is told', async () => {
   assert.match(await faultOf({ url: 'ldap://127.0.0.1:1', seconds: 2 }), /cannot be reached: .*ECONNREFUSED/)
 })

@@ -30,6 +30,8 @@ export async function withDirectory<T>(
 ): Promise<Result<T, readonly Problem[]>> {
   const parts = FORM.exec(address.url)
   if (parts === null) return fault(address, 'this is no address of a directory', 'write ldap://HOST or ldaps://HOST')
+  // RFC 4513 §5.1.2: a directory takes an empty password for nobody in particular, and says yes.
+  if (address.password?.reveal() === '') return fault(address, 'the password is empty', 'write one, or no user')
   const [, scheme, authority] = parts as unknown as [string, string, string]
   const host = authority.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
   const isSecure = scheme.toLowerCase() === 'ldaps'

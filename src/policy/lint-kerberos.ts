@@ -20,6 +20,8 @@ export function* lintKerberos(
   own: readonly Address[] = [],
 ): Generator<Remark> {
   const rules = kerberosRules(policy)
+  // Who knows the host's addresses need not guess.
+  const mayBeOwn = policy.role === 'domain-controller' && own.length === 0
   const named = rules.flatMap(rule => rule.authentication.flatMap(kdcOf))
   const obstacles = new Map(named.map(kdc => [formatAddress(kdc), obstaclesTo(kdc, ways)]))
   for (const rule of rules) {
@@ -28,7 +30,8 @@ export function* lintKerberos(
     const texts = [...new Set(centres.map(formatAddress))]
     const isOpen = texts.some(kdc => obstacles.get(kdc)!.length === 0)
     for (const kdc of texts) {
-      for (const obstacle of obstacles.get(kdc)!) yield { ...noTicket(kdc, obstacle, isOpen), rule: rule.name }
+      for (const obstacle of obstacles.get(kdc)!)
+        yield { ...noTicket(kdc, obstacle, { isOpen, mayBeOwn }), rule: rule.name }
     }
     if (centres.length > 0) continue
     const isStuck = ways.some(way => {
@@ -96,17 +99,23 @@ function obstaclesTo(kdc: Address, ways: readonly Deciding[]): readonly Rule[] {
   return [...found]
 }
 
-/** `isOpen`: another centre can be asked. */
-function noTicket(kdc: string, { name, action }: Rule, isOpen: boolean): Remark {
+interface Chances {
+  /** Another centre can be asked. */
+  readonly isOpen: boolean
+  /** A domain controller asks itself, and then no packet leaves. */
+  readonly mayBeOwn: boolean
+}
+
+function noTicket(kdc: string, { name, action }: Rule, { isOpen, mayBeOwn }: Chances): Remark {
   const does = action === 'block' ? 'blocks it' : 'secures it, and needs a ticket for that'
   const outcome = isOpen
     ? 'this centre is of no use, and asking it first costs seconds each time'
-    : 'no negotiation can begin'
+    : `no negotiation can begin${mayBeOwn ? `, unless ${kdc} is this host itself` : ''}`
   return {
     kind: 'kerberos-cannot-start',
     sentence: `The ticket has to be fetched from ${kdc} on port 88 first, and rule “${name}” ${does}: ${outcome}.`,
     hint: `permit tcp and udp between me and ${kdc}:88 in a rule of its own, or ${CERTIFICATES}`,
-    ...(isOpen ? { severity: 'warning' } : {}),
+    ...(isOpen || mayBeOwn ? { severity: 'warning' } : {}),
   }
 }
 

@@ -85,6 +85,13 @@ export const cases: readonly Case[] = [
   },
   {
     kind: 'kerberos-cannot-start',
+    // It may be its own, whose address the policy does not tell from others.
+    has: `role: domain-controller\n${rules(`{ name: a, ${between}, action: negotiate, authentication: [{ kerberos: { kdc: [10.0.0.1] } }] }`)}`,
+    hasNot: `role: domain-controller\n${rules(`{ name: a, ${between}, action: negotiate, authentication: [{ kerberos: { kdc: [192.0.2.9] } }] }`)}`,
+    severity: 'warning',
+  },
+  {
+    kind: 'kerberos-cannot-start',
     // Another centre can be asked.
     has: rules(
       `{ name: a, filters: [{ source: me, destination: 10.0.0.0/8 }], action: negotiate, authentication: [{ kerberos: { kdc: [10.0.0.9, 192.0.2.9] } }] }`,

@@ -15,6 +15,7 @@ import { firewallApply, firewallRemove, firewallShow } from './commands/firewall
 import { ping } from './commands/ping.ts'
 import { policyCheck } from './commands/policy-check.ts'
 import { policyExport } from './commands/policy-export.ts'
+import { policyImport } from './commands/policy-import.ts'
 import { policyLint } from './commands/policy-lint.ts'
 import { policyPair } from './commands/policy-pair.ts'
 import { policyShow } from './commands/policy-show.ts'
@@ -38,6 +39,7 @@ export const commands: readonly CommandSpec[] = [
   policyCheck,
   policyShow,
   policyExport,
+  policyImport,
   policyLint,
   policyPair,
   certCa,

@@ -1,6 +1,7 @@
 // `--registry` and `--state` of commands that ask a policy: the registry that counts where the policy does not set
 // NoDefaultExempt or IPsecExempt. Left out, none is asked, whatever the environment says.
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { logsBeside } from '../agent/policy-file.ts'
 import { registryFolder, withRegistry } from '../agent/registry-settings.ts'
 import { stateFolder } from '../agent/state-folder.ts'
 import { octetsOf } from '../base/bytes.ts'
@@ -44,9 +45,6 @@ export function withNamedRegistry(policy: Policy, input: CommandInput, console: 
   return undefined
 }
 
-/** The transaction logs of a hive stand beside it. */
-const logNames = ['.LOG', '.LOG1', '.LOG2', '.log', '.log1', '.log2']
-
 function readNamed(input: CommandInput, console: Console): Result<RegistryKey, readonly Problem[]> | undefined {
   const [file, state] = [textOption(input, 'registry'), textOption(input, 'state')]
   const refused = (where: string, what: string, hint: string) =>
@@ -57,11 +55,7 @@ function readNamed(input: CommandInput, console: Console): Result<RegistryKey, r
   if (state !== undefined) return readStored(registryFolder(stateFolder(state)))
   if (file === undefined) return undefined
   try {
-    const logs = logNames.map(name => file + name).filter(name => existsSync(name))
-    const read = readRegistrySource(octetsOf(readFileSync(file)), {
-      where: file,
-      logs: logs.map(name => octetsOf(readFileSync(name))),
-    })
+    const read = readRegistrySource(octetsOf(readFileSync(file)), { where: file, logs: logsBeside(file) })
     if (!read.ok) return read
     const { root, problems } = read.value
     if (problems.some(({ severity }) => severity === 'error')) return failure(problems)

@@ -13,6 +13,8 @@ import type { Box } from '../policy/region.ts'
 
 export interface Exported {
   readonly text: string
+  /** Absent: UTF-8. Windows's editors of the registry want the other, with a mark in front. */
+  readonly encoding?: 'utf-16le'
   /** A second file, of secrets, for programs that keep them apart. */
   readonly secrets?: string
   /** What the target cannot say, each with the rule it is about. Warnings: the text stands without it. */
@@ -23,6 +25,8 @@ export interface ExportOptions {
   /** Addresses of the host that the text is for; empty: what is said holds for whoever is `me`. */
   readonly me: readonly Address[]
   readonly secrets: 'write' | 'leave-out'
+  /** What names of files in the policy are relative to; absent: the folder that the program runs in. */
+  readonly folder?: string
 }
 
 /** One filter from the side of the host that the text is for. */

@@ -3,12 +3,12 @@
 import type { Problem, Result } from '../base/result.ts'
 import { failure, success } from '../base/result.ts'
 import { mounted, mountPointOf, readHive } from './hive.ts'
-import { isPolicyFile, readPolicyFile } from './policy-file.ts'
 import { readRegText } from './reg-text.ts'
 import { applied, emptyRegistry, type RegistryChange, type RegistryKey } from './registry.ts'
+import { isRegistryPol, readRegistryPol } from './registry-pol.ts'
 import { isSecurityTemplate, readSecurityTemplate } from './security-template.ts'
 
-export type SourceForm = 'hive' | 'reg' | 'policy-file' | 'security-template'
+export type SourceForm = 'hive' | 'reg' | 'registry-pol' | 'security-template'
 
 export interface RegistrySource {
   readonly form: SourceForm
@@ -28,7 +28,7 @@ export interface SourceOptions {
 export function registryFormOf(bytes: Uint8Array): SourceForm | undefined {
   const mark = Buffer.from(bytes.subarray(0, 4)).toString('latin1')
   if (mark === 'regf' || mark === 'CREG') return 'hive'
-  if (isPolicyFile(bytes)) return 'policy-file'
+  if (isRegistryPol(bytes)) return 'registry-pol'
   const head = Buffer.from(bytes.subarray(0, 200)).toString('latin1').replaceAll('\0', '')
   if (/^[^\w]*(REGEDIT4|Windows Registry Editor)/.test(head)) return 'reg'
   return isSecurityTemplate(bytes) ? 'security-template' : undefined
@@ -46,8 +46,8 @@ export function readRegistrySource(
       return fromHive(bytes, options)
     case 'reg':
       return fromChanges(form, readRegText(bytes, where))
-    case 'policy-file':
-      return fromChanges(form, readPolicyFile(bytes, where))
+    case 'registry-pol':
+      return fromChanges(form, readRegistryPol(bytes, where))
     case 'security-template':
       return fromChanges(form, readSecurityTemplate(bytes, where))
     default: {

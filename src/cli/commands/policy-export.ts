@@ -1,9 +1,10 @@
 // `sealwire policy export`: a policy in the words of another program, and what those words cannot say.
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Address, parseAddress } from '../../base/address.ts'
 import { nearest, type Problem } from '../../base/result.ts'
 import type { Exported } from '../../export/exported.ts'
+import { utf16File } from '../../settings/reg-encoding.ts'
 import { type CommandInput, type CommandSpec, FINE, jsonOption, textOption, WRONG_INPUT } from '../command.ts'
 import type { Console } from '../console.ts'
 import { type PolicyFormat, policyFormats } from '../policy-formats.ts'
@@ -38,7 +39,8 @@ export const policyExport: CommandSpec = {
     {
       flags: '--out <folder>',
       key: 'out',
-      description: 'write into files of this folder (mode 0600) instead of standard output',
+      description:
+        'write into files of this folder (mode 0600) instead of standard output; .reg files are UTF-16 there, as regedit writes them',
     },
     jsonOption,
   ],
@@ -56,7 +58,7 @@ function runExport(input: CommandInput, console: Console): number {
   const policy = readPolicy(input.arguments[0]!, console)
   if (policy === undefined) return WRONG_INPUT
   const secrets = input.options['secrets'] === true ? 'write' : 'leave-out'
-  const exported = format.write(policy, { me, secrets })
+  const exported = format.write(policy, { me, secrets, folder: dirname(input.arguments[0]!) })
   const folder = textOption(input, 'out')
   const files = folder === undefined ? [] : written(folder, format, exported)
   if (typeof files === 'string') {
@@ -104,17 +106,11 @@ function addressesOf(text: string | undefined, console: Console): readonly Addre
   return problems.length > 0 ? undefined : found
 }
 
-const fileNames: Readonly<Record<string, string>> = {
-  swanctl: 'swanctl.conf',
-  libreswan: 'ipsec.conf',
-  xfrm: 'policy.xfrm',
-  yaml: 'policy.yaml',
-}
-
 /** The names of the files, or why they could not be written. Keys may stand in them. */
-function written(folder: string, { name }: PolicyFormat, { text, secrets }: Exported): readonly string[] | string {
+function written(folder: string, { file: name }: PolicyFormat, exported: Exported): readonly string[] | string {
+  const { secrets } = exported
   const files = [
-    [join(folder, fileNames[name] ?? `policy.${name}`), text] as const,
+    [join(folder, name), contentOf(exported)] as const,
     ...(secrets === undefined ? [] : [[join(folder, 'ipsec.secrets'), secrets] as const]),
   ]
   try {
@@ -124,4 +120,8 @@ function written(folder: string, { name }: PolicyFormat, { text, secrets }: Expo
     return error instanceof Error ? error.message : String(error)
   }
   return files.map(([file]) => file)
+}
+
+function contentOf({ text, encoding }: Exported): string | Uint8Array {
+  return encoding === undefined ? text : utf16File(text)
 }

@@ -5,7 +5,7 @@ import type { RegistryChange } from './registry.ts'
 import { pathFault } from './registry-name.ts'
 import { type RegistryValue, utf16Text } from './value.ts'
 
-export interface PolicyFile {
+export interface RegistryPol {
   /** In the order of the file. */
   readonly changes: readonly RegistryChange[]
   /** Warnings: instructions that are not carried out. */
@@ -18,13 +18,13 @@ const LARGEST = 256 * 1024 * 1024
 const [OPEN, SEMICOLON, CLOSE] = [0x5b, 0x3b, 0x5d]
 
 /** `hive`: where its keys are, `HKLM` for a machine's file and `HKCU` for a user's. Bytes of any content never throw. */
-export function readPolicyFile(
+export function readRegistryPol(
   bytes: Uint8Array,
   where: string,
   hive: 'HKLM' | 'HKCU' = 'HKLM',
-): Result<PolicyFile, readonly Problem[]> {
+): Result<RegistryPol, readonly Problem[]> {
   const fail = (what: string, hint: string) => failure([{ severity: 'error', where, what, hint }] as const)
-  if (!isPolicyFile(bytes)) return fail('no registry policy file: it does not begin with PReg', 'name a Registry.pol')
+  if (!isRegistryPol(bytes)) return fail('no registry policy file: it does not begin with PReg', 'name a Registry.pol')
   if (bytes.length > LARGEST)
     return fail(`a file of ${bytes.length} octets is too large`, `at most ${LARGEST} are read`)
   const version = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(4, true)
@@ -45,7 +45,7 @@ export function readPolicyFile(
   return success({ changes, problems })
 }
 
-export function isPolicyFile(bytes: Uint8Array): boolean {
+export function isRegistryPol(bytes: Uint8Array): boolean {
   return bytes.length >= 8 && Buffer.from(bytes.subarray(0, 4)).toString('latin1') === SIGNATURE
 }
 

@@ -27,6 +27,8 @@ const MOST_ALIGNMENT = 4
 /** Of sequence numbers; the whole path sees to the rest of them. */
 const NEARLY_USED = 0.9
 const ALMOST_ALL_USED = 0.999
+/** Octets of a super-packet that is worth a call by itself. */
+const LARGE = 32_768
 const INNER_IPV4 = 4
 const INNER_IPV6 = 41
 
@@ -221,6 +223,8 @@ export class SealingBurst {
         departures.packet(family, destination, front + made)
       }
     }
+    // Sent while it is in the processor's cache, and the peer may begin.
+    if (inUdp && read.length >= LARGE) departures.flush()
     this.packets += read.segments
     const counted = association.counters.outbound
     counted.packets += read.segments

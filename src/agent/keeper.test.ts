@@ -9,9 +9,10 @@ import { agreement } from '../dataplane/test-associations.ts'
 import { pairName } from '../ipsec/association.ts'
 import { noCredentials } from '../keying/credentials.ts'
 import { defaultKeyingSettings } from '../keying/keying-settings.ts'
-import type { KeyingInput, KeyingOutput, Path } from '../keying/machine.ts'
+import type { KerberosAnswer, KeyingInput, KeyingOutput, Path } from '../keying/machine.ts'
 import { compile } from '../policy/compile.ts'
 import { policy as policyOf } from '../policy/test-policies.ts'
+import type { KerberosPart } from './agent-parts.ts'
 import { Keeper } from './perform.ts'
 
 const [one, other] = [parseAddress('10.0.0.1')!, parseAddress('10.0.0.2')!]
@@ -36,7 +37,8 @@ class Scene {
   refusesToInstall = false
   refusesToCount = false
 
-  constructor() {
+  /** `kerberos`: the system's, where there is one. */
+  constructor(kerberos?: Pick<KerberosPart, 'ask'>) {
     const scene = this
     const { clock } = this
     const slowly = async (what: string) => {
@@ -84,6 +86,7 @@ class Scene {
       send: (_, bytes) => this.done.push(`send ${bytes[0]}`),
       report: ({ kind }) => this.done.push(kind),
       failed: (_, cause) => this.failed.push(cause),
+      kerberos,
     })
   }
 
@@ -191,4 +194,41 @@ test('a data plane that cannot be asked any more holds nothing up', async () => 
   await scene.advance(2)
   assert.ok(isStopped)
   assert.deepEqual(scene.done, ['install', 'remove', 'stop'])
+})
+
+const ask = { kind: 'wrap', content: Uint8Array.of(1) } as const
+const asks = ({ kind }: KeyingInput): readonly KeyingOutput[] =>
+  kind === 'wake' ? [{ kind: 'kerberos', session: 's', ask }, send(1)] : []
+
+test('what a session asks of Kerberos is answered as an input, and nothing waits for it meanwhile', async () => {
+  const { promise, resolve } = Promise.withResolvers<KerberosAnswer | undefined>()
+  const scene = new Scene({ ask: (session, asked) => (session === 's' && asked === ask ? promise : Promise.reject()) })
+  scene.says = asks
+  scene.keeper.input({ kind: 'wake' })
+  assert.deepEqual(scene.done, ['send 1'])
+  const answer = { kind: 'content', content: Uint8Array.of(2) } as const
+  resolve(answer)
+  await scene.advance(1)
+  assert.deepEqual(scene.inputs.at(-1), { kind: 'kerberos', session: 's', answer })
+})
+
+test('what Kerberos does not answer is no input', async () => {
+  const scene = new Scene({ ask: async () => undefined })
+  scene.says = asks
+  scene.keeper.input({ kind: 'wake' })
+  await scene.advance(1)
+  assert.deepEqual(
+    scene.inputs.map(({ kind }) => kind),
+    ['wake'],
+  )
+})
+
+test('without a Kerberos the session that asks for it is told so', async () => {
+  const scene = new Scene()
+  scene.says = asks
+  scene.keeper.input({ kind: 'wake' })
+  await scene.advance(1)
+  const last = scene.inputs.at(-1)
+  assert.ok(last?.kind === 'kerberos' && last.answer.kind === 'failed')
+  assert.match(last.answer.what, /not available here/)
 })

@@ -1,5 +1,6 @@
 // Vendor IDs: what this host says of itself in the first two messages, and what the peer's say of it.
 
+import { isSameOctets } from '../../base/bytes.ts'
 import { type PayloadV1, payloadV1 } from '../../wire/ike/v1-payloads.ts'
 import { isVendor, type VendorName, vendorId, windowsVersion } from '../../wire/ike/v1-vendor-ids.ts'
 import { findAll } from './opened.ts'
@@ -11,6 +12,7 @@ export const noSupport: PeerSupport = {
   fragmentation: false,
   hasFragmented: false,
   isWindows: false,
+  answersDelete: false,
   kerberos: false,
 }
 
@@ -24,7 +26,7 @@ const always: readonly VendorName[] = [
 ]
 const kerberos: readonly VendorName[] = ['gssapi', 'gssapiDraft']
 
-/** 16 octets that name the product and its dialect, for people with a capture; nobody's behaviour depends on them. */
+/** 16 octets that name the product and its dialect. Whoever sends them answers deletes, as a Windows does. */
 const OWN = new TextEncoder().encode('sealwire IKEv1 1')
 
 export function announcements(withKerberos: boolean): readonly PayloadV1[] {
@@ -42,6 +44,7 @@ export function supportOf(payloads: readonly PayloadV1[]): PeerSupport {
     fragmentation: has('fragmentation'),
     hasFragmented: false,
     isWindows,
+    answersDelete: isWindows || ids.some(id => isSameOctets(id, OWN)),
     kerberos: isWindows || has('gssapi', 'gssapiDraft', 'gssapiDraftLine'),
   }
 }

@@ -18,6 +18,7 @@ import { type Child, isProvedAlike, isSamePeer, isSameUse } from './children.ts'
 import { answered, receive } from './drive.ts'
 import { Entrance } from './entrance.ts'
 import { closeSession, deletionsOf, refusedWishes, sayDeleted } from './informational.ts'
+import { forgetting } from './kerberos-asks.ts'
 import { beginMainMode } from './main-mode.ts'
 import type { Driven, News } from './opened.ts'
 import { judgePolicy } from './policy-change.ts'
@@ -98,7 +99,7 @@ export class Version1Host {
   #end(id: SessionId): readonly KeyingOutput[] {
     const session = this.#book.get(id)
     this.#book.delete(id)
-    return session === undefined ? [] : refusedWishes(session)
+    return session === undefined ? [] : [...refusedWishes(session), ...forgetting(session, undefined)]
   }
 
   #world(outside: OutsideWorld): World {
@@ -236,14 +237,13 @@ export class Version1Host {
     const outputs: KeyingOutput[] = []
     for (const session of this.#book.all()) {
       const verdict = judgePolicy(session, this.#children.all(), before, world)
+      if (verdict.kind === 'ends') {
+        outputs.push(...this.#close(session, verdict.why, world, verdict.ending))
+        continue
+      }
       if (verdict.ending.length > 0) outputs.push(...this.#deleteChildren(verdict.ending, verdict.why, world))
       const now = this.#book.get(session.id)
-      if (now === undefined) continue
-      outputs.push(
-        ...(verdict.kind === 'ends'
-          ? this.#close(now, verdict.why, world)
-          : this.#become(now, verdict.refresh(now), world)),
-      )
+      if (now !== undefined) outputs.push(...this.#become(now, verdict.refresh(now), world))
     }
     return outputs
   }
@@ -253,18 +253,28 @@ export class Version1Host {
     const world = this.#world(outside)
     const isMeant = (address: Address) => peer === undefined || sameAddress(peer, address)
     const why = 'this host closes it'
-    const children = this.#children.all().filter(one => isMeant(one.peer.address))
-    const outputs = [...this.#deleteChildren(children, why, world)]
+    const outputs: KeyingOutput[] = []
     for (const { id } of this.#book.all().filter(({ path }) => isMeant(path.remote.address))) {
       const session = this.#book.get(id)
-      if (session !== undefined) outputs.push(...this.#close(session, why, world))
+      if (session !== undefined) outputs.push(...this.#close(session, why, world, this.#childrenOf(session)))
     }
-    return outputs
+    const left = this.#children.all().filter(one => isMeant(one.peer.address))
+    return [...outputs, ...this.#deleteChildren(left, why, world)]
   }
 
-  #close(session: Session, why: string, world: World): readonly KeyingOutput[] {
+  /** All of the peer's, where the session is the one that speaks for them. */
+  #childrenOf(session: Session): readonly Child[] {
+    if (!isEstablished(session)) return []
+    const peer = peerOf(session)
+    return this.#standingWith(peer)?.id === session.id ? this.#children.ofPeer(peer) : []
+  }
+
+  #close(session: Session, why: string, world: World, children: readonly Child[] = []): readonly KeyingOutput[] {
     if (session.state.kind === 'closing') return []
-    if (isEstablished(session)) return this.#become(session, closeSession(session, why, world), world)
+    if (isEstablished(session)) {
+      const closed = this.#become(session, closeSession(session, why, world, children), world)
+      return [...closed, ...children.flatMap(({ name }) => this.#children.remove(name, why))]
+    }
     const failed = report({ kind: 'session-failed', ...about(session), what: why })
     return this.#become(session, { session: undefined, outputs: [...refusedWishes(session), failed] }, world)
   }
@@ -289,7 +299,7 @@ export class Version1Host {
 
   /** What a session became takes its place, and what follows for others is done. */
   #become(before: Session | undefined, { session, outputs, news = [] }: Driven, world: World): readonly KeyingOutput[] {
-    const all = [...outputs.filter(one => one.kind !== 'refuse' || !this.isServed(one))]
+    const all = [...outputs.filter(one => one.kind !== 'refuse' || !this.isServed(one)), ...forgetting(before, session)]
     if (session === undefined) {
       if (before !== undefined) this.#book.delete(before.id)
     } else {
@@ -312,10 +322,12 @@ export class Version1Host {
         return this.#children.add(news.child, world)
       case 'child-ready':
         return [...this.#children.ready(news.name, world), ...this.#goOn(maker.id, world)]
-      case 'never-confirmed':
-        return this.#children.get(news.name)?.standing === 'coming'
-          ? this.#children.remove(news.name, 'the peer never said that it has the answer')
-          : []
+      case 'never-confirmed': {
+        const child = this.#children.get(news.name)
+        const why = 'the peer never said that it has the answer'
+        // It may have it all the same, and would send what nobody opens.
+        return child?.standing === 'coming' ? this.#deleteChildren([child], why, world) : []
+      }
       case 'children-deleted':
         return peer === undefined
           ? []
@@ -323,7 +335,8 @@ export class Version1Host {
       case 'first-contact':
         return isEstablished(maker) ? this.#forgotten(maker, world) : []
       case 'peer-gone':
-        return peer === undefined
+        // Another session may be the one that the peer still has.
+        return peer === undefined || this.#standingWith(peer) !== undefined
           ? []
           : this.#children.ofPeer(peer).flatMap(({ name }) => this.#children.remove(name, news.why))
       case 'renew':
@@ -340,16 +353,17 @@ export class Version1Host {
     const ended = others.filter(
       one => one.id !== session.id && isOfPeer(peerOf(one)) && one.state.establishedAt < session.begunAt,
     )
-    const gone = ended.flatMap(one => {
-      const closed = report({ kind: 'session-closed', ...about(one), why })
-      this.#book.delete(one.id)
-      // What waited for the old one is asked of the new one.
-      return [closed, ...wishesOf(one).flatMap(wish => this.#wish(wish, session.path, world))]
-    })
     const children = this.#children
       .ofPeer(peer)
       .filter(one => one.session !== session.id && one.since < session.begunAt)
-    return [...children.flatMap(({ name }) => this.#children.remove(name, why)), ...gone]
+    const removed = children.flatMap(({ name }) => this.#children.remove(name, why))
+    const gone = ended.flatMap(one => {
+      this.#book.delete(one.id)
+      // What waited for the old one is asked of the new one.
+      const wishes = wishesOf(one).flatMap(wish => this.#wish(wish, session.path, world))
+      return [report({ kind: 'session-closed', ...about(one), why }), ...wishes]
+    })
+    return [...removed, ...gone]
   }
 
   /** Who made the new session ends the old ones, once nothing can be under way in them. */

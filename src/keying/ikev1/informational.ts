@@ -227,7 +227,7 @@ export function deletionsOf(children: readonly Child[]): readonly PayloadV1[] {
 /** The peer hears of it, a Windows until it has answered. */
 export function sayDeleted(session: Standing, deletions: readonly PayloadV1[], world: World): Driven {
   if (deletions.length === 0) return { session, outputs: [] }
-  if (!session.support.isWindows) return tell(session, deletions, world)
+  if (!session.support.answersDelete) return tell(session, deletions, world)
   const { secured, used } = session.state
   const messageId = used.fresh(world.random)
   const nonce = freshOctets(world.random, NONCE_BYTES)
@@ -246,10 +246,10 @@ export function sayDeleted(session: Standing, deletions: readonly PayloadV1[], w
   return { session: inState(session, withExchange(session.state, messageId, told, world.now)), outputs: said.outputs }
 }
 
-/** Our farewell. Children are deleted before, by who knows them. */
-export function closeSession(session: Standing, why: string, world: World): Driven {
+/** Our farewell, with children that go with it. */
+export function closeSession(session: Standing, why: string, world: World, children: readonly Child[] = []): Driven {
   const deletion = payloadV1('delete', { doi: 1, protocol: ISAKMP, spiSize: 16, spis: [cookiesOf(session)] })
-  const driven = sayDeleted(session, [deletion], world)
+  const driven = sayDeleted(session, [...deletionsOf(children), deletion], world)
   const outputs = [
     ...refusedWishes(session),
     ...driven.outputs,
@@ -257,7 +257,7 @@ export function closeSession(session: Standing, why: string, world: World): Driv
   ]
   const next = driven.session as Standing
   const waiting = [...next.state.exchanges].findLast(([, one]) => one.kind === 'told')
-  if (!session.support.isWindows || waiting?.[1].kind !== 'told') return { session: undefined, outputs }
+  if (!session.support.answersDelete || waiting?.[1].kind !== 'told') return { session: undefined, outputs }
   const [messageId, { nonce, iv, flight }] = [waiting[0], waiting[1]]
   const { secured, peer } = session.state
   return { session: inState(session, { kind: 'closing', ...{ secured, peer, messageId, nonce, iv, flight } }), outputs }

@@ -46,8 +46,9 @@ export interface PeerSupport {
   readonly fragmentation: boolean
   /** It has sent fragments itself: large messages go in pieces at once. */
   readonly hasFragmented: boolean
-  /** Its delete is answered, and it answers ours. */
   readonly isWindows: boolean
+  /** It answers a delete that has a nonce, as a Windows does ([MS-IKEE] §3.1), and another host of this kind. */
+  readonly answersDelete: boolean
   /** 65001 is Kerberos with those, and something else with others. */
   readonly kerberos: boolean
 }

@@ -14,8 +14,7 @@ import { about, type Established, inState, isEstablished, type Session } from '.
 
 /** RFC 3948 §2.3. */
 const KEEPALIVE = 0xff
-/** Questions without an answer, until the peer counts as gone. */
-const MOST_QUESTIONS = 6
+
 /** How often Windows, and we towards it, say a delete ([MS-IKEE] §3.1). */
 const MOST_TOLD = 6
 
@@ -97,7 +96,7 @@ export function wake(session: Session, world: World): Driven {
       }
     }
     case 'awaiting-kerberos':
-      return now >= state.until
+      return now >= state.until || (session.role === 'responder' && now >= session.begunAt + settings.halfOpenSeconds)
         ? failed(inState(session, state), 'the system does not answer')
         : { session, outputs: [] }
     case 'sa-sent':
@@ -189,7 +188,7 @@ function wakeEstablished(session: Session<Established>, world: World): Driven {
   const asksAt = livenessAt(current, state)
   if (asksAt !== undefined && now >= asksAt) {
     const { asking } = state
-    if (asking !== undefined && asking.last - asking.first + 1 >= MOST_QUESTIONS)
+    if (asking !== undefined && asking.last - asking.first + 1 >= world.settings.retransmit.sends)
       return peerGone(current, outputs, news)
     take(askWhetherAlive(current, world))
   }

@@ -5,7 +5,7 @@ import type { Problem } from '../base/result.ts'
 import { ikeOffersOf } from '../policy/ike-offers.ts'
 import type { AddressSpec, Authentication, Filter, KeyLifetime, Policy, PortRange, Rule } from '../policy/model.ts'
 import { settingOf } from '../policy/profiles.ts'
-import { problem, sameContent, warning } from './connection-security-cells.ts'
+import { problem, warning } from './connection-security-cells.ts'
 import { madeId, wellKnownSets } from './connection-security-defaults.ts'
 import { keyExchangeGroup, mainModeProposal, quickModeProposal } from './connection-security-methods.ts'
 import {
@@ -25,6 +25,7 @@ import {
   type Tunnel,
   type Written,
 } from './connection-security-rules.ts'
+import { isWayBack } from './connection-security-way-back.ts'
 
 export interface FromPolicyContext {
   /** The distinguished name of the authority in a file of ours. */
@@ -88,7 +89,8 @@ class RuleWriter {
       if (back !== undefined) done.add(back)
       this.#rule(rule, back)
     }
-    const { keys, defaultResponse, role, networks } = this.#policy
+    const { keys, defaultResponse, role, networks, test } = this.#policy
+    if (test === true) this.#changed('test', 'that nothing of the policy has to stay secret is not said in these rules')
     if ((keys?.length ?? 0) > 0) this.#lost('keys', 'keys that stand in the policy have no place in these rules')
     if (defaultResponse) this.#changed('defaultResponse', 'Vista and later have no default response rule')
     if (role !== undefined) this.#changed('role', 'the role of the machine is not said in these rules')
@@ -220,6 +222,11 @@ class RuleWriter {
     switch (way.kind) {
       case 'kerberos':
         if (way.kdc.length > 0) this.#changed(where, 'Windows finds its key distribution centres itself')
+        if ((way.keytab ?? way.principal ?? way.service ?? way.realm) !== undefined) {
+          this.#changed(where, 'Windows knows its own keys, principal, service and realm')
+        }
+        if (way.peer !== undefined)
+          this.#lost(where, 'which machines are accepted is not said of Kerberos in such a rule')
         return [{ method: 'computer-kerberos', other: [] }]
       case 'preSharedKey':
         if (way.identity !== undefined || way.peer !== undefined)
@@ -317,6 +324,9 @@ class RuleWriter {
     if (proposals.length === 0) this.#lost('ike', "none of its methods is known to Windows: Windows's own count")
     if (ike?.liveness !== undefined || ike?.childless !== undefined)
       this.#changed('ike', 'liveness and childless are not said in these rules')
+    if (ike?.masterPfs === true)
+      this.#lost('ike', 'Vista and later have no fresh main mode for each quick mode in these rules')
+    if (ike?.silence !== undefined) this.#changed('ike', 'how long silence is waited for is decided by Windows')
     if (ike?.ppk !== undefined) this.#lost('ike', 'Windows mixes in no post-quantum key')
     const seconds = ike?.lifetime?.seconds
     const minutes = seconds === undefined ? undefined : clamp(Math.floor(seconds / 60), [1, 2880])
@@ -358,36 +368,4 @@ function prefixOf(first: Address, last: Address): EndpointAddress | undefined {
     if (sameAddress(lastAddress(prefix), last)) return { kind: 'prefix', prefix }
   }
   return undefined
-}
-
-/** Whether `other` is what `rule` is, the other way round: the second half of a tunnel. */
-function isWayBack(rule: Rule, other: Rule): boolean {
-  if (other.mode !== 'tunnel' || rule.filters.length !== other.filters.length) return false
-  const plain = ({ name, filters, tunnelEndpoint, authentication, ...rest }: Rule) => rest
-  const isSameAuth = rule.authentication.every((way, index) => isSameWay(way, other.authentication[index]))
-  if (!isSameAuth || rule.authentication.length !== other.authentication.length) return false
-  if (!sameContent(plain(rule), plain(other))) return false
-  return rule.filters.every((filter, index) => {
-    const twin = other.filters[index]!
-    return (
-      !filter.mirrored &&
-      !twin.mirrored &&
-      filter.protocol === twin.protocol &&
-      same(filter.source, twin.destination) &&
-      same(filter.destination, twin.source) &&
-      same(filter.sourcePort, twin.destinationPort) &&
-      same(filter.destinationPort, twin.sourcePort)
-    )
-  })
-}
-
-function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
-}
-
-/** Secrets are compared as such: printed they all look alike. */
-function isSameWay(a: Authentication, b: Authentication | undefined): boolean {
-  if (b === undefined || !sameContent(a, b)) return false
-  if (a.kind === 'preSharedKey' && b.kind === 'preSharedKey') return a.secret.reveal() === b.secret.reveal()
-  return a === b || !('passphrase' in a && 'passphrase' in b) || a.passphrase?.reveal() === b.passphrase?.reveal()
 }

@@ -22,6 +22,7 @@ const hashNames: readonly (readonly [Hash, string, IntegrityName])[] = [
 ]
 
 const groupNames: readonly (readonly [Group, string, IkeOffer['group']])[] = [
+  ['dh1', 'modp768', 'modp-768'],
   ['dh2', 'modp1024', 'modp-1024'],
   ['dh14', 'modp2048', 'modp-2048'],
   ['ecdh-256', 'ecp256', 'ecp-256'],

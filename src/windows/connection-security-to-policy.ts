@@ -40,7 +40,7 @@ const MOST_FILTERS = 100_000
 
 export function toPolicy(from: ConnectionSecurityPolicy, context: PolicyContext = {}): Written<Policy> {
   const losses: Problem[] = []
-  const names = new Set<string>()
+  const names = new Map<string, number>()
   const rules = from.rules.flatMap(rule => new RuleConverter(from, rule, context, losses).converted(names))
   const ike = ikeSettings(from, losses)
   settingLosses(from, losses)
@@ -63,12 +63,16 @@ export function toPolicy(from: ConnectionSecurityPolicy, context: PolicyContext 
   return { value: policy, losses }
 }
 
-/** Rules of ours have names of their own. */
-function unique(name: string, names: Set<string>): string {
+/** Rules of ours have names of their own. `names`: those that are taken, each with the number that was tried last. */
+function unique(name: string, names: Map<string, number>): string {
   const plain = name === '' ? 'rule' : name
   let free = plain
-  for (let number = 2; names.has(free); number++) free = `${plain} (${number})`
-  names.add(free)
+  for (let number = names.get(plain) ?? 1; names.has(free); ) {
+    number++
+    names.set(plain, number)
+    free = `${plain} (${number})`
+  }
+  names.set(free, 1)
   return free
 }
 
@@ -103,7 +107,7 @@ class RuleConverter {
   }
 
   /** A tunnel is two rules: each way is sealed to the end at which it arrives. */
-  converted(names: Set<string>): readonly Rule[] {
+  converted(names: Map<string, number>): readonly Rule[] {
     const rule = this.#rule
     const name = unique(rule.name, names)
     const meaning = meanings[rule.action]

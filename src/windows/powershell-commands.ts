@@ -41,4 +41,7 @@ export const showingCommands: ReadonlySet<string> = new Set([
   'out-string',
   'convertto-json',
   'restart-service',
+  'show-netipsecrule',
+  'find-netipsecrule',
+  'get-netfirewallprofile',
 ])

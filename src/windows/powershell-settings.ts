@@ -64,11 +64,31 @@ function changes(parameters: CallParameters): Change {
   return change
 }
 
+/** Of Set-NetFirewallProfile; only the merging of local rules touches connection security, and it is a group policy's to say. */
+const profileNames = `AllowInboundRules AllowLocalFirewallRules AllowLocalIPsecRules AllowUnicastResponseToMulticast AllowUserApps
+  AllowUserPorts DefaultInboundAction DefaultOutboundAction DisabledInterfaceAliases Enabled EnableStealthModeForIPsec
+  GPOSession InputObject LogAllowed LogBlocked LogFileName LogIgnored LogMaxSizeKilobytes Name NotifyOnListen PolicyStore`
+
 export const settingCommands: readonly Command[] = [
   {
     name: 'Get-NetFirewallSetting',
     parameters: { names: ['PolicyStore', 'GPOSession'], switches: ['All'] },
     run: () => ({ kind: 'setting', id: 'setting', name: 'setting' }),
+  },
+  {
+    name: 'Set-NetFirewallProfile',
+    parameters: { names: profileNames.split(/\s+/), switches: ['All'], aliases: { Profile: 'Name' } },
+    run: (session, parameters) => {
+      const keepsRules = !parameters.has('AllowLocalIPsecRules') || parameters.boolean('AllowLocalIPsecRules') !== false
+      if (!keepsRules)
+        parameters.wrong(
+          'AllowLocalIPsecRules',
+          'that local rules do not count cannot be kept',
+          'leave the local rules out',
+        )
+      session.problems.push(warning(parameters.at, "a profile is the firewall's and no part of connection security"))
+      return null
+    },
   },
   {
     name: 'Set-NetFirewallSetting',

@@ -99,6 +99,12 @@ test('exemptions are set, singly and through a pipe', () => {
   )
 })
 
+test('a profile of the firewall is named as such, and that local rules do not count is a problem', () => {
+  const severities = (text: string) => runPowerShell(text, 'x.ps1').problems.map(({ severity }) => severity)
+  assert.deepEqual(severities('Set-NetFirewallProfile -Profile Domain -Enabled True'), ['warning'])
+  assert.deepEqual(severities('Set-NetFirewallProfile -All -AllowLocalIPsecRules False'), ['error', 'warning'])
+})
+
 const wrong: readonly (readonly [string, RegExp])[] = [
   [
     '\n\nNew-NetIPsecRul -DisplayName x',

@@ -136,6 +136,7 @@ export function isSameSelector(a: RangeSelector, b: RangeSelector): boolean {
 /** For people. */
 export function formatSelector({ protocol, startPort, endPort, start, end }: RangeSelector): string {
   const where = sameAddress(start, end) ? formatAddress(start) : `${formatAddress(start)} to ${formatAddress(end)}`
-  const port = startPort === endPort ? ` port ${startPort}` : ''
+  const isAny = startPort === 0 && endPort === 65535
+  const port = isAny ? '' : startPort === endPort ? ` port ${startPort}` : ` ports ${startPort} to ${endPort}`
   return `${where}${protocol === 0 ? '' : ` protocol ${protocol}`}${port}`
 }

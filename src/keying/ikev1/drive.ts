@@ -141,7 +141,8 @@ function sealedLater(session: Session, exchange: ExchangeName, sealed: Sealed, w
   const { messageId } = header
   const { state } = session
   if (state.kind === 'closing') {
-    if (messageId !== state.messageId) return ignoredIn(session, path, 'its session is about to end')
+    if (messageId !== state.messageId || exchange !== 'informational')
+      return ignoredIn(session, path, 'its session is about to end')
     const unsealed = unseal(state.secured, state.iv, sealed.firstInside, sealed.sealed)
     if (unsealed === undefined) return ignoredIn(session, path, 'it cannot be opened')
     const message = { ...openedWith(sealed, unsealed), nextIv: unsealed.nextIv }

@@ -2,6 +2,7 @@
 // nonces, all in clear and nothing of it authentic yet. The proofs are main-mode-proof.ts's, Kerberos's tokens
 // main-mode-kerberos.ts's.
 import { formatAddress } from '../../base/address.ts'
+import { isSameOctets } from '../../base/bytes.ts'
 import { beginKeyExchange, respondToKeyExchange } from '../../crypto/run-key-exchange.ts'
 import { ikeOffersOf } from '../../policy/ike-offers.ts'
 import type { notifyTypesV1 } from '../../wire/ike/v1-notify-numbers.ts'
@@ -265,6 +266,8 @@ export function keysAnswered(session: Session<KeySent>, message: Opened, world: 
   const { main, exchange, nonce } = session.state
   const keys = keysIn(message.payloads)
   if (keys === undefined) return ignoredIn(session, message.path, 'it has no public value, or no nonce')
+  if (isSameOctets(keys.publicValue, exchange.public))
+    return ignoredIn(session, message.path, 'our own message comes back')
   const shared = exchange.finish(keys.publicValue)
   if (!shared.ok) return ignoredIn(session, message.path, `the key exchange of the peer: ${shared.error.what}`)
   const values = { initiator: exchange.public, responder: keys.publicValue }

@@ -1,0 +1,140 @@
+// How other hosts of IKEv1 speak, by changing on the wire what no hash covers: NAT traversal and its draft, messages in pieces,
+// the commit bit.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readMessageV1 } from '../../wire/ike/v1-message.ts'
+import { COMMIT_FLAG, exchangeTypesV1 } from '../../wire/ike/v1-numbers.ts'
+import { vendorId } from '../../wire/ike/v1-vendor-ids.ts'
+import { Authority } from '../ikev2/test-certificates.ts'
+import { START_DATE, TestNet } from '../test-hosts.ts'
+import { provedBy, twoHosts, v1Policy } from './test-hosts-v1.ts'
+
+const QUICK = exchangeTypesV1.of['quick mode']
+
+/** Overwrites a vendor ID in messages in clear. */
+function without(bytes: Uint8Array, ...ids: readonly Uint8Array[]): Uint8Array {
+  const changed = Buffer.from(bytes)
+  for (const id of ids) {
+    const at = changed.indexOf(id)
+    if (at >= 0) changed.fill(0x55, at, at + id.length)
+  }
+  return new Uint8Array(changed)
+}
+
+for (const form of ['RFC 3947', 'draft 02'] as const) {
+  test(`where ESP is to go in UDP, IKE moves to port 4500 after message 4 and both put ESP there (${form})`, () => {
+    const net = new TestNet(1)
+    const [left, right] = twoHosts(net, v1Policy({ encapsulation: 'udp' }))
+    if (form === 'draft 02') net.tamper = bytes => [without(bytes, vendorId('natTraversal'))]
+    left.needs(right)
+    net.advance(3)
+    assert.ok(left.reaches(right) && right.reaches(left), net.picture())
+    const ports = net.letters.map(({ path }) => path.remote.port)
+    assert.deepEqual(ports.slice(0, 5), [500, 500, 500, 500, 4500])
+    const { encapsulation } = [...left.pairs.values()][0]!.pair.outbound
+    assert.deepEqual(encapsulation, { sourcePort: 4500, destinationPort: 4500 })
+    // Under keys of their own all goes on there, renewals of main mode too.
+    left.input({ kind: 'close' })
+    net.advance(1)
+    assert.equal(right.pairs.size, 0)
+  })
+}
+
+test('a peer that knows no NAT traversal is spoken with without', () => {
+  const net = new TestNet(2)
+  const [left, right] = twoHosts(net, v1Policy({ encapsulation: 'udp' }))
+  const ids = [vendorId('natTraversal'), vendorId('natTraversalDraft'), vendorId('natTraversalDraftPlain')]
+  net.tamper = bytes => [without(bytes, ...ids)]
+  left.needs(right)
+  net.advance(3)
+  assert.ok(left.reaches(right), net.picture())
+  assert.equal([...left.pairs.values()][0]!.pair.outbound.encapsulation, undefined)
+})
+
+test('where large packets are lost, messages with certificates go in pieces after a while', () => {
+  const net = new TestNet(3)
+  const policy = v1Policy()
+  const authority = new Authority('Test', START_DATE)
+  const own = (name: string) => ({ credentials: provedBy(policy, authority.host(name, 'rsa')) })
+  const [left, right] = twoHosts(net, policy, [own('left.corp.test'), own('right.corp.test')])
+  net.tamper = bytes => (bytes.length > 548 ? [] : [bytes])
+  left.needs(right)
+  net.advance(12)
+  assert.ok(left.reaches(right) && right.reaches(left), net.picture())
+  const pieces = net.letters.filter(({ bytes }) => {
+    const read = readMessageV1(bytes)
+    return read.ok && read.value.kind === 'clear' && read.value.payloads[0]?.kind === 'fragment'
+  })
+  assert.ok(pieces.length >= 4)
+})
+
+test('pieces that contradict each other are dropped, and the message still comes through', () => {
+  const net = new TestNet(4)
+  const policy = v1Policy()
+  const authority = new Authority('Test', START_DATE)
+  const own = (name: string) => ({ credentials: provedBy(policy, authority.host(name, 'rsa')) })
+  const [left, right] = twoHosts(net, policy, [own('left.corp.test'), own('right.corp.test')])
+  let spoiled = 0
+  net.tamper = bytes => {
+    if (bytes.length > 548) return []
+    const read = readMessageV1(bytes)
+    const piece = read.ok && read.value.kind === 'clear' ? read.value.payloads[0] : undefined
+    if (piece?.kind !== 'fragment' || spoiled++ > 0) return [bytes]
+    // A second last fragment, with the number 9.
+    const other = bytes.slice()
+    other[34] = 9
+    other[35] = 1
+    return [other, bytes]
+  }
+  left.needs(right)
+  net.advance(30)
+  assert.ok(left.reaches(right), net.picture())
+})
+
+const committed: readonly (readonly [string, (bytes: Uint8Array, isFirst: boolean) => boolean])[] = [
+  ['the initiator of quick mode', (_, isFirst) => isFirst],
+  ['the responder', (_, isFirst) => !isFirst],
+  ['both', () => true],
+]
+for (const [who, sets] of committed) {
+  test(`a commit bit that ${who} sets is answered or waited for, and both send in the end`, () => {
+    const net = new TestNet(5)
+    const [left, right] = twoHosts(net)
+    let count = 0
+    net.tamper = bytes => {
+      if (bytes[18] !== QUICK) return [bytes]
+      const at = count++
+      const changed = bytes.slice()
+      if (at < 2 && sets(bytes, at === 0)) changed[19]! |= COMMIT_FLAG
+      return [changed]
+    }
+    left.needs(right)
+    net.advance(5)
+    assert.ok(left.reaches(right) && right.reaches(left), net.picture())
+    assert.equal(left.pairs.size, 1)
+  })
+}
+
+test('a third message of quick mode that is lost costs no packets: who answers receives already, and asks again', () => {
+  const net = new TestNet(6)
+  const [left, right] = twoHosts(net)
+  let count = 0
+  net.tamper = bytes => (bytes[18] === QUICK && ++count === 3 ? [] : [bytes])
+  left.needs(right)
+  net.advance(0.3)
+  assert.ok(left.reaches(right), net.picture())
+  assert.ok(!right.reaches(left))
+  net.advance(1)
+  assert.ok(right.reaches(left), net.picture())
+})
+
+test('a packet that comes through says as much as the third message does', () => {
+  const net = new TestNet(7)
+  const [left, right] = twoHosts(net)
+  let count = 0
+  net.tamper = bytes => (bytes[18] === QUICK && ++count >= 3 ? [] : [bytes])
+  left.needs(right)
+  net.advance(0.3)
+  right.input({ kind: 'heard', names: [...right.pairs.keys()] })
+  assert.ok(right.reaches(left), net.picture())
+})

@@ -13,6 +13,7 @@ export interface ScriptCommand {
 }
 
 const LONGEST_LINE = 1 << 16
+const MOST_COMMANDS = 2 * MOST_ENTRIES
 
 /** Words of cmd.exe that change nothing of a policy. */
 const harmless = new Set(['echo', 'echo.', 'pause', 'cls', 'title', 'color', 'exit', 'timeout', 'setlocal', 'endlocal'])
@@ -24,7 +25,7 @@ interface LogicalLine {
 
 export function readScript(text: string, where: string, problems: Problem[]): readonly ScriptCommand[] {
   if (text.length > LONGEST_SCRIPT) {
-    problems.push(problem(where, 'the script is longer than 4 MiB', 'take it apart'))
+    problems.push(problem(where, 'the script is longer than 16 MiB', 'take it apart'))
     return []
   }
   const isInner = isNetshScript(text)
@@ -36,8 +37,8 @@ export function readScript(text: string, where: string, problems: Problem[]): re
       problems.push(problem(at, 'there is too much that cannot be read: the rest is left out'))
       break
     }
-    if (commands.length >= MOST_ENTRIES) {
-      problems.push(problem(at, `the script has more than ${MOST_ENTRIES} commands`, 'take it apart'))
+    if (commands.length >= MOST_COMMANDS) {
+      problems.push(problem(at, `the script has more than ${MOST_COMMANDS} commands`, 'take it apart'))
       break
     }
     const line = logical.text.trim().replace(/^@\s*/, '')
@@ -68,8 +69,7 @@ function isComment(line: string, isInner: boolean): boolean {
 }
 
 /** `^` at the end of a line takes the meaning from its end. */
-function joinLines(text: string, where: string, problems: Problem[]): readonly LogicalLine[] {
-  const joined: LogicalLine[] = []
+function* joinLines(text: string, where: string, problems: Problem[]): Generator<LogicalLine> {
   let open: { line: number; parts: string[]; length: number } | undefined
   for (const [index, raw] of text
     .replace(/^\uFEFF/, '')
@@ -88,10 +88,9 @@ function joinLines(text: string, where: string, problems: Problem[]): readonly L
     }
     open = continues ? begun : undefined
     const whole = continues ? '' : begun.parts.join('').trim()
-    if (whole !== '') joined.push({ line: begun.line, text: whole })
+    if (whole !== '') yield { line: begun.line, text: whole }
   }
-  if (open !== undefined) joined.push({ line: open.line, text: open.parts.join('') })
-  return joined
+  if (open !== undefined) yield { line: open.line, text: open.parts.join('') }
 }
 
 function expandVariables(

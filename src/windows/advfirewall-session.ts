@@ -62,7 +62,7 @@ export function runAdvfirewall(
 
 /** What is printed is bounded: a script may ask for all rules again and again. */
 const MOST_OUTPUT = 1 << 24
-/** Rules looked at by all commands together; a rule that is changed or shown counts ten times. */
+/** Rules looked at by all commands together; a rule that is changed or shown counts thirty times. */
 const MOST_WORK = 5_000_000
 
 const contexts: Readonly<Record<string, readonly string[]>> = {
@@ -82,10 +82,14 @@ export class AdvfirewallSession implements SetMaker {
   readonly #made = new Map<string, number>()
   readonly #ids: Set<string>
   readonly #madeSets = new Set<string>()
+  readonly #quickModes = new Map<string, QuickModeSet>()
+  readonly #mainModes = new Map<string, MainModeSet>()
+  readonly #before: ConnectionSecurityPolicy
   #work = 0
 
   constructor(policy: ConnectionSecurityPolicy, problems: Problem[]) {
     this.policy = policy
+    this.#before = policy
     this.#problems = problems
     const { rules, mainModeRules, auth1Sets, auth2Sets, mainModeSets, quickModeSets } = policy
     const all = [rules, mainModeRules, auth1Sets, auth2Sets, mainModeSets, quickModeSets].flat()
@@ -245,7 +249,7 @@ export class AdvfirewallSession implements SetMaker {
     const tags = context === 'consec' ? consecTags : mainModeTags
     const parameters = readParameters(words.slice(split + 1), tags, at, this.#problems)
     const chosen = this.#chosen(context, criteria, at)
-    if (!this.#mayWork(10 * chosen.size, at)) return
+    if (!this.#mayWork(30 * chosen.size, at)) return
     const { rules, mainModeRules } = this.policy
     if (context === 'consec') {
       const changed = rules.map(rule =>
@@ -274,7 +278,7 @@ export class AdvfirewallSession implements SetMaker {
     const isVerbose = words.at(-1)?.toLowerCase() === 'verbose'
     const criteria = readParameters(isVerbose ? words.slice(0, -1) : words, criterionTags, at, this.#problems)
     const chosen = this.#chosen(context, criteria, at)
-    if (!this.#mayWork(10 * chosen.size, at)) return
+    if (!this.#mayWork(30 * chosen.size, at)) return
     const { policy } = this
     if (context === 'consec') {
       const rules = policy.rules.filter(rule => chosen.has(rule))
@@ -358,6 +362,7 @@ export class AdvfirewallSession implements SetMaker {
   quickMode(content: Pick<QuickModeSet, 'proposals' | 'freshKeys'>, rule: string): string {
     const set = { ...this.#setHead('quick-mode', rule), ...content }
     this.policy = { ...this.policy, quickModeSets: [...this.policy.quickModeSets, set] }
+    this.#quickModes.set(set.id, set)
     return set.id
   }
 
@@ -367,6 +372,7 @@ export class AdvfirewallSession implements SetMaker {
   ): string {
     const set = { ...this.#setHead('main-mode', rule), ...content }
     this.policy = { ...this.policy, mainModeSets: [...this.policy.mainModeSets, set] }
+    this.#mainModes.set(set.id, set)
     return set.id
   }
 
@@ -376,12 +382,13 @@ export class AdvfirewallSession implements SetMaker {
     return { id, name: rule, other: [] }
   }
 
-  quickModeSet(id: string | undefined) {
-    return quickModeOf(this.policy, id)
+  // The lists change with every rule: what this script made is looked up by itself.
+  quickModeSet(id: string | undefined): QuickModeSet | undefined {
+    return this.#quickModes.get(id ?? '') ?? quickModeOf(this.#before, id)
   }
 
-  mainModeSet(id: string | undefined) {
-    return mainModeOf(this.policy, id)
+  mainModeSet(id: string | undefined): MainModeSet | undefined {
+    return this.#mainModes.get(id ?? '') ?? mainModeOf(this.#before, id)
   }
 }
 

@@ -93,7 +93,7 @@ export function readShownRules(
 function readBlocks(text: string, where: string, problems: Problem[]): readonly (readonly ShownField[])[] {
   const blocks: ShownField[][] = []
   if (text.length > LONGEST_SCRIPT) {
-    problems.push(problem(where, 'the text is longer than 4 MiB', 'take it apart'))
+    problems.push(problem(where, 'the text is longer than 16 MiB', 'take it apart'))
     return blocks
   }
   for (const [index, raw] of text
@@ -283,7 +283,7 @@ export function readShownGlobal(
   const problems: Problem[] = []
   const session = new AdvfirewallSession(policy, problems)
   const rows = text.length > LONGEST_SCRIPT ? [] : text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/)
-  if (text.length > LONGEST_SCRIPT) problems.push(problem(where, 'the text is longer than 4 MiB', 'take it apart'))
+  if (text.length > LONGEST_SCRIPT) problems.push(problem(where, 'the text is longer than 16 MiB', 'take it apart'))
   const mainMode: string[][] = []
   for (const [index, raw] of rows.entries()) {
     const line = raw.trim()

@@ -21,6 +21,7 @@ import {
   missingSets,
   quickModeOf,
   wellKnownSets,
+  withId,
 } from './connection-security-defaults.ts'
 import type {
   ConnectionSecurityPolicy,
@@ -131,8 +132,7 @@ function setTags(policy: ConnectionSecurityPolicy, rule: ConnectionSecurityRule,
   const where = rule.name
   const isExempt = rule.action === 'no-authentication'
   const { auth1, auth2, quickMode } = rule
-  const hasOwn1 =
-    policy.auth1Sets.some(({ id }) => isWellKnown(id, wellKnownSets.auth1)) || policy.defaults.auth1 !== undefined
+  const hasOwn1 = withId(policy.auth1Sets, wellKnownSets.auth1) !== undefined || policy.defaults.auth1 !== undefined
   const isSilent =
     !hasOwn1 &&
     auth2Of(policy, auth2) === undefined &&
@@ -150,8 +150,7 @@ function setTags(policy: ConnectionSecurityPolicy, rule: ConnectionSecurityRule,
   }
   const set = quickModeOf(policy, quickMode)
   const hasOwnQuick =
-    policy.quickModeSets.some(({ id }) => isWellKnown(id, wellKnownSets.quickMode)) ||
-    policy.defaults.quickMode !== undefined
+    withId(policy.quickModeSets, wellKnownSets.quickMode) !== undefined || policy.defaults.quickMode !== undefined
   if (set !== undefined && (hasOwnQuick || !isWellKnown(quickMode, wellKnownSets.quickMode))) {
     tags.push([
       'qmsecmethods',
@@ -232,7 +231,7 @@ function settingCommands(policy: ConnectionSecurityPolicy, losses: Problem[]): r
       : [`set global ipsec ${tag} ${/^[\w,]+$/.test(value) ? value : `"${value.replaceAll('%', '%%')}"`}`],
   )
   const id = policy.defaults.mainMode ?? wellKnownSets.mainMode
-  const set = policy.mainModeSets.find(other => isSameId(other.id, id))
+  const set = withId(policy.mainModeSets, id)
   if (set === undefined) return commands
   return [
     ...commands,

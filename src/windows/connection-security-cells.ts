@@ -8,8 +8,8 @@ import type { AddressKeyword, EndpointAddress, SchemaVersion } from './connectio
 
 /** Longer lists are a mistake or an attack. */
 export const MOST_ENTRIES = 10_000
-/** 4 MiB: far more than anybody writes by hand, little enough to hold many times. */
-export const LONGEST_SCRIPT = 1 << 22
+/** 16 MiB: the rules of a large domain, little enough to hold many times. */
+export const LONGEST_SCRIPT = 1 << 24
 /** A text with more problems is none of its form, and is not read on. */
 export const MOST_PROBLEMS = 1000
 

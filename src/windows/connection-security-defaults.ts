@@ -64,8 +64,25 @@ export function isSameId(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase()
 }
 
+interface Identified {
+  readonly id: string
+}
+
+/** Lists of a policy never change, so each is indexed once. Of two with one id the first counts. */
+const indexes = new WeakMap<readonly Identified[], ReadonlyMap<string, Identified>>()
+
+/** The one of that id, in any case. */
+export function withId<S extends Identified>(list: readonly S[], id: string): S | undefined {
+  let index = indexes.get(list)
+  if (index === undefined) {
+    index = new Map(list.toReversed().map(one => [one.id.toLowerCase(), one]))
+    indexes.set(list, index)
+  }
+  return index.get(id.toLowerCase()) as S | undefined
+}
+
 /** The set of that id, which may be a well-known one that another stands for or that is built in. */
-function found<S extends { readonly id: string }>(
+function found<S extends Identified>(
   sets: readonly S[],
   id: string | undefined,
   wellKnown: string,
@@ -73,9 +90,9 @@ function found<S extends { readonly id: string }>(
   builtIn: S | undefined,
 ): S | undefined {
   if (id === undefined) return undefined
-  const own = sets.find(set => isSameId(set.id, id))
+  const own = withId(sets, id)
   if (own !== undefined || !isSameId(id, wellKnown)) return own
-  return (standIn === undefined ? undefined : sets.find(set => isSameId(set.id, standIn))) ?? builtIn
+  return (standIn === undefined ? undefined : withId(sets, standIn)) ?? builtIn
 }
 
 export function auth1Of(policy: ConnectionSecurityPolicy, id: string | undefined): AuthSet | undefined {

@@ -5,7 +5,6 @@
 import { failure, type Problem, success } from '../base/result.ts'
 import type { Cell } from '../policy/policy-cells.ts'
 import {
-  LONGEST_SCRIPT,
   MOST_ENTRIES,
   meaning,
   problem,
@@ -243,6 +242,9 @@ const readers: ReadonlyMap<string, PropertyReader> = new Map<string, PropertyRea
   ['Mode', () => undefined],
 ])
 
+/** ConvertTo-Json writes the whole class beside every rule. */
+const LONGEST_JSON = 1 << 25
+
 const filterNames = ['LocalAddress', 'RemoteAddress', 'Protocol', 'LocalPort', 'RemotePort']
 
 /** Never throws. One rule may stand without the brackets of a list, as PowerShell writes a single one. */
@@ -269,7 +271,7 @@ export function readRulesJson(json: string, where: string): Understood<readonly 
 }
 
 function parse(json: string): { ok: true; value: unknown } | { ok: false; error: string } {
-  if (json.length > LONGEST_SCRIPT) return failure('the text is longer than 4 MiB')
+  if (json.length > LONGEST_JSON) return failure('the text is longer than 32 MiB')
   try {
     return success(JSON.parse(json.replace(/^\uFEFF/, '')) as unknown)
   } catch (error) {

@@ -57,7 +57,7 @@ const newRule: Command = {
     const plain = connectionSecurityRule({ ...head, action: isSaid ? 'no-authentication' : 'require-in-request-out' })
     const rule = changeRule(plain, parameters)
     const whole = rule.action === 'no-authentication' ? rule : withDefaults(rule)
-    session.policy = { ...session.policy, rules: [...session.policy.rules, whole] }
+    session.add('rules', whole)
     return { kind: 'rule', ...head }
   },
 }
@@ -83,7 +83,7 @@ const newMainModeRule: Command = {
     const rule = changeMainMode(mainModeRule(head), parameters)
     const { auth1, mainMode } = wellKnownSets
     const whole: MainModeRule = { ...rule, auth1: rule.auth1 ?? auth1, mainMode: rule.mainMode ?? mainMode }
-    session.policy = { ...session.policy, mainModeRules: [...session.policy.mainModeRules, whole] }
+    session.add('mainModeRules', whole)
     return { kind: 'main-mode-rule', ...head }
   },
 }

@@ -9,6 +9,8 @@ import type { PowerShellValue } from './powershell-value.ts'
 /** Rules looked at by all commands together; a rule that is changed counts twenty times. */
 const MOST_WORK = 5_000_000
 
+type ListField = 'rules' | 'mainModeRules' | 'auth1Sets' | 'auth2Sets' | 'mainModeSets' | 'quickModeSets'
+
 export interface Command {
   readonly name: string
   readonly parameters: ParameterNames
@@ -21,6 +23,7 @@ export class IPsecSession {
   readonly problems: Problem[]
   readonly #made = new Map<string, number>()
   readonly #ids: Set<string>
+  readonly #own = new WeakSet<readonly unknown[]>()
   #work = 0
 
   constructor(policy: ConnectionSecurityPolicy, problems: Problem[]) {
@@ -29,6 +32,17 @@ export class IPsecSession {
     const { rules, mainModeRules, auth1Sets, auth2Sets, mainModeSets, quickModeSets } = policy
     const all = [rules, mainModeRules, auth1Sets, auth2Sets, mainModeSets, quickModeSets].flat()
     this.#ids = new Set(all.map(({ id }) => id.toLowerCase()))
+  }
+
+  /** Puts one more at the end of a list. A list that this session made is its own until the script has ended. */
+  add<F extends ListField>(field: F, item: ConnectionSecurityPolicy[F][number]): void {
+    let list: unknown[] = this.policy[field] as unknown[]
+    if (!this.#own.has(list)) {
+      list = [...list]
+      this.#own.add(list)
+      this.policy = { ...this.policy, [field]: list }
+    }
+    list.push(item)
   }
 
   /** False where something has the id already. */

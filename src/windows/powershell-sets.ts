@@ -110,7 +110,7 @@ function newSetCommand(kind: SetKind): Command {
       }
       const proposals = proposalsOf(parameters, kind)
       const set = { ...head, proposals, ...kind.own(parameters) } as AuthSet & MainModeSet & QuickModeSet
-      session.policy = { ...session.policy, [kind.field]: [...session.policy[kind.field], set] }
+      session.add(kind.field, set)
       return { kind: kind.kind, id, name: name ?? '' }
     },
   }

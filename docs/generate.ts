@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { commands } from '../src/cli/commands.ts'
 import type { Exemption } from '../src/policy/exemptions.ts'
 import { type Profile, profiles } from '../src/policy/profiles.ts'
-import { ikev2StatesPage } from './keying-pages.ts'
+import { ikev1StatesPage, ikev2StatesPage } from './keying-pages.ts'
 import { ikeMethodsPage, lintPage, schemaText, securityMethodsPage } from './policy-pages.ts'
 import { settingsPage } from './settings-page.ts'
 
@@ -14,6 +14,7 @@ export const pages: Readonly<Record<string, () => string>> = {
   'exemptions.md': exemptionsPage,
   'commands.md': commandsPage,
   'lint.md': () => HEAD + lintPage(),
+  'ikev1-states.md': () => HEAD + ikev1StatesPage(),
   'ikev2-states.md': () => HEAD + ikev2StatesPage(),
   'ike-methods.md': () => HEAD + ikeMethodsPage(),
   'security-methods.md': () => HEAD + securityMethodsPage(),

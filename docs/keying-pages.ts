@@ -1,4 +1,5 @@
-// The page of IKEv2's states, printed from the table that the sessions run on.
+// The pages of the states of both versions of IKE, printed from the tables that the sessions run on.
+import { exchangeTransitions, mainTransitions } from '../src/keying/ikev1/transitions.ts'
 import { transitions } from '../src/keying/ikev2/transitions.ts'
 
 export function ikev2StatesPage(): string {
@@ -51,4 +52,45 @@ function arrows(): readonly string[] {
 
 function idOf(state: string): string {
   return state.replaceAll('-', '_')
+}
+
+export function ikev1StatesPage(): string {
+  const states = [...new Set(mainTransitions.flatMap(({ from, to }) => [from, ...to]))].filter(one => one !== 'gone')
+  return [
+    '# What can happen to a main mode SA of IKEv1',
+    '',
+    'Main mode comes first: each row is a message that a session can get in a state, and what it can be afterwards; everything else',
+    'is ignored. While the system’s Kerberos is asked, the session waits for its answer. After main mode every exchange has a state',
+    'of its own, by its message ID. Who begins repeats what nobody answers; who answers says the same again when it is asked the same',
+    'again. Time ends the rest: lifetimes, peers that never prove who they are, questions (R-U-THERE) that nobody answers.',
+    '',
+    '```mermaid',
+    'stateDiagram-v2',
+    ...states.map(state => `  state "${state.replaceAll('-', ' ')}" as ${idOf(state)}`),
+    '  [*] --> sa_sent: a packet needs keys',
+    '  [*] --> sa_answered: a stranger asks',
+    ...mainTransitions.flatMap(({ from, to }) =>
+      to.filter(next => next !== from).map(next => `  ${idOf(from)} --> ${next === 'gone' ? '[*]' : idOf(next)}`),
+    ),
+    '  awaiting_kerberos --> key_sent: a token',
+    '  awaiting_kerberos --> key_answered: a token',
+    '  awaiting_kerberos --> proof_sent: a wrapped proof',
+    '  awaiting_kerberos --> established: both proved',
+    '  established --> closing: this host closes it',
+    '  closing --> [*]: the delete is answered',
+    '```',
+    '',
+    '| state | what happens by its message of main mode | then |',
+    '|---|---|---|',
+    ...mainTransitions.map(({ from, story, to }) => `| ${from} | ${story} | ${to.join(', ')} |`),
+    '',
+    '## Exchanges under it',
+    '',
+    '| exchange so far | message | what happens | then |',
+    '|---|---|---|---|',
+    ...exchangeTransitions.map(
+      ({ from, exchange, story, to }) => `| ${from} | ${exchange} | ${story} | ${to.join(', ')} |`,
+    ),
+    '',
+  ].join('\n')
 }

@@ -39,6 +39,8 @@ export interface AssociationStatus {
 
 export interface SessionStatus {
   readonly id: string
+  /** Of IKE. */
+  readonly version: 1 | 2
   readonly role: 'initiator' | 'responder'
   readonly state: string
   readonly own: string
@@ -163,11 +165,11 @@ export function statusOf(facts: StatusFacts): AgentStatus {
 }
 
 function sessionStatus(
-  { id, role, state, path, peerName, offer, establishedAt, rekeyAt, children }: SessionSummary,
+  { id, version, role, state, path, peerName, offer, establishedAt, rekeyAt, children }: SessionSummary,
   now: number,
 ): SessionStatus {
   return {
-    ...{ id, role, state },
+    ...{ id, version, role, state },
     own: formatAddress(path.local.address),
     peer: formatAddress(path.remote.address),
     peerName: peerName ?? null,

@@ -54,10 +54,10 @@ export function settingLine({ setting, policy }: AgentStatus): string {
 
 function printSession(session: SessionStatus, associations: readonly AssociationStatus[], console: Console): void {
   const dim = (text: string) => console.style('dim', text)
-  const { own, peer, peerName, offer, role, state, ageSeconds, rekeyInSeconds } = session
+  const { version, own, peer, peerName, offer, role, state, ageSeconds, rekeyInSeconds } = session
   const who = `${own} ↔ ${peer}${peerName === null ? '' : `  ${printable(peerName)}`}`
   const facts = [
-    state === 'established' ? `IKEv2 as ${role}` : `IKEv2 as ${role}: ${state}`,
+    state === 'established' ? `IKEv${version} as ${role}` : `IKEv${version} as ${role}: ${state}`,
     offer ?? '',
     ageSeconds === null ? '' : `for ${duration(ageSeconds)}`,
     rekeyInSeconds === null ? '' : `new keys in ${duration(rekeyInSeconds)}`,

@@ -6,7 +6,6 @@ import type { MessageHeader } from '../../wire/ike/message.ts'
 import { withMarker } from '../first-look.ts'
 import type { Instant, KeyingOutput, Path, World } from '../machine.ts'
 import { fragmentsOf } from './fragments.ts'
-import type { Session } from './session.ts'
 
 export interface Flight {
   readonly header: MessageHeader
@@ -44,7 +43,12 @@ export interface Launch {
   readonly isAwaited: boolean
 }
 
-type Sender = Pick<Session, 'path' | 'support'>
+/** What of a session sending has to know. */
+export interface Sender {
+  readonly path: Path
+  /** The peer takes pieces, and has sent some itself. */
+  readonly support: { readonly fragmentation: boolean; readonly hasFragmented: boolean }
+}
 
 /** Sent for the first time. */
 export function launch(

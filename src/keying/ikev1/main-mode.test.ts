@@ -1,3 +1,4 @@
+// Main mode of two hosts by every method, what does not fit and is told of, and the way from one version of IKE to the next.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readMessageV1 } from '../../wire/ike/v1-message.ts'

@@ -1,3 +1,4 @@
+// Quick mode of two hosts: methods, modes, traffic, lifetimes, what does not fit; and how what it made ends.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseAddress } from '../../base/address.ts'

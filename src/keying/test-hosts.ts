@@ -15,7 +15,7 @@ import { exchangeTypes } from '../wire/ike/numbers.ts'
 import { type Credential, type Credentials, credentialsOf } from './credentials.ts'
 import { KeyingEndpoint } from './endpoint.ts'
 import { defaultKeyingSettings, type KeyingSettings } from './keying-settings.ts'
-import type { KeyingEvent, KeyingInput, KeyingOutput, Path } from './machine.ts'
+import type { KerberosAsk, KeyingEvent, KeyingInput, KeyingOutput, Path, SessionId } from './machine.ts'
 
 /** What happens to datagrams: shares from 0 to 1, and seconds. */
 export interface Faults {
@@ -173,6 +173,8 @@ export class TestHost {
   readonly sending: Spi[] = []
   readonly refused: Flow[] = []
   isGone = false
+  /** The system's Kerberos, where a test has one; it answers by an input. */
+  kerberos: ((session: SessionId, ask: KerberosAsk) => void) | undefined
   #asks = false
   policy: Policy
   credentials: Credentials
@@ -267,6 +269,8 @@ export class TestHost {
         this.refused.push(output.flow)
         this.#asks = false
         return
+      case 'kerberos':
+        return this.kerberos?.(output.session, output.ask)
       case 'report':
         this.events.push(output.event)
     }

@@ -62,9 +62,15 @@ export function awaiting(
   return { session: inState(session, state), outputs: [{ kind: 'kerberos', session: session.id, ask }] }
 }
 
-/** The context is of no use any more. */
-export function forgetContext({ id }: Pick<Session, 'id'>): KeyingOutput {
-  return { kind: 'kerberos', session: id, ask: { kind: 'forget' } }
+/** A session that came to its end, or is gone: the context is of no use any more. */
+export function forgetting(before: Session | undefined, after: Session | undefined): readonly KeyingOutput[] {
+  return before !== undefined && hasContext(before) && (after === undefined || !hasContext(after))
+    ? [{ kind: 'kerberos', session: before.id, ask: { kind: 'forget' } }]
+    : []
+}
+
+function hasContext({ state }: Session): boolean {
+  return 'kerberos' in state && state.kerberos !== undefined
 }
 
 function begun(credential: KerberosCredential, { choice }: MainMode, dialect: KerberosDialect): KerberosSoFar {

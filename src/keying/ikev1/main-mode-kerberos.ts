@@ -8,7 +8,7 @@ import { type KerberosAnswer, report, type World } from '../machine.ts'
 import { establish } from './established.ts'
 import { identityPayload } from './identities.ts'
 import { nameForms } from './kerberos.ts'
-import { awaiting, forgetContext, ownWrapped } from './kerberos-asks.ts'
+import { awaiting, ownWrapped } from './kerberos-asks.ts'
 import { sendAnswerKeys, sendKeys } from './main-mode.ts'
 import { sendLast, sendProof } from './main-mode-proof.ts'
 import type { Driven } from './opened.ts'
@@ -65,13 +65,13 @@ function refusedBySystem(session: Waiting, { what, token }: Failure, world: Worl
   return { session: rest, outputs: [...outputs, ...lost.outputs] }
 }
 
-/** Nothing comes of it: the context is given up, and packets that wait are told. */
+/** Nothing comes of it: packets that wait are told. */
 export function failed(session: Waiting, what: string): Driven {
   const refused = session.state.wishes.flatMap(({ rule, flow }) =>
     flow === undefined ? [] : [{ kind: 'refuse', rule, flow } as const],
   )
   const told = report({ kind: 'session-failed', ...about(session), what: `Kerberos: ${what}` })
-  return { session: undefined, outputs: [forgetContext(session), ...refused, told] }
+  return { session: undefined, outputs: [...refused, told] }
 }
 
 function withContext(
@@ -126,8 +126,7 @@ function wrapped(session: Waiting, step: StepOf<'wrap'>, hash: Uint8Array, world
   const proof = [identityPayload(own.identity), payloadV1('hash', { hash })]
   if (peer === undefined)
     return sendProof(session, { main, exchanged, secured, own, wishes, kerberos }, proof, answers, world)
-  const driven = sendLast(session, { main, exchanged, secured, own }, peer, proof, answers, world)
-  return { ...driven, outputs: [...driven.outputs, forgetContext(session)] }
+  return sendLast(session, { main, exchanged, secured, own }, peer, proof, answers, world)
 }
 
 function unwrapped(session: Waiting, step: StepOf<'unwrap'>, content: Uint8Array, world: World): Driven {
@@ -138,8 +137,7 @@ function unwrapped(session: Waiting, step: StepOf<'unwrap'>, content: Uint8Array
   const peer = peerOf(session, step, world)
   if (typeof peer === 'string') return failed(session, peer)
   if (!isFirst && own !== undefined) {
-    const driven = establish(session, { main, exchanged, secured, own, peer, last: flight, wishes }, world)
-    return { ...driven, outputs: [...driven.outputs, forgetContext(session)] }
+    return establish(session, { main, exchanged, secured, own, peer, last: flight, wishes }, world)
   }
   const next: KerberosSoFar = { ...kerberos, dialect: { ...kerberos.dialect, form } }
   const parts = { cookies: session.cookies, main, exchanged, secured }

@@ -20,6 +20,8 @@ export interface CertificateFiles {
 
 export interface AuthenticationContext {
   readonly kdc?: readonly Address[]
+  /** No other version of IKE is spoken by the rule. */
+  readonly isIkev2: boolean
   certificates?(authority: string | undefined): CertificateFiles | undefined
 }
 
@@ -57,6 +59,10 @@ function one(
 ): readonly Authentication[] {
   switch (proposal.method) {
     case 'computer-kerberos':
+      if (context.isIkev2) {
+        losses.push(warning(where, 'IKEv2 has no Kerberos: it is left out'))
+        return []
+      }
       if (proposal.proxy !== undefined) losses.push(warning(where, 'a Kerberos proxy is not asked here'))
       return [{ kind: 'kerberos', kdc: context.kdc ?? [] }]
     case 'computer-preshared-key':

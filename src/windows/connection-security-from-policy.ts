@@ -189,6 +189,9 @@ class RuleWriter {
     }
     if (proposals.length === 0) this.#lost(where, 'none of its methods is known to Windows: the set has no proposals')
     const auth = rule.authentication.flatMap(one => this.#authentication(where, one))
+    if (!rule.keying.includes('ikev1') && rule.authentication.some(({ kind }) => kind === 'kerberos')) {
+      this.#changed(where, 'IKEv2 has no Kerberos, in Windows neither')
+    }
     if (auth.length === 0) this.#lost(where, 'no way to authenticate is left: the set has no proposals')
     if (rule.encapsulation !== undefined && rule.encapsulation !== 'auto')
       this.#changed(where, 'whether UDP stands around ESP is decided by Windows')

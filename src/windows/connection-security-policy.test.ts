@@ -5,7 +5,9 @@ import { test } from 'node:test'
 import { parseAddress, parsePrefix } from '../base/address.ts'
 import { Secret } from '../base/secret.ts'
 import type { Authentication, Policy, Rule } from '../policy/model.ts'
+import { readPolicyText } from '../policy/policy-text.ts'
 import { filter, pick, policy, randomPolicy, rule, seeded } from '../policy/test-policies.ts'
+import { writePolicyText } from '../policy/write-policy.ts'
 import { runAdvfirewall } from './advfirewall-session.ts'
 import { fromPolicy } from './connection-security-from-policy.ts'
 import { readRegistryPolicy, writeRegistryPolicy } from './connection-security-registry.ts'
@@ -13,6 +15,7 @@ import type { ConnectionSecurityPolicy } from './connection-security-rules.ts'
 import { type PolicyContext, toPolicy } from './connection-security-to-policy.ts'
 import { runPowerShell } from './powershell-run.ts'
 import { writePowerShell } from './powershell-write.ts'
+import { randomConnectionSecurityPolicy } from './test-connection-security.ts'
 
 const windowsMethods = [
   'esp-aes256gcm16',
@@ -157,7 +160,7 @@ test('an exemption for LocalSubnet is for the networks that are named, and for n
   const known = converted(command, { networks: [parsePrefix('10.0.0.0/24')!] })
   assert.deepEqual(known.rules[0]?.filters, [filter('any any <-> 10.0.0.0/24')])
   const unknown = converted(command)
-  assert.equal(unknown.rules[0]?.active, false)
+  assert.deepEqual(unknown.rules, [])
   assert.deepEqual(unknown.losses, [
     'error: what LocalSubnet stands for is not in the rule: it is left out of the exemption',
   ])
@@ -220,6 +223,22 @@ test('a rule whose only methods are not known here blocks', () => {
   )
   assert.equal(rules[0]?.action, 'block')
   assert.ok(losses.includes('error: none of its methods is known here: the rule blocks'))
+})
+
+test('whatever a policy of connection security rules says, what becomes of it can be written and read as a policy file', () => {
+  for (let seed = 1; seed <= 1000; seed++) {
+    const style = seed % 2 === 0 ? 'plain' : 'wild'
+    const { value } = toPolicy(randomConnectionSecurityPolicy(seeded(seed), style), context)
+    const again = readPolicyText(writePolicyText(value, { secrets: 'write' }), 'x.yaml')
+    const problems =
+      again.ok || value.rules.length === 0 ? [] : again.error.filter(({ severity }) => severity === 'error')
+    assert.deepEqual(
+      problems.map(({ where, what }) => `${where} ${what}`),
+      [],
+      `seed ${seed}`,
+    )
+    if (again.ok) assert.deepEqual(revealed(again.value.policy), revealed(value), `seed ${seed}`)
+  }
 })
 
 test('global exemptions are the mask IPsecExempt of Vista', () => {

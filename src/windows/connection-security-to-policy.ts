@@ -127,9 +127,11 @@ class RuleConverter {
       acceptUnsecuredInbound: meaning.acceptUnsecuredInbound,
       fallBackToClear: meaning.fallBackToClear,
       freshKeys: false,
-      active: rule.active && isMeant && filters.length > 0,
+      active: rule.active && isMeant,
     }
     this.#otherLosses()
+    // What matches nothing cannot be a rule of ours; why it does has been said.
+    if (filters.length === 0) return []
     if (meaning.action === 'permit') return [plain]
     const secured = this.#secured(plain)
     return rule.tunnel === undefined ? [secured] : this.#bothWays(secured, unique(`${name} (back)`, names))
@@ -233,14 +235,20 @@ class RuleConverter {
     if (set === undefined)
       this.#lost(`the quick mode set ${rule.quickMode} is not there: the rule blocks`, 'give its keys too')
     const security = this.#security(set?.proposals ?? [])
-    const authentication = authenticationOf(this.#policy, rule, this.#context, this.#losses)
     // A rule without a method would let nothing through, but nobody would see why.
     if (security.length === 0) return blocking(plain)
+    const keying = this.#keying()
+    const isIkev2 = keying.length === 1 && keying[0] === 'ikev2'
+    if (isIkev2 && security.every(isBundle)) {
+      this.#lost('AH and ESP at once cannot be agreed on by IKEv2: the rule blocks', 'offer one of them')
+      return blocking(plain)
+    }
+    const authentication = authenticationOf(this.#policy, rule, { ...this.#context, isIkev2 }, this.#losses)
     const { keyExchange, freshKeys } = this.#freshKeys(set?.freshKeys ?? 'none')
     return {
       ...plain,
       security,
-      keying: this.#keying(security),
+      keying,
       authentication,
       freshKeys,
       ...(keyExchange === undefined ? {} : { keyExchange }),
@@ -298,7 +306,7 @@ class RuleConverter {
     return { freshKeys: true }
   }
 
-  #keying(security: readonly string[]): Rule['keying'] {
+  #keying(): Rule['keying'] {
     const { keyModules } = this.#rule
     const isDefault = keyModules.length === 0 || keyModules.includes('default')
     if (isDefault || keyModules.includes('authip')) {
@@ -307,9 +315,6 @@ class RuleConverter {
     const versions = new Set<'ikev1' | 'ikev2'>()
     if (isDefault || keyModules.includes('authip') || keyModules.includes('ikev1')) versions.add('ikev1')
     if (keyModules.includes('ikev2')) versions.add('ikev2')
-    if (versions.size === 1 && versions.has('ikev2') && security.every(isBundle)) {
-      this.#lost('AH and ESP at once cannot be agreed on by IKEv2', 'offer one of them')
-    }
     return [...versions]
   }
 

@@ -4,6 +4,7 @@ import { type Address, formatAddress, lastAddress, parsePrefix, sameAddress } fr
 import type { Problem } from '../base/result.ts'
 import { ikeOffersOf } from '../policy/ike-offers.ts'
 import type { AddressSpec, Authentication, Filter, KeyLifetime, Policy, PortRange, Rule } from '../policy/model.ts'
+import { isBundle } from '../policy/negotiable.ts'
 import { settingOf } from '../policy/profiles.ts'
 import { problem, warning } from './connection-security-cells.ts'
 import { madeId, wellKnownSets } from './connection-security-defaults.ts'
@@ -189,6 +190,9 @@ class RuleWriter {
     }
     if (proposals.length === 0) this.#lost(where, 'none of its methods is known to Windows: the set has no proposals')
     const auth = rule.authentication.flatMap(one => this.#authentication(where, one))
+    if (!rule.keying.includes('ikev1') && rule.security.some(isBundle)) {
+      this.#changed(where, 'IKEv2 cannot agree on AH and ESP at once, in Windows neither')
+    }
     if (!rule.keying.includes('ikev1') && rule.authentication.some(({ kind }) => kind === 'kerberos')) {
       this.#changed(where, 'IKEv2 has no Kerberos, in Windows neither')
     }

@@ -9,6 +9,7 @@ import { offerOf } from '../policy/offers.ts'
 import { agreeOnAuthentication, agreeOnPostQuantumKey } from './agreement-authentication.ts'
 import { agreeOnFileKeys } from './agreement-file-keys.ts'
 import type { Part } from './agreement-part.ts'
+import { agreeOnMainMode, quickModeSecurity } from './agreement-v1.ts'
 import { type ChildOffers, childProposals, chooseChild, chooseIke, ikeProposals } from './choose-proposal.ts'
 
 export interface RuleOf {
@@ -19,7 +20,7 @@ export interface RuleOf {
 export interface Agreement {
   readonly isAgreed: boolean
   readonly keying?: KeyingVersion
-  /** What A gets where it begins, then B; absent where they do not agree, by IKEv1, or where keys stand in the files. */
+  /** What A gets where it begins, then B; absent where they do not agree, or where keys stand in the files. */
   readonly ike: readonly (string | undefined)[]
   readonly security: readonly (string | undefined)[]
   readonly parts: readonly Part[]
@@ -35,7 +36,10 @@ export function agree(a: RuleOf, b: RuleOf, addresses: readonly [readonly string
   if (fileKeys !== undefined) return agreementOf([mode, ...fileKeys], undefined, [], [])
   const keying = agreeOnKeying(a.rule, b.rule)
   const version = keying.version
-  const ike = version === 'ikev2' ? agreeOnIke(a.policy, b.policy) : { names: [], parts: unforeseen(version) }
+  const ike =
+    version === undefined
+      ? { names: [], parts: [] }
+      : (version === 'ikev2' ? agreeOnIke : agreeOnMainMode)(a.policy, b.policy)
   const security = version === undefined ? { names: [], parts: [] } : agreeOnSecurity(a.rule, b.rule, version)
   const parts = [
     mode,
@@ -77,12 +81,6 @@ function agreeOnKeying(a: Rule, b: Rule): { readonly version?: KeyingVersion; re
   const state = others === version ? 'agreed' : 'warning'
   const more = others === version ? '' : ` where A begins, ${versionNames[others!]} where B does`
   return { version, parts: [{ subject: 'keying', state, text: `${text}${more}` }] }
-}
-
-function unforeseen(version: KeyingVersion | undefined): readonly Part[] {
-  if (version === undefined) return []
-  const text = 'what IKEv1 itself is protected with is not foreseen here'
-  return [{ subject: 'ike', state: 'warning', text }]
 }
 
 interface Named {
@@ -132,8 +130,7 @@ function childOffers(rule: Rule): ChildOffers {
 
 function agreeOnSecurity(a: Rule, b: Rule, version: KeyingVersion): Named {
   const choose = (initiator: Rule, responder: Rule): string | undefined => {
-    // IKEv1 can agree on AH with ESP too, and has the same names otherwise.
-    if (version === 'ikev1') return responder.security.find(name => initiator.security.includes(name))
+    if (version === 'ikev1') return quickModeSecurity(initiator.security, responder.security)
     const spi = Uint8Array.of(0, 0, 1, 0)
     const chosen = chooseChild(childOffers(responder), childProposals(childOffers(initiator), spi))
     return chosen.ok ? chosen.value.choice.security : undefined

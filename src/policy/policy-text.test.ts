@@ -6,7 +6,6 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { formatAddress } from '../base/address.ts'
 import { formatProblem } from '../base/result.ts'
 import { formatFilter } from './filter.ts'
 import type { Policy, Rule } from './model.ts'
@@ -201,18 +200,6 @@ const ways: readonly (readonly [yaml: string, expected: unknown])[] = [
   ['kerberos', { kind: 'kerberos', kdc: [] }],
   ['{ kerberos: true }', { kind: 'kerberos', kdc: [] }],
   ['{ kerberos: {} }', { kind: 'kerberos', kdc: [] }],
-  [
-    '{ kerberos: { keytab: k, principal: DC1$@CORP.TEST, service: ike, peer: [host/dc2.corp.test], realm: CORP.TEST } }',
-    {
-      kind: 'kerberos',
-      kdc: [],
-      keytab: 'k',
-      principal: 'DC1$@CORP.TEST',
-      service: 'ike',
-      realm: 'CORP.TEST',
-      peer: ['host/dc2.corp.test'],
-    },
-  ],
   ['{ certificate: { ca: ca.pem } }', { kind: 'certificate', ca: 'ca.pem' }],
 ]
 
@@ -221,14 +208,6 @@ for (const [yaml, expected] of ways) {
     assert.deepEqual(ruleOf(`action: negotiate\n    authentication: [${yaml}]`).authentication, [expected])
   })
 }
-
-test('the key distribution centres of Kerberos are addresses', () => {
-  const [way] = ruleOf(
-    'action: negotiate\n    authentication: [{ kerberos: { kdc: [10.0.0.1, fd00::1] } }]',
-  ).authentication
-  assert.ok(way?.kind === 'kerberos')
-  assert.deepEqual(way.kdc.map(formatAddress), ['10.0.0.1', 'fd00::1'])
-})
 
 const masks: readonly (readonly [written: string, value: unknown])[] = [
   ['9', 9],

@@ -2,6 +2,7 @@
 // the commit bit.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parseAddress, sameAddress } from '../../base/address.ts'
 import { readMessageV1 } from '../../wire/ike/v1-message.ts'
 import { COMMIT_FLAG, exchangeTypesV1 } from '../../wire/ike/v1-numbers.ts'
 import { vendorId } from '../../wire/ike/v1-vendor-ids.ts'
@@ -137,4 +138,46 @@ test('a packet that comes through says as much as the third message does', () =>
   net.advance(0.3)
   right.input({ kind: 'heard', names: [...right.pairs.keys()] })
   assert.ok(right.reaches(left), net.picture())
+})
+
+test('a host behind a NAT comes to keys, its address and port translated, and keeps the mapping', () => {
+  const net = new TestNet(8)
+  const policy = v1Policy()
+  const [left, right] = twoHosts(net, policy)
+  const outside = parseAddress('192.0.2.9')!
+  const translated = new Map<number, number>()
+  net.tamper = (bytes, { local, remote }) => {
+    if (sameAddress(local.address, left.address)) {
+      const port = 20_000 + local.port
+      translated.set(port, local.port)
+      const path = { local: remote, remote: { address: outside, port } }
+      net.clock.at(net.clock.now() + 0.01, () => right.input({ kind: 'datagram', path, bytes }))
+    } else if (sameAddress(remote.address, outside)) {
+      const path = { local: { address: left.address, port: translated.get(remote.port)! }, remote: local }
+      net.clock.at(net.clock.now() + 0.01, () => left.input({ kind: 'datagram', path, bytes }))
+    }
+    return []
+  }
+  left.needs(right)
+  net.advance(3)
+  const [ours, theirs] = [left, right].map(host => [...host.pairs.values()][0]?.pair)
+  assert.deepEqual(
+    ours?.outbound.encapsulation,
+    { sourcePort: 4500, destinationPort: 4500 },
+    left.state() + right.state(),
+  )
+  assert.deepEqual(theirs?.outbound.encapsulation, { sourcePort: 4500, destinationPort: 24_500 })
+  assert.ok(sameAddress(theirs!.outbound.destination, outside))
+  assert.equal(theirs?.outbound.layers[0]?.spi, ours?.inbound.layers[0]?.spi)
+  let keepalives = 0
+  const before = net.tamper
+  net.tamper = (bytes, path) => {
+    if (bytes.length === 1) keepalives++
+    return before(bytes, path)
+  }
+  net.advance(100)
+  assert.ok(keepalives > 2, `${keepalives} keepalives`)
+  left.input({ kind: 'close' })
+  net.advance(1)
+  assert.equal(right.pairs.size, 0)
 })

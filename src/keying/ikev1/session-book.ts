@@ -6,6 +6,7 @@ import { DueTimes } from '../due-times.ts'
 import { HalfOpen } from '../half-open.ts'
 import type { KeyingSettings } from '../keying-settings.ts'
 import type { Instant, SessionId } from '../machine.ts'
+import { forgetKeys } from './forgetting-keys.ts'
 import type { Session } from './session.ts'
 
 export class SessionBook {
@@ -58,6 +59,8 @@ export class SessionBook {
   put(session: Session, wakeAt: Instant | undefined): void {
     const { id, path, state, role, begunAt } = session
     const peer = formatAddress(path.remote.address)
+    const before = this.#sessions.get(id)
+    if (before !== undefined && before.state !== state) forgetKeys(before, session)
     this.#sessions.set(id, session)
     const others = this.#byPeer.get(peer)
     if (others === undefined) this.#byPeer.set(peer, new Set([id]))
@@ -74,6 +77,7 @@ export class SessionBook {
   delete(id: SessionId): void {
     const session = this.#sessions.get(id)
     if (session === undefined) return
+    forgetKeys(session, undefined)
     this.#sessions.delete(id)
     const peer = formatAddress(session.path.remote.address)
     const others = this.#byPeer.get(peer)

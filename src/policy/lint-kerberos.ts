@@ -11,7 +11,7 @@ import type { Authentication, Policy, Rule } from './model.ts'
 import { settingOf } from './profiles.ts'
 import { type AddressRange, type Box, boxes } from './region.ts'
 
-const CERTIFICATES = 'authenticate with certificates, which need nobody'
+const CERTIFICATES = 'authenticate with certificates, which need nobody (in front of kerberos where both stand)'
 
 /** `own`: addresses of this host, where they are known; who is a key centre asks itself, and no packet leaves. */
 export function* lintKerberos(
@@ -55,13 +55,15 @@ export function kerberosWarnings(policy: Policy, name: string, own: readonly Add
   })
 }
 
-/** That have no other way to prove who they are. */
+/** That prove who they are by a ticket or not at all. */
 function kerberosRules({ rules }: Policy): readonly Rule[] {
-  return rules.filter(rule => rule.active && rule.action === 'negotiate' && isKerberosOnly(rule))
+  return rules.filter(rule => rule.active && rule.action === 'negotiate' && needsTicket(rule))
 }
 
-function isKerberosOnly({ authentication }: Rule): boolean {
-  return authentication.length > 0 && authentication.every(({ kind }) => kind === 'kerberos')
+/** Main mode agrees on one method, the first that both have, before a ticket is asked for: no other follows where none comes. */
+function needsTicket({ authentication, keying }: Rule): boolean {
+  const considered = keying[0] === 'ikev1' ? authentication.slice(0, 1) : authentication
+  return considered.length > 0 && considered.every(({ kind }) => kind === 'kerberos')
 }
 
 function kdcOf(method: Authentication): readonly Address[] {
@@ -92,7 +94,7 @@ function obstaclesTo(kdc: Address, ways: readonly Deciding[]): readonly Rule[] {
     for (const entry of within.length === 0 ? [] : way.entries) {
       const rule = ruleOf(entry.owner)
       if (rule === undefined || found.has(rule)) continue
-      const isInTheWay = rule.action === 'block' || (rule.action === 'negotiate' && isKerberosOnly(rule))
+      const isInTheWay = rule.action === 'block' || (rule.action === 'negotiate' && needsTicket(rule))
       if (isInTheWay && way.decides(entry, within)) found.add(rule)
     }
   }

@@ -92,6 +92,17 @@ export const cases: readonly Case[] = [
   },
   {
     kind: 'kerberos-cannot-start',
+    // Where Kerberos stands first, main mode agrees on it, and nothing else is tried.
+    has: rules(
+      `{ name: a, ${between}, action: negotiate, keying: [ikev1], authentication: [{ kerberos: { kdc: [10.0.0.1] } }, { preSharedKey: "0123456789abcdef0123" }] }`,
+    ),
+    hasNot: rules(
+      `{ name: a, ${between}, action: negotiate, keying: [ikev1], authentication: [{ preSharedKey: "0123456789abcdef0123" }, { kerberos: { kdc: [10.0.0.1] } }] }`,
+    ),
+    about: ['a'],
+  },
+  {
+    kind: 'kerberos-cannot-start',
     // Another centre can be asked.
     has: rules(
       `{ name: a, filters: [{ source: me, destination: 10.0.0.0/8 }], action: negotiate, authentication: [{ kerberos: { kdc: [10.0.0.9, 192.0.2.9] } }] }`,

@@ -91,14 +91,6 @@ const differing: readonly (readonly [what: string, a: Policy, b: Policy, expecte
     ['ike differs: A offers aes-cbc-256-sha1-modp2048, B wants aes-cbc-128-sha256-ecp256'],
   ],
   [
-    'a main mode that has no number in IKEv1',
-    host('keying: [ikev1]', 'ike: { security: [aes256gcm16-prfsha384-curve25519] }'),
-    host('keying: [ikev1]'),
-    [
-      'ike differs: A has no method for ike.security that IKEv1 has a number for: ciphers in CBC mode, HMAC of one hash, MODP or ECP groups',
-    ],
-  ],
-  [
     'no method of IKE in common',
     host('', 'ike: { security: [aes256-sha1-modp1024] }'),
     host(),

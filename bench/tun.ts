@@ -152,11 +152,28 @@ function tablesOf(measured: ReadonlyMap<string, readonly Run[]>, leftOut: readon
   })
   const spent = (name: string) =>
     Number.isNaN(of(name, 'sender')) ? '' : ` (${of(name, 'sender').toFixed(2)} and ${of(name, 'receiver').toFixed(2)})`
+  const processorTime = (): Table => {
+    const sealing = names.filter(name => spent(name) !== '')
+    const seconds = (name: string) => median(measured.get(name)!.map(({ sender, receiver }) => sender + receiver))
+    const others = references.slice(1)
+    return {
+      title: 'TUN data plane: processor time of the same stream',
+      unit: 'seconds for a gigabyte, both ends',
+      against: `${others.join('; ')}; how many times less`,
+      rows: sealing.map(what => ({
+        what,
+        value: seconds(what).toFixed(2),
+        ratio: others.map(other => (seconds(other) / seconds(what)).toFixed(2)).join('; '),
+      })),
+      remarks: [],
+    }
+  }
   const share = (name: string) => `${Math.round(of(name, 'lost') * 100)} % lost`
   const tables = [
     table('one TCP stream', 'Gbit/s (processor seconds for a gigabyte, sender and receiver)', 'one', name => {
       return `${of(name, 'one').toFixed(2)}${spent(name)}`
     }),
+    processorTime(),
     table('four TCP streams', 'Gbit/s', 'four', name => of(name, 'four').toFixed(2)),
     table(`UDP of ${SMALL} octets as fast as can be`, 'arrived a second', 'datagrams', name => {
       return `${Math.round(of(name, 'datagrams') / 1000)},000 (${share(name)})`

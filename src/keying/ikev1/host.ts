@@ -27,13 +27,15 @@ import { connectedNow } from './quick-mode.ts'
 import { about, type Established, inState, isEstablished, type Session, wishesOf } from './session.ts'
 import { SessionBook } from './session-book.ts'
 import { summaryOf } from './summary.ts'
-import { goOn, mayMake, newest, onPort500 } from './waiting.ts'
+import { goOn, isOneTooMany, mayMake, newest, oldest, onPort500, pathTo } from './waiting.ts'
 import { wake, wakeAtOf } from './wake.ts'
 
 type Standing = Session<Established>
 
 /** Wishes that wait for one session; more are refused. */
 const MOST_WAITING = 256
+/** Of one address: a peer, however honest it seems, has only so much of this host's memory. */
+const MOST_CHILDREN = 4096
 
 export class Version1Host {
   readonly #book = new SessionBook()
@@ -178,19 +180,8 @@ export class Version1Host {
     const { rule, name, peer } = child
     const isAsked = this.#book.toPeer(peer.address).some(one => wishesOf(one).some(({ replaces }) => replaces === name))
     const isComing = this.#children.all().some(one => one.standing === 'coming' && isSameUse(one, child))
-    const path = this.#pathTo(child, world)
+    const path = pathTo(child, this.#book.get(child.session) ?? this.#standingWith(peer), world)
     return isAsked || isComing || path === undefined ? [] : this.#wish({ rule, replaces: name }, path, world)
-  }
-
-  /** Between the same ends; a new main mode begins on port 500 in any case. */
-  #pathTo({ peer, rule: name, ownSelectors, session }: Child, { policy }: World): Path | undefined {
-    const known = this.#book.get(session) ?? this.#standingWith(peer)
-    const rule = keyedRule(policy.policy, name)
-    const [own] = ownSelectors
-    if (rule === undefined || own === undefined) return undefined
-    const flow = { source: own.start, destination: peer.address, protocol: 0 }
-    const found = pathFor(rule, flow, known?.path.local.address, policy)
-    return found && { ...found, remote: { ...found.remote, address: peer.address } }
   }
 
   #standingWith(peer: Child['peer']): Standing | undefined {
@@ -309,7 +300,7 @@ export class Version1Host {
     const maker = session ?? before
     if (maker !== undefined) for (const one of news) all.push(...this.#hear(one, maker, world))
     if (isEstablished(session)) {
-      if (before !== undefined && !isEstablished(before)) this.#welcome(session, world)
+      if (before !== undefined && !isEstablished(before)) all.push(...this.#welcome(session, world))
       all.push(...this.#goOn(session.id, world))
     }
     return all
@@ -319,7 +310,7 @@ export class Version1Host {
     const peer = isEstablished(maker) ? peerOf(maker) : undefined
     switch (news.kind) {
       case 'child-made':
-        return this.#children.add(news.child, world)
+        return [...this.#children.add(news.child, world), ...this.#tooMany(news.child, world)]
       case 'child-ready':
         return [...this.#children.ready(news.name, world), ...this.#goOn(maker.id, world)]
       case 'never-confirmed': {
@@ -367,16 +358,23 @@ export class Version1Host {
   }
 
   /** Who made the new session ends the old ones, once nothing can be under way in them. */
-  #welcome(session: Standing, world: World): void {
-    if (session.role !== 'initiator') return
+  #welcome(session: Standing, world: World): readonly KeyingOutput[] {
     const peer = peerOf(session)
-    for (const other of this.#book.toPeer(peer.address).filter(isEstablished)) {
+    const all = this.#book.toPeer(peer.address).filter(isEstablished)
+    if (isOneTooMany(session, all)) return this.#close(oldest(all), 'its peer has too many sessions', world)
+    for (const other of session.role === 'initiator' ? all : []) {
       const isOld =
         other.id !== session.id && other.state.rekeyAt >= other.state.expiresAt && isSamePeer(peerOf(other), peer)
       if (!isOld || other.state.replacedAt !== undefined) continue
       const replacedAt = world.now + world.settings.overlap
       this.#put(inState(other, { ...other.state, replacedAt }), world)
     }
+    return []
+  }
+
+  #tooMany(child: Child, world: World): readonly KeyingOutput[] {
+    const { length } = this.#children.toAddress(child.peer.address)
+    return length <= MOST_CHILDREN ? [] : this.#deleteChildren([child], 'its peer has too many', world)
   }
 
   /** Nobody needs a session without children, and a newer one is enough. */

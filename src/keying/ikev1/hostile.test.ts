@@ -236,3 +236,19 @@ test('an error in clear ends an attempt only where nothing better comes', () => 
   net.advance(5)
   assert.ok(one.reaches(other))
 })
+
+test('a peer that has proved itself and begins again and again has only so many sessions', () => {
+  const net = new TestNet(10)
+  const [one, other] = twoHosts(net)
+  let current = one
+  for (let round = 0; round < 80; round++) {
+    current.needs(other)
+    net.advance(0.2)
+    // As if it forgot without saying so.
+    net.inSilence(() => {
+      current = net.restart(current)
+    })
+    net.tamper = bytes => [bytes]
+  }
+  assert.ok(other.endpoint.sessions().length <= 65, `${other.endpoint.sessions().length} sessions`)
+})

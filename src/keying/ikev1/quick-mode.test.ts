@@ -135,7 +135,7 @@ test('an association that has carried enough is renewed, and the old one goes a 
   net.advance(1)
   assert.equal(left.pairs.size, 2)
   assert.ok(left.reaches(right) && right.reaches(left))
-  net.advance(10)
+  net.advance(15)
   assert.equal(left.pairs.size, 1)
   assert.equal(right.pairs.size, 1)
   assert.ok(!left.pairs.has(name!) && left.reaches(right) && right.reaches(left))

@@ -4,6 +4,8 @@ import type { Flow } from '../../base/flow.ts'
 import type { RuleId } from '../../policy/model.ts'
 import type { ChildWish } from '../child-rule.ts'
 import type { KeyingOutput, Path, World } from '../machine.ts'
+import { keyedRule } from '../policy-change.ts'
+import { pathFor } from '../wishes.ts'
 import type { ChildBook } from './child-book.ts'
 import { type Child, serves } from './children.ts'
 import { beginQuickMode } from './quick-mode.ts'
@@ -69,4 +71,30 @@ export function newest(sessions: readonly Standing[]): Standing | undefined {
     (one, other) => (one === undefined || other.state.establishedAt >= one.state.establishedAt ? other : one),
     undefined,
   )
+}
+
+export function oldest(sessions: readonly Standing[]): Standing {
+  return sessions.reduce((one, other) => (other.state.establishedAt < one.state.establishedAt ? other : one))
+}
+
+/** Sessions with one address, and where a NAT puts many hosts behind it. */
+const MOST_SESSIONS = 64
+const MOST_BEHIND_NAT = 1024
+
+export function isOneTooMany({ state }: Standing, ofAddress: readonly Standing[]): boolean {
+  return ofAddress.length > (state.nat.beforePeer ? MOST_BEHIND_NAT : MOST_SESSIONS)
+}
+
+/** Between the same ends as before; a new main mode begins on port 500 in any case. */
+export function pathTo(
+  { peer, rule: name, ownSelectors }: Child,
+  known: Session | undefined,
+  { policy }: World,
+): Path | undefined {
+  const rule = keyedRule(policy.policy, name)
+  const [own] = ownSelectors
+  if (rule === undefined || own === undefined) return undefined
+  const flow = { source: own.start, destination: peer.address, protocol: 0 }
+  const found = pathFor(rule, flow, known?.path.local.address, policy)
+  return found && { ...found, remote: { ...found.remote, address: peer.address } }
 }

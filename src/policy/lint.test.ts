@@ -11,7 +11,8 @@ import { decide } from './decide.ts'
 import { lint } from './lint.ts'
 import { type Finding, type LintKind, lintKinds } from './lint-kinds.ts'
 import { readPolicyText } from './policy-text.ts'
-import { between, cases, PSK, rules } from './test-lint-cases.ts'
+import { cases } from './test-lint-cases.ts'
+import { between, PSK, rules } from './test-lint-words.ts'
 import { policy as policyOf, randomFlow, randomPolicy, rule as ruleOf, seeded } from './test-policies.ts'
 
 function find(text: string): readonly Finding[] {

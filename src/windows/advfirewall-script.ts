@@ -6,7 +6,9 @@ import { LONGEST_SCRIPT, MOST_ENTRIES, MOST_PROBLEMS, problem, quoted, warning }
 export interface ScriptCommand {
   /** The first line of the command, from 1. */
   readonly line: number
-  /** Behind `netsh`; empty for netsh alone. */
+  /** `netsh`, or another of the programs that were asked for. */
+  readonly program: string
+  /** Behind the program; empty for the program alone. */
   readonly words: readonly string[]
   /** The line stood in netsh's own language, where it is read in the context that is open. */
   readonly isInner: boolean
@@ -18,12 +20,23 @@ const MOST_COMMANDS = 2 * MOST_ENTRIES
 /** Words of cmd.exe that change nothing of a policy. */
 const harmless = new Set(['echo', 'echo.', 'pause', 'cls', 'title', 'color', 'exit', 'timeout', 'setlocal', 'endlocal'])
 
+/** What could change which commands of netsh run, or what counts beside them. */
+const matters = new Set(
+  'if for goto call cmd start ipsecpol ipseccmd netsh powershell pwsh reg regedit regini secedit wmic ( )'.split(' '),
+)
+
 interface LogicalLine {
   readonly line: number
   readonly text: string
 }
 
-export function readScript(text: string, where: string, problems: Problem[]): readonly ScriptCommand[] {
+/** `programs`: whose commands are read; those of every other program are problems. */
+export function readScript(
+  text: string,
+  where: string,
+  problems: Problem[],
+  programs: readonly string[] = ['netsh'],
+): readonly ScriptCommand[] {
   if (text.length > LONGEST_SCRIPT) {
     problems.push(problem(where, 'the script is longer than 16 MiB', 'take it apart'))
     return []
@@ -46,22 +59,33 @@ export function readScript(text: string, where: string, problems: Problem[]): re
     const expanded = isInner ? line : expandVariables(line, variables, at, problems)
     if (expanded === undefined) continue
     for (const part of splitCommands(expanded, at, problems)) {
-      const words = isInner ? part : batchWords(part, variables, at, problems)
-      if (words !== undefined)
-        commands.push({ line: logical.line, words: joinTags(words), isInner: isInner && !isNetsh(words[0]) })
+      const program = programOf(part[0], programs)
+      if (program === undefined && !isInner) readOther(part, variables, at, problems)
+      else if (program === undefined || program === 'netsh') {
+        const words = joinTags(program === undefined ? part : part.slice(1))
+        commands.push({ line: logical.line, program: 'netsh', words, isInner: program === undefined })
+      } else commands.push({ line: logical.line, program, words: part.slice(1).map(bare), isInner: false })
     }
   }
-  return commands.map(command =>
-    isInner && !command.isInner ? { ...command, words: command.words.slice(1) } : command,
-  )
+  return commands
 }
 
 /** For `netsh -f`: no line calls netsh, and one begins as its commands do. */
 function isNetshScript(text: string): boolean {
+  const firsts = text.split(/\r\n|\r|\n/, MOST_LINES).map(line => firstWord(line.slice(0, 1000)))
   return (
-    !/^[ \t@]*"?([^\s"]*[\\/])?netsh(\.exe)?("|\s|$)/im.test(text) &&
-    /^\s*(advfirewall|consec|mainmode|pushd)\b/im.test(text)
+    !firsts.some(word => programOf(word, ['netsh']) !== undefined) &&
+    firsts.some(word => /^(advfirewall|consec|mainmode|ipsec|static|dynamic|pushd)$/i.test(word))
   )
+}
+
+const MOST_LINES = 100_000
+
+function firstWord(line: string): string {
+  const trimmed = line.replaceAll('@', ' ').trimStart()
+  const isQuoted = trimmed.startsWith('"')
+  const end = trimmed.slice(1).search(isQuoted ? /"/ : /[\s"]/)
+  return trimmed.slice(isQuoted ? 1 : 0, end < 0 ? undefined : end + 1)
 }
 
 function isComment(line: string, isInner: boolean): boolean {
@@ -76,7 +100,8 @@ function* joinLines(text: string, where: string, problems: Problem[]): Generator
     .split(/\r\n|\r|\n/)
     .entries()) {
     const begun = open ?? { line: index + 1, parts: [], length: 0 }
-    const carets = /\^*$/.exec(raw)![0].length
+    let carets = 0
+    while (raw[raw.length - 1 - carets] === '^') carets++
     const continues = carets % 2 === 1
     begun.parts.push(continues ? raw.slice(0, -1) : raw)
     begun.length += raw.length
@@ -138,9 +163,19 @@ function splitCommands(line: string, at: string, problems: Problem[]): readonly 
     if (letter === '"') {
       isQuoted = !isQuoted
       word ??= ''
-    } else if (letter === '\\' && line[index + 1] === '"') {
-      word = `${word ?? ''}"`
-      index++
+      // `tag=""` has a value, which is empty: the next word is not it.
+      if (!isQuoted && word.endsWith('=')) word += EMPTY
+    } else if (letter === '\\') {
+      let slashes = 1
+      while (line[index + slashes] === '\\') slashes++
+      // As programs of Windows read them: before a quotation mark two stand for one.
+      const isEscape = line[index + slashes] === '"'
+      word = `${word ?? ''}${'\\'.repeat(isEscape ? slashes >> 1 : slashes)}`
+      index += slashes - 1
+      if (isEscape && slashes % 2 === 1) {
+        word += '"'
+        index++
+      }
     } else if (isQuoted) word = `${word ?? ''}${letter}`
     else if (letter === '^' && index + 1 < line.length) word = `${word ?? ''}${line[++index]}`
     else if (/\s/.test(letter)) endWord()
@@ -167,36 +202,51 @@ function splitCommands(line: string, at: string, problems: Problem[]): readonly 
   return commands
 }
 
-function isNetsh(word: string | undefined): boolean {
-  return word !== undefined && /^(.*[\\/])?netsh(\.exe)?$/i.test(word)
+/** A path before the name and `.exe` behind it mean nothing. */
+function programOf(word: string | undefined, programs: readonly string[]): string | undefined {
+  if (word === undefined) return undefined
+  const name = word
+    .slice(Math.max(word.lastIndexOf('/'), word.lastIndexOf('\\')) + 1)
+    .toLowerCase()
+    .replace(/\.exe$/, '')
+  return programs.find(program => program === name)
 }
 
-/** What of a batch file's command is for netsh; undefined for what is not, with a problem where it might matter. */
-function batchWords(
-  words: readonly string[],
-  variables: Map<string, string>,
-  at: string,
-  problems: Problem[],
-): readonly string[] | undefined {
-  const [first = '', ...rest] = words
-  if (isNetsh(first)) return rest
+/** A line that is for no program that is read here: what it sets is kept, and what might matter is a problem. */
+function readOther(words: readonly string[], variables: Map<string, string>, at: string, problems: Problem[]): void {
+  const [first = '', ...rest] = words.map(bare)
   const name = first.toLowerCase()
-  if (name === 'rem' || first.startsWith('::')) return undefined
+  if (name === 'rem' || first.startsWith('::')) return
   if (name === 'set') {
     const [variable, ...value] = rest.join(' ').split('=')
     if (/^[a-z_][^%\s"]*$/i.test(variable ?? '') && value.length > 0) {
       if (variables.size < MOST_ENTRIES) variables.set(variable!.toLowerCase(), value.join('='))
-      return undefined
+      return
     }
     problems.push(problem(at, 'this form of set is not read', 'write set NAME=value'))
-    return undefined
+    return
   }
   if (harmless.has(name)) {
     problems.push(warning(at, `${quoted(first)} changes nothing of the policy and is passed over`))
-    return undefined
+    return
   }
-  problems.push(problem(at, `${quoted(first)} is no command of netsh`, 'only netsh advfirewall is read here'))
-  return undefined
+  const what = `${quoted(first)} is no command of netsh`
+  // What decides which commands run, or changes policies and settings by other means, cannot be left alone.
+  if (matters.has(name.replace(/\.exe$/, '')))
+    problems.push(problem(at, what, 'write the commands of netsh themselves'))
+  else problems.push(warning(at, what, 'it is left alone'))
+}
+
+/** A value in quotes, as `readScript` reads it: backslashes before a quotation mark count twice. */
+export function quotedForBatch(text: string): string {
+  const escaped = text.replaceAll('%', '%%').replaceAll(/\\+(?="|$)/g, slashes => slashes + slashes)
+  return `"${escaped.replaceAll('"', '\\"')}"`
+}
+
+const EMPTY = '\0'
+
+function bare(word: string): string {
+  return word.replaceAll(EMPTY, '')
 }
 
 /** `name = value` with blanks around the sign is one word, as netsh takes it. */
@@ -210,5 +260,5 @@ function joinTags(words: readonly string[]): readonly string[] {
     else joined.push(word)
     isOpen = /^\w+=$/.test(joined.at(-1)!)
   }
-  return joined
+  return joined.map(bare)
 }

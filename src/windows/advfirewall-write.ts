@@ -4,6 +4,7 @@ import { formatAddress } from '../base/address.ts'
 import type { Problem } from '../base/result.ts'
 import { writeAuthentication } from './advfirewall-authentication.ts'
 import { writeMainModeMethod, writeQuickModeMethod } from './advfirewall-methods.ts'
+import { quotedForBatch } from './advfirewall-script.ts'
 import { headNotInNetsh, notInNetsh } from './advfirewall-show.ts'
 import {
   familyOf,
@@ -59,8 +60,7 @@ function command(name: string, tags: readonly Tag[], where: string, losses: Prob
     const clean = value.replace(/[\r\n\0]+/g, ' ')
     if (clean !== value) losses.push(problem(where, `${tag} has a line end, which no command holds`))
     const isPlain = /^[\w.:,/-]+$/.test(clean)
-    const quoted = clean.replaceAll('%', '%%').replaceAll('"', '\\"')
-    return [isPlain ? `${tag}=${clean}` : `${tag}="${quoted}"`]
+    return [isPlain ? `${tag}=${clean}` : `${tag}=${quotedForBatch(clean)}`]
   })
   return [name, ...words].join(' ')
 }

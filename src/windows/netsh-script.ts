@@ -1,0 +1,75 @@
+// Whole scripts and single command lines of `netsh`, `ipsecpol` and `ipseccmd`, as Windows's administrators wrote them, run on
+// policy objects. Reads text alone: no file, no program, no name server.
+import type { Problem } from '../base/result.ts'
+import { readScript } from './advfirewall-script.ts'
+import type { ConnectionSecurityPolicy } from './connection-security-rules.ts'
+import { runIpsecpol } from './ipsecpol-script.ts'
+import { NetshSession } from './netsh-session.ts'
+import type { NetshState, NetshWorld } from './netsh-state.ts'
+import { emptyStore, withOwners } from './policy-objects.ts'
+
+export interface NetshStart {
+  readonly state: NetshState
+  /** Of `advfirewall`. */
+  readonly rules: ConnectionSecurityPolicy
+}
+
+export interface NetshRun extends NetshStart {
+  readonly problems: readonly Problem[]
+  /** What the commands print, `show` above all. */
+  readonly output: string
+}
+
+export const emptyNetshState: NetshState = {
+  stores: { local: emptyStore, persistent: emptyStore, dynamic: emptyStore },
+  location: 'local',
+  config: {},
+}
+
+const programs = ['netsh', 'ipsecpol', 'ipseccmd'] as const
+export type NetshProgram = (typeof programs)[number]
+
+/** Never throws. `where` is the file's name; what a command asks for counts for those behind it. */
+export function runNetshScript(text: string, where: string, start: NetshStart, world: NetshWorld): NetshRun {
+  const problems: Problem[] = []
+  const commands = readScript(text, where, problems, programs)
+  const session = new NetshSession(start.state, start.rules, world, problems)
+  for (const { line, program, words, isInner } of commands) {
+    if (session.hasEnded) break
+    runOne(session, program as NetshProgram, words, `${where}:${line}`, isInner, world, problems)
+  }
+  return finished(session, problems)
+}
+
+/** One command line, as words. */
+export function runNetshLine(
+  program: NetshProgram,
+  words: readonly string[],
+  start: NetshStart,
+  world: NetshWorld,
+): NetshRun {
+  const problems: Problem[] = []
+  const session = new NetshSession(start.state, start.rules, world, problems)
+  runOne(session, program, words, program, false, world, problems)
+  return finished(session, problems)
+}
+
+function runOne(
+  session: NetshSession,
+  program: NetshProgram,
+  words: readonly string[],
+  at: string,
+  isInner: boolean,
+  world: NetshWorld,
+  problems: Problem[],
+): void {
+  if (program === 'netsh') session.run(words, at, isInner)
+  else session.state = runIpsecpol(words, session.state, world, at, problems)
+}
+
+function finished(session: NetshSession, problems: readonly Problem[]): NetshRun {
+  const { stores } = session.state
+  const { local, persistent, dynamic } = stores
+  const owned = { local: withOwners(local), persistent: withOwners(persistent), dynamic: withOwners(dynamic) }
+  return { state: { ...session.state, stores: owned }, rules: session.rules, problems, output: session.output.join('') }
+}

@@ -29,7 +29,7 @@ export interface ToldEvent extends AgentEvent {
 /** Undefined for what nobody but a test may hear. */
 export function eventOfKeying(event: KeyingEvent): AgentEvent | undefined {
   // Keys are told in tests and demonstrations only; should the setting ever be on here, they stop at this line.
-  if (event.kind === 'keys') return undefined
+  if (event.kind === 'keys' || event.kind === 'keys-v1') return undefined
   const fields = {
     ...(event.session === undefined ? {} : { session: event.session }),
     ...(event.peer === undefined ? {} : { peer: formatAddress(event.peer) }),
@@ -46,6 +46,7 @@ function levelOf({ kind }: KeyingEvent): Level {
       return 'warning'
     case 'ignored':
     case 'message':
+    case 'message-v1':
       return 'debug'
     default:
       return 'info'

@@ -45,6 +45,7 @@ export function describeEvent(event: KeyingEvent): string {
     case 'warning':
       return event.what
     case 'keys':
+    case 'keys-v1':
       return `the keys of IKE SA ${idOf(event.session)} were told`
   }
 }

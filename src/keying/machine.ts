@@ -185,6 +185,8 @@ export type KeyingEvent = { readonly session?: SessionId; readonly peer?: Addres
       readonly suite: IkeSuite
       readonly keys: Secret<IkeKeys>
     }
+  /** The same of IKEv1, whose messages have one key for both directions. */
+  | { readonly kind: 'keys-v1'; readonly initiatorCookie: Uint8Array; readonly cipherKey: Secret<Uint8Array> }
 )
 
 /** Who began an IKE SA; its requests and responses carry the flag by this, whoever sends them (RFC 7296 §2.2). */

@@ -1,5 +1,5 @@
-// Keys of IKE SAs in the form that Wireshark reads: lines of its table `ikev2_decryption_table`, which lets it open every
-// message. What its dissector cannot do is left out: ChaCha20-Poly1305, AES-XCBC and AES-CMAC.
+// Keys of IKE SAs in the form that Wireshark reads: lines of its tables `ikev2_decryption_table` and
+// `ikev1_decryption_table`, which let it open every message. What its dissector cannot do is left out: ChaCha20-Poly1305, AES-XCBC and AES-CMAC.
 
 import type { CipherAlgorithm } from '../crypto/ciphers.ts'
 import type { SecretOctets } from '../crypto/ike-keys.ts'
@@ -52,4 +52,13 @@ function line({ initiatorSpi, responderSpi, suite, keys }: KeysTold): readonly s
     ...[hex(initiator.integrity), hex(responder.integrity), `"${integrity}"`],
   ]
   return [`${fields.join(',')}\n`]
+}
+
+export type KeysToldV1 = Extract<KeyingEvent, { readonly kind: 'keys-v1' }>
+
+/** Lines of `ikev1_decryption_table`: the initiator's cookie and the key. */
+export function ike1Table(told: readonly KeysToldV1[]): string {
+  return told
+    .map(({ initiatorCookie, cipherKey }) => `${initiatorCookie.toHex()},${cipherKey.reveal().toHex()}\n`)
+    .join('')
 }

@@ -27,7 +27,7 @@ export type TraceLine =
       readonly kind: 'event'
       readonly time: number
       readonly host: string
-      readonly event: Exclude<KeyingEvent['kind'], 'message' | 'keys'>
+      readonly event: Exclude<KeyingEvent['kind'], 'message' | 'keys' | 'keys-v1'>
       readonly text: string
     }
 
@@ -37,7 +37,7 @@ export function traceOf({ trace, hosts }: Pick<DemoRun, 'trace' | 'hosts'>): rea
 }
 
 function lineOf({ time, host, event }: TracedEvent, other: string): TraceLine | undefined {
-  if (event.kind === 'keys') return undefined
+  if (event.kind === 'keys' || event.kind === 'keys-v1') return undefined
   if (event.kind !== 'message') return { kind: 'event', time, host, event: event.kind, text: describeEvent(event) }
   if (event.way !== 'sent') return undefined
   const { header, isSealed, again } = event

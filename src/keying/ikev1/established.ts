@@ -1,10 +1,11 @@
 // A main mode that both have proved: how it begins to stand. When to renew is drawn at random within a share of the lifetime,
 // so that the two ends seldom renew at the same moment.
+import { Secret } from '../../base/secret.ts'
 import { whyIke1SuiteIsOld } from '../../crypto/ike1-suites.ts'
 import { softShare } from '../child-lifetime.ts'
 import type { ChildWish } from '../child-rule.ts'
 import { formatIdentity } from '../identity.ts'
-import { report, type World } from '../machine.ts'
+import { type KeyingOutput, report, type World } from '../machine.ts'
 import type { Flight } from './flight.ts'
 import { UsedIds } from './message-ids.ts'
 import type { Driven } from './opened.ts'
@@ -70,5 +71,12 @@ export function establish(session: Session, parts: EstablishedParts, world: Worl
     warnings,
   })
   const news = peer.saysFirstContact === true ? ([{ kind: 'first-contact' }] as const) : []
-  return { session: inState(session, state), outputs: [event], news }
+  return { session: inState(session, state), outputs: [...keysTold(session, secured, world), event], news }
+}
+
+/** A copy: the session wipes its own. Only where a test or a demonstration asks for it. */
+function keysTold(session: Session, { keys }: Secured, { settings }: World): readonly KeyingOutput[] {
+  if (!settings.tellKeys) return []
+  const cipherKey = new Secret(keys.cipher.reveal().slice())
+  return [report({ kind: 'keys-v1', ...about(session), initiatorCookie: session.cookies.initiator, cipherKey })]
 }

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { readMessageV1 } from '../../wire/ike/v1-message.ts'
 import { Authority } from '../ikev2/test-certificates.ts'
 import { START_DATE, sharedSecret, TestNet } from '../test-hosts.ts'
+import { ike1Table } from '../wireshark-table.ts'
 import { provedBy, twoHosts, v1Policy } from './test-hosts-v1.ts'
 
 const authority = new Authority('Test', START_DATE)
@@ -210,5 +211,18 @@ test('silence counts after three seconds where a rule may fall back, and longer 
     if (fallBackToClear) net.advance(0.2)
     else net.advance(10)
     assert.equal(left.refused.length, 1)
+  }
+})
+
+test('the key of a main mode is told only where a test asks for it, and opens what Wireshark has its table for', () => {
+  for (const tellKeys of [true, false]) {
+    const net = new TestNet(14)
+    const [left, right] = twoHosts(net, v1Policy(), { settings: { tellKeys } })
+    left.needs(right)
+    net.advance(2)
+    const [ours, theirs] = [left.of('keys-v1'), right.of('keys-v1')]
+    assert.equal(ours.length, tellKeys ? 1 : 0)
+    assert.equal(ike1Table(ours), ike1Table(theirs))
+    if (tellKeys) assert.match(ike1Table(ours), /^[0-9a-f]{16},[0-9a-f]{32}\n$/)
   }
 })

@@ -381,7 +381,8 @@ export class Version1Host {
   #renew(session: Standing, world: World): readonly KeyingOutput[] {
     const peer = peerOf(session)
     const isNewest = this.#standingWith(peer)?.id === session.id
-    if (!isNewest || this.#children.ofPeer(peer).length === 0) return []
+    // Through its NAT only the peer can begin.
+    if (!isNewest || session.state.nat.beforePeer || this.#children.ofPeer(peer).length === 0) return []
     return this.#begin(session.rule, [], onPort500(session.path), world)
   }
 

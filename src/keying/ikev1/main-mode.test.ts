@@ -172,6 +172,25 @@ test('a host of IKEv1 is found behind a rule that wants IKEv2 first, and traffic
   )
 })
 
+test('a host to which IKEv2 does not get through is asked by IKEv1, and only its silence in both is silence', () => {
+  const both = v1Policy({ keying: ['ikev2', 'ikev1'], fallBackToClear: true })
+  const net = new TestNet(15)
+  const [left, right] = twoHosts(net, both)
+  net.tamper = bytes => (bytes[17]! >> 4 === 2 ? [] : [bytes])
+  left.needs(right)
+  net.advance(25)
+  assert.ok(left.reaches(right), net.picture())
+  assert.equal(left.refused.length, 0)
+  const other = new TestNet(16)
+  const [one, gone] = twoHosts(other, both)
+  other.cut(gone)
+  one.needs(gone)
+  other.advance(30)
+  assert.equal(one.refused.length, 1)
+  const versions = new Set(other.letters.map(({ bytes }) => bytes[17]! >> 4))
+  assert.deepEqual([...versions], [2, 1])
+})
+
 test('two hosts that have both versions speak the first one', () => {
   const net = new TestNet(11)
   const [left, right] = twoHosts(net, v1Policy({ keying: ['ikev2', 'ikev1'] }))

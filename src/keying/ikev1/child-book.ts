@@ -89,7 +89,8 @@ export class ChildBook {
     let winner = child
     for (const other of others) {
       const isSimultaneous = child.replaces !== other.name && Math.abs(child.since - other.since) <= seconds
-      const isBeaten = isSimultaneous && outranks(other, winner)
+      // One that took long to be ready does not push out what was made after it.
+      const isBeaten = isSimultaneous ? outranks(other, winner) : other.since > child.since
       const [stays, goes] = isBeaten ? [other, winner] : [winner, other]
       winner = stays
       this.#put({ ...goes, standing: 'replaced', ...(stays.isOwn ? { removeAt: now + seconds } : {}) })

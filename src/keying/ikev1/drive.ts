@@ -10,7 +10,7 @@ import { firstTypeV1, type PayloadV1 } from '../../wire/ike/v1-payloads.ts'
 import type { KerberosAnswer, Path, World } from '../machine.ts'
 import { type Flight, isAnswerTo, markOf, sayAgain } from './flight.ts'
 import { gather } from './fragments.ts'
-import { deleteAnswered, toldInClear } from './informational.ts'
+import { deleteAnswered, toldBeforeProof, toldInClear } from './informational.ts'
 import { kerberosAnswered } from './main-mode-kerberos.ts'
 import type { Opening } from './main-mode-proof.ts'
 import { type Driven, type ExchangeName, find, type Opened, unseal } from './opened.ts'
@@ -147,6 +147,12 @@ function sealedLater(session: Session, exchange: ExchangeName, sealed: Sealed, w
     if (unsealed === undefined) return ignoredIn(session, path, 'it cannot be opened')
     const message = { ...openedWith(sealed, unsealed), nextIv: unsealed.nextIv }
     return deleteAnswered(inState(session, state), state, message, world)
+  }
+  if (state.kind === 'proof-sent' && exchange === 'informational') {
+    const unsealed = unseal(state.secured, ivFor(state.secured, messageId), sealed.firstInside, sealed.sealed)
+    const message = unsealed && openedWith(sealed, unsealed)
+    const first = told('received', session, header, message?.payloads ?? [], path, true, world)
+    return withFirst(first, toldBeforeProof(inState(session, state), message, path, world))
   }
   if (!isEstablished(session)) return ignoredIn(session, path, `${exchange} in the state ${state.kind}`)
   const { secured, exchanges, used } = session.state

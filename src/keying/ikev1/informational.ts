@@ -10,13 +10,22 @@ import { type NotifyV1, type PayloadV1, type PayloadV1Of, payloadV1 } from '../.
 import { lifetimesOf } from '../../wire/ike/v1-security-association.ts'
 import { ikeAttributes } from '../../wire/ike/v1-transform-numbers.ts'
 import { readSpi, spiBytes } from '../association-pair.ts'
-import { type KeyingOutput, report, type World } from '../machine.ts'
+import { type KeyingOutput, type Path, report, type World } from '../machine.ts'
 import type { Child } from './children.ts'
 import { type Driven, find, findAll, type Opened } from './opened.ts'
 import { firstHash, isAuthentic, ivFor, LINGER, reliableHash, say, tell, withExchange } from './phase-two.ts'
 import { quickModeOver } from './quick-mode.ts'
 import { freshOctets, ignoredIn, refusedForNow } from './sending.ts'
-import { about, type Closing, type Established, inState, type Session, type Told, wishesOf } from './session.ts'
+import {
+  about,
+  type Closing,
+  type Established,
+  inState,
+  type ProofSent,
+  type Session,
+  type Told,
+  wishesOf,
+} from './session.ts'
 import { windowsError } from './windows-errors.ts'
 
 type Standing = Session<Established>
@@ -227,7 +236,7 @@ export function deletionsOf(children: readonly Child[]): readonly PayloadV1[] {
 /** The peer hears of it, a Windows until it has answered. */
 export function sayDeleted(session: Standing, deletions: readonly PayloadV1[], world: World): Driven {
   if (deletions.length === 0) return { session, outputs: [] }
-  if (!session.support.answersDelete) return tell(session, deletions, world)
+  if (!session.support.answersDelete) return tellEach(session, deletions, world)
   const { secured, used } = session.state
   const messageId = used.fresh(world.random)
   const nonce = freshOctets(world.random, NONCE_BYTES)
@@ -244,6 +253,18 @@ export function sayDeleted(session: Standing, deletions: readonly PayloadV1[], w
   const said = say(session, secured, saying, world)
   const told: Told = { kind: 'told', iv: said.nextIv, nonce, flight: said.flight }
   return { session: inState(session, withExchange(session.state, messageId, told, world.now)), outputs: said.outputs }
+}
+
+/** A message for each: strongSwan passes over what stands behind the first delete. */
+function tellEach(session: Standing, deletions: readonly PayloadV1[], world: World): Driven {
+  let current = session
+  const outputs: KeyingOutput[] = []
+  for (const deletion of deletions) {
+    const told = tell(current, [deletion], world)
+    current = told.session
+    outputs.push(...told.outputs)
+  }
+  return { session: current, outputs }
 }
 
 /** Our farewell, with children that go with it. */
@@ -278,6 +299,30 @@ export function toldInClear(session: Session, { payloads, path }: Opened, world:
   }
   const peer = formatAddress(session.path.remote.address)
   return refusedForNow(session, `${peer} refuses: ${name}${hintOf(state.kind)}`, world)
+}
+
+/**
+ * Under keys, and nobody has proved anything yet: the same hint. Where keys are pre-shared the peer says it under others than
+ * ours if they differ, and what it says cannot be opened.
+ */
+export function toldBeforeProof(
+  session: Session<ProofSent>,
+  message: Opened | undefined,
+  path: Path,
+  world: World,
+): Driven {
+  const { secured } = session.state
+  const peer = formatAddress(session.path.remote.address)
+  if (message === undefined) {
+    const what = `${peer} says something that our keys do not open${hints['proof-sent']}`
+    return refusedForNow(session, what, world)
+  }
+  if (!isAuthentic(message, firstHash(secured, message.header.messageId))) {
+    return ignoredIn(session, path, 'its hash is not right')
+  }
+  const [error] = findAll(message.payloads, 'notify').filter(({ type }) => isErrorTypeV1(type))
+  if (error === undefined) return ignoredIn(session, path, 'informational in the state proof-sent')
+  return refusedForNow(session, `${peer} refuses: ${notifyTypesV1.nameOf(error.type)}${hints['proof-sent']}`, world)
 }
 
 const hints = {

@@ -192,23 +192,30 @@ export function quickModeAnswered(
   } as const
   const said = say(heard, secured, saying, world)
   const { child } = made
-  const next = isCommitted
-    ? ({
-        kind: 'quick-connecting',
-        iv: said.nextIv,
-        nonces,
-        child: child.name,
-        until: world.now + CONNECTED,
-        flight: said.flight,
-      } as const)
-    : ({ kind: 'over', until: world.now + LINGER, flight: said.flight } as const)
+  const until = world.now + (isCommitted ? CONNECTED : begun.wish.replaces === undefined ? INSTALLED : HANDED_OVER)
+  const next = {
+    kind: 'quick-connecting',
+    iv: said.nextIv,
+    nonces,
+    child: child.name,
+    until,
+    flight: said.flight,
+  } as const
   const state = withExchange({ ...heard.state, saidAt: world.now }, messageId, next, world.now)
   return {
     session: { ...heard, state },
     outputs: [made.install, ...said.outputs, made.told],
-    news: [{ kind: 'child-made', child: isCommitted ? { ...child, standing: 'coming' } : child }],
+    news: [{ kind: 'child-made', child: { ...child, standing: 'coming' } }],
   }
 }
+
+/**
+ * Seconds until the peer is taken to have installed what message 3 lets it install. Nothing answers that message, and a packet
+ * that runs after it at once comes too early at hosts which hand their keys to a kernel. A packet of the peer's ends the wait.
+ */
+const INSTALLED = 0.05
+/** The same where packets have a way until then. */
+const HANDED_OVER = 1
 
 /** Seconds that CONNECTED is waited for: the peer receives since message 2, and its word may be lost. */
 const CONNECTED = 2

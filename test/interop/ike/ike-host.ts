@@ -27,6 +27,8 @@ export interface IkeHostOptions {
   readonly addresses: readonly string[]
   readonly settings?: Partial<KeyingSettings>
   readonly wire?: LabHostOptions['wire']
+  /** What IKE says in datagrams larger than the wire's MTU is lost, as where a firewall takes pieces of packets for an attack. */
+  readonly losesPieces?: boolean
 }
 
 type EventOf<Kind extends KeyingEvent['kind']> = Extract<KeyingEvent, { readonly kind: Kind }>
@@ -39,13 +41,15 @@ export class IkeHost {
   /** What the data plane refused to do; a test wants none. */
   readonly faults: unknown[] = []
   readonly #settings: KeyingSettings
+  readonly #losesPieces: boolean
   readonly #packet = new Packet()
   readonly #watchers = new Set<(event: KeyingEvent) => void>()
   #credentials: Credentials = noCredentials
   #policy: CompiledPolicy | undefined
   #identification = 0
 
-  constructor({ addresses, settings = {}, wire = {} }: IkeHostOptions) {
+  constructor({ addresses, settings = {}, wire = {}, losesPieces = false }: IkeHostOptions) {
+    this.#losesPieces = losesPieces
     this.#settings = { ...defaultKeyingSettings, tellMessages: true, ...settings }
     this.lab = new LabHost(addresses, { wire, takes: packet => this.#takes(packet) })
     this.keeper = new Keeper({
@@ -126,6 +130,7 @@ export class IkeHost {
       ...{ sourcePort: local.port, destinationPort: remote.port, identification: this.#identification },
     })
     const { mtu } = this.lab.wire
+    if (packet.length > mtu && this.#losesPieces) return
     const pieces = packet.length <= mtu ? [packet] : (cutToFit(packet, mtu, this.#identification) ?? [])
     for (const piece of pieces) this.lab.host.transmit(piece)
   }
@@ -144,7 +149,7 @@ export class IkeHost {
 
 function lineOf(event: KeyingEvent): string {
   const { kind } = event
-  if (kind === 'message') {
+  if (kind === 'message' || kind === 'message-v1') {
     const { way, header, payloads, again } = event
     const inside = payloads.map(payload => payload.kind).join(' ')
     return `${way} ${JSON.stringify(header, printable)} ${inside}${again > 0 ? `, again (${again})` : ''}`

@@ -195,11 +195,11 @@ export class GuestLab {
     return this.#strongSwan
   }
 
-  async restartStrongSwan(): Promise<StrongSwan> {
+  async restartStrongSwan(settings: Partial<StrongSwanSettings> = {}): Promise<StrongSwan> {
     await this.#strongSwan?.kill()
     this.#strongSwan = undefined
     await this.forgetAssociations()
-    return this.strongSwan()
+    return this.strongSwan(settings)
   }
 
   /** Its keys and secrets are given at its start. */

@@ -34,6 +34,7 @@ export interface Negotiation {
   readonly rule?: object
   readonly settings?: Partial<KeyingSettings>
   readonly wire?: LabHostOptions['wire']
+  readonly losesPieces?: boolean
   /** What strongSwan's connection has beside, and what is different there. */
   readonly theirs?: Partial<ConnectionWords> & { readonly psk?: string }
 }
@@ -180,8 +181,8 @@ export async function prepare(scene: Scene, words: Negotiation): Promise<Standin
   await lab.end.leave()
   await clear(strongSwan)
   await teach(strongSwan, words, ends, certificates)
-  const { settings = {}, wire = {} } = words
-  const host = await lab.end.host({ settings, wire })
+  const { settings = {}, wire = {}, losesPieces = false } = words
+  const host = await lab.end.host({ settings, wire, losesPieces })
   await host.follow(policyOf(words, ends, certificates), certificates.folder)
   lab.end.link.clear.length = 0
   return { host, ends }

@@ -44,6 +44,8 @@ export interface CommandSpec {
   readonly description?: string
   readonly arguments?: readonly ArgumentSpec[]
   readonly options: readonly OptionSpec[]
+  /** Its arguments are another program's words: what looks like an option and is none of these is one of them. */
+  readonly isRaw?: true
   /** Whole command lines that work as they stand. */
   readonly examples?: readonly string[]
   /** Answers the exit status. A fault of the input is said through the console and answered with 2, never thrown. */

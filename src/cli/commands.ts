@@ -12,6 +12,7 @@ import { demo } from './commands/demo.ts'
 import { down } from './commands/down.ts'
 import { explain } from './commands/explain.ts'
 import { firewallApply, firewallRemove, firewallShow } from './commands/firewall.ts'
+import { netshCommands } from './commands/netsh.ts'
 import { ping } from './commands/ping.ts'
 import { policyCheck } from './commands/policy-check.ts'
 import { policyExport } from './commands/policy-export.ts'
@@ -47,6 +48,7 @@ export const commands: readonly CommandSpec[] = [
   certSign,
   certShow,
   ...regCommands,
+  ...netshCommands,
   firewallShow,
   firewallApply,
   firewallRemove,

@@ -12,6 +12,9 @@ const alone: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['compare', async () => (await import('./commands/compare.ts')).compare],
   ['ping', async () => (await import('./commands/ping.ts')).ping],
   ['probe', async () => (await import('./commands/probe.ts')).probe],
+  ['netsh', async () => (await import('./commands/netsh.ts')).netshCommands[0]!],
+  ['ipsecpol', async () => (await import('./commands/netsh.ts')).netshCommands[1]!],
+  ['ipseccmd', async () => (await import('./commands/netsh.ts')).netshCommands[2]!],
   ['reg', async () => (await import('./commands/reg.ts')).regCommands],
 ])
 

@@ -69,6 +69,8 @@ function addCommand(groups: Map<string, Command>, spec: CommandSpec): void {
     if (option.environment !== undefined) made.env(option.environment)
     command.addOption(made)
   }
+  // `-h` may be another program's; help stays at its long name.
+  if (spec.isRaw === true) command.allowUnknownOption().helpOption('--help', 'display help for command')
   const examples = spec.examples ?? []
   if (examples.length > 0) command.addHelpText('after', `\nExamples:\n${examples.map(line => `  ${line}`).join('\n')}`)
   command.action(async (...given: unknown[]) => {

@@ -92,8 +92,13 @@ export class RegRun {
     return this.finish(changed, made)
   }
 
-  /** Says how it went. */
-  async finish(changed: Result<Changed, readonly Problem[]>, made: readonly RegistryChange[] = []): Promise<number> {
+  /** Says how it went. `done`: what a command prints that went well; `more`: what its JSON has besides. */
+  async finish(
+    changed: Result<Changed, readonly Problem[]>,
+    made: readonly RegistryChange[] = [],
+    done = DONE,
+    more: Readonly<Record<string, unknown>> = {},
+  ): Promise<number> {
     if (!changed.ok) return this.wrong(changed.error)
     const { backup } = changed.value
     const advice = made.flatMap(one => (one.kind === 'set' ? adviceOn(one.key, one.value) : []))
@@ -101,8 +106,8 @@ export class RegRun {
     const { agent, setting } = backup === undefined ? unchanged : await this.#tellAgent()
     if (this.isJson) {
       const json = { changed: backup !== undefined, backup: backup?.number ?? null, agent, setting, advice }
-      this.console.json(json)
-    } else if (agent !== 'refused') this.console.print(DONE)
+      this.console.json({ ...json, ...more })
+    } else if (agent !== 'refused' && done !== '') this.console.print(done)
     if (setting !== null && !this.isJson) this.console.say(`The running agent has it: ${setting}.`)
     return agent === 'refused' ? ANSWER_IS_NO : FINE
   }

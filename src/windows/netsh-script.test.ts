@@ -50,7 +50,7 @@ function meaning(store: PolicyStore): readonly string[] {
           : rest,
     ),
     (key, value: unknown) =>
-      ['id', 'instance', 'extension'].includes(key) ? '' : value instanceof Uint8Array ? value.toHex() : value,
+      ['id', 'instance', 'extension'].includes(key) ? undefined : value instanceof Uint8Array ? value.toHex() : value,
   )
   return (JSON.parse(bare) as unknown[]).map(one => JSON.stringify(one)).toSorted()
 }

@@ -38,7 +38,7 @@ export function runNetshScript(text: string, where: string, start: NetshStart, w
     if (session.hasEnded) break
     runOne(session, program as NetshProgram, words, `${where}:${line}`, isInner, world, problems)
   }
-  return finished(session, problems)
+  return finished(session, start, problems)
 }
 
 /** One command line, as words. */
@@ -51,7 +51,7 @@ export function runNetshLine(
   const problems: Problem[] = []
   const session = new NetshSession(start.state, start.rules, world, problems)
   runOne(session, program, words, program, false, world, problems)
-  return finished(session, problems)
+  return finished(session, start, problems)
 }
 
 function runOne(
@@ -67,9 +67,14 @@ function runOne(
   else session.state = runIpsecpol(words, session.state, world, at, problems)
 }
 
-function finished(session: NetshSession, problems: readonly Problem[]): NetshRun {
-  const { stores } = session.state
-  const { local, persistent, dynamic } = stores
-  const owned = { local: withOwners(local), persistent: withOwners(persistent), dynamic: withOwners(dynamic) }
-  return { state: { ...session.state, stores: owned }, rules: session.rules, problems, output: session.output.join('') }
+/** A store that no command touched stays the very one that it was. */
+function finished(session: NetshSession, start: NetshStart, problems: readonly Problem[]): NetshRun {
+  const before = start.state.stores
+  const { local, persistent, dynamic } = session.state.stores
+  const stores = {
+    local: local === before.local ? local : withOwners(local),
+    persistent: persistent === before.persistent ? persistent : withOwners(persistent),
+    dynamic: dynamic === before.dynamic ? dynamic : withOwners(dynamic),
+  }
+  return { state: { ...session.state, stores }, rules: session.rules, problems, output: session.output.join('') }
 }

@@ -1,9 +1,10 @@
-// What a Windows machine does by its registry: the policy of the directory or its own, and the persistent one with it. Together
+// What a Windows machine does by its registry: the policy of the directory or its own, and the persistent one and dynamic rules with it. Together
 // they are one policy of ours; of filters that are equally specific those of the persistent policy count.
 import { failure, type Problem, type Result, success } from '../base/result.ts'
 import type { Policy, Rule } from '../policy/model.ts'
 import type { RegistryKey } from '../settings/registry.ts'
-import { policiesInForce } from './registry-policies.ts'
+import { objectsOf } from './policy-objects.ts'
+import { policiesInForce, readRegistryPolicies } from './registry-policies.ts'
 import { type ToPolicy, type ToPolicyOptions, toPolicy } from './to-policy.ts'
 
 /** Fails where no policy is in force, or where one is and cannot be read. */
@@ -12,38 +13,45 @@ export function policyInForce(
   options: Omit<ToPolicyOptions, 'policy'> = {},
 ): Result<ToPolicy, readonly Problem[]> {
   const { main, persistent, problems } = policiesInForce(root)
-  const errors = problems.filter(({ severity }) => severity === 'error')
+  const dynamic = readRegistryPolicies(root, 'dynamic')
+  const found = [...problems, ...dynamic.problems]
+  const errors = found.filter(({ severity }) => severity === 'error')
   if (errors.length > 0) return failure(errors)
+  const wanted = [
+    ...objectsOf(dynamic.store, 'policy').map(({ id }) => ({ store: dynamic.store, id })),
+    ...[persistent, main].filter(part => part !== undefined),
+  ]
   const parts: ToPolicy[] = []
-  for (const part of [persistent, main]) {
-    if (part === undefined) continue
-    const read = toPolicy(part.store, { ...options, policy: part.id })
+  for (const { store, id } of wanted) {
+    const read = toPolicy(store, { ...options, policy: id })
     if (!read.ok) return read
     parts.push(read.value)
   }
-  const [first, second] = parts
-  if (first === undefined) {
+  const last = parts.at(-1)
+  if (last === undefined) {
     const hint = 'assign one, or name the one that is meant'
     return failure([{ severity: 'error', where: 'registry', what: 'no IPsec policy is in force', hint }])
   }
-  if (second === undefined) return success({ ...first, losses: [...problems, ...first.losses] })
-  const { ike: mine, ...rest } = second.policy
-  const ike = mine ?? first.policy.ike
-  const isChoice =
-    mine !== undefined && first.policy.ike !== undefined && JSON.stringify(mine) !== JSON.stringify(first.policy.ike)
-  const choice: Problem = {
-    severity: 'warning',
-    where: 'IKE',
-    what: 'the persistent policy has settings of its own',
-    hint: `those of ${JSON.stringify(second.policy.name)} are kept`,
-  }
+  const losses = [...found, ...ikeLosses(parts), ...parts.flatMap(part => part.losses)]
+  if (parts.length === 1) return success({ ...last, losses })
+  const { ike: _, ...rest } = last.policy
+  const ike = parts.findLast(({ policy }) => policy.ike !== undefined)?.policy.ike
   const policy: Policy = {
     ...rest,
-    defaultResponse: first.policy.defaultResponse || second.policy.defaultResponse,
-    rules: renamed([...first.policy.rules, ...second.policy.rules]),
+    defaultResponse: parts.some(part => part.policy.defaultResponse),
+    rules: renamed(parts.flatMap(part => part.policy.rules)),
     ...(ike === undefined ? {} : { ike }),
   }
-  return success({ policy, losses: [...problems, ...(isChoice ? [choice] : []), ...first.losses, ...second.losses] })
+  return success({ policy, losses })
+}
+
+/** A session of IKE serves all rules, so that only one policy's settings can count. */
+function ikeLosses(parts: readonly ToPolicy[]): readonly Problem[] {
+  const all = parts.flatMap(({ policy }) => (policy.ike === undefined ? [] : [policy]))
+  const last = all.at(-1)
+  if (new Set(all.map(({ ike }) => JSON.stringify(ike))).size < 2) return []
+  const what = 'the persistent policy or dynamic rules have settings of their own'
+  return [{ severity: 'warning', where: 'IKE', what, hint: `those of ${JSON.stringify(last?.name)} are kept` }]
 }
 
 /** Names are unique in a policy. */

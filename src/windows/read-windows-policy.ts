@@ -1,5 +1,6 @@
 // A policy in any of the forms in which Windows's users have one, told by its content: a registry or a part of it, the
 // directory's LDIF, connection security rules as scripts, as shown, as JSON. What a form cannot say is a problem, never silence.
+import { seededRandom } from '../base/random.ts'
 import { failure, type Problem, type Result, success } from '../base/result.ts'
 import type { Policy, ProfileName } from '../policy/model.ts'
 import { decodeRegFile } from '../settings/reg-encoding.ts'
@@ -14,13 +15,21 @@ import { type ConnectionSecurityPolicy, emptyPolicy, type Understood } from './c
 import { toPolicy as fromRules } from './connection-security-to-policy.ts'
 import { readLdif } from './directory-ldif.ts'
 import { policiesFromEntries } from './directory-policies.ts'
+import { emptyNetshState, runNetshScript } from './netsh-script.ts'
 import { policyInForce } from './policy-in-force.ts'
 import type { PolicyObject, PolicyStore } from './policy-objects.ts'
 import { runPowerShell } from './powershell-run.ts'
-import { policiesInForce, readRegistryPolicies, registryPlaces } from './registry-policies.ts'
-import { toPolicy } from './to-policy.ts'
+import { domainAssignment, policiesInForce, readRegistryPolicies, registryPlaces } from './registry-policies.ts'
+import { type ToPolicy, type ToPolicyOptions, toPolicy } from './to-policy.ts'
 
-export type WindowsForm = SourceForm | 'ldif' | 'powershell' | 'rules-json' | 'advfirewall-script' | 'shown-rules'
+export type WindowsForm =
+  | SourceForm
+  | 'ldif'
+  | 'powershell'
+  | 'rules-json'
+  | 'advfirewall-script'
+  | 'ipsec-script'
+  | 'shown-rules'
 
 /** What each form is, for people. */
 export const windowsForms: Readonly<Record<WindowsForm, string>> = {
@@ -32,6 +41,7 @@ export const windowsForms: Readonly<Record<WindowsForm, string>> = {
   powershell: 'a PowerShell script of IPsec rules',
   'rules-json': 'JSON of Get-NetIPsecRule',
   'advfirewall-script': 'a script of netsh advfirewall',
+  'ipsec-script': 'a script of netsh ipsec, ipsecpol or ipseccmd',
   'shown-rules': 'what netsh advfirewall consec show prints',
 }
 
@@ -64,6 +74,8 @@ const forms: readonly (readonly [RegExp, WindowsForm])[] = [
   [/^\ufeff?(\s|#[^\n]*\n)*(version: 1\s*\n|dn::? )/i, 'ldif'],
   [/^\s*[[{].*"(InboundSecurity|OutboundSecurity|QuickModeCryptoSet|Phase1AuthSet)"/s, 'rules-json'],
   [/\b(New|Set|Enable|Remove|Copy)-NetIPsec[A-Za-z0-9]+\b|\bSet-NetFirewallSetting\b/i, 'powershell'],
+  [/^[ \t@]{0,9}"?((netsh(\.exe)?"?|pushd)[ \t]{1,9})?ipsec[ \t]{1,9}(s|dyn)[a-z]*\s/im, 'ipsec-script'],
+  [/^[ \t@]{0,9}(ipsecpol|ipseccmd)(\.exe)?[ \t]/im, 'ipsec-script'],
   [/^\s*(netsh(\.exe)?\s+)?(advfirewall|consec)\s/im, 'advfirewall-script'],
   [/^Rule Name:\s/m, 'shown-rules'],
 ]
@@ -80,6 +92,8 @@ export function readWindowsPolicy(bytes: Uint8Array, options: ReadOptions): Resu
       return fromRegistry(bytes, form, options)
     case 'ldif':
       return fromDirectory(bytes, options)
+    case 'ipsec-script':
+      return fromIpsecScript(decodeRegFile(bytes).text, options)
     case undefined:
       return failed(
         where,
@@ -94,7 +108,7 @@ export function readWindowsPolicy(bytes: Uint8Array, options: ReadOptions): Resu
 }
 
 function rulesOf(
-  form: Exclude<WindowsForm, SourceForm | 'ldif'>,
+  form: Exclude<WindowsForm, SourceForm | 'ldif' | 'ipsec-script'>,
   text: string,
   where: string,
 ): Understood<ConnectionSecurityPolicy> {
@@ -112,6 +126,22 @@ function rulesOf(
     case 'shown-rules':
       return readShownRules(text, where)
   }
+}
+
+/** The policy that the script assigns, or the only one that it makes. GUIDs mean nothing for what comes of it. */
+function fromIpsecScript(text: string, options: ReadOptions): Result<WindowsPolicy, readonly Problem[]> {
+  const world = { random: seededRandom(0), now: 0, host: '' }
+  const run = runNetshScript(text, options.where, { state: emptyNetshState, rules: emptyPolicy }, world)
+  const store = run.state.stores.local
+  const policies = policiesOf(store)
+  const named = options.name === undefined ? undefined : namedIn([store], options.name)?.object.id
+  const only = policies.length === 1 ? policies[0]?.id : undefined
+  const id = options.name === undefined ? (store.assigned ?? only) : named
+  if (id === undefined) return failure([...run.problems, ...nothingIn([store], options)])
+  const made = toPolicy(store, { policy: id })
+  if (!made.ok) return made
+  const { policy, losses } = made.value
+  return success({ form: 'ipsec-script', policy, losses: [...run.problems, ...losses] })
 }
 
 function fromConnectionSecurity(
@@ -138,27 +168,39 @@ function fromRegistry(
   const source = readRegistrySource(bytes, options)
   if (!source.ok) return source
   const { root, problems } = source.value
+  const made = policyOfRegistry(root, options)
+  if (!made.ok) return failure([...problems.filter(({ severity }) => severity === 'error'), ...made.error])
+  const { policy, losses } = made.value
+  return success({ form, policy, losses: [...problems, ...losses], registry: root })
+}
+
+/** What a registry says is in force, or the policy of a name: of Windows 2000's kind, or else connection security rules. */
+export function policyOfRegistry(
+  root: RegistryKey,
+  options: Pick<ReadOptions, 'where' | 'name'> & Pick<ToPolicyOptions, 'certificateOf' | 'servers'>,
+): Result<ToPolicy, readonly Problem[]> {
   const { main, persistent } = policiesInForce(root)
+  const dynamic = policiesOf(readRegistryPolicies(root, 'dynamic').store)
   const named = options.name === undefined ? undefined : namedIn(storesOf(root), options.name)
   const profile = windowsOf(root)
-  const settings = profile === undefined ? {} : { profile }
-  const isOlder = named !== undefined || main !== undefined || persistent !== undefined
+  const { certificateOf, servers } = options
+  const settings = {
+    ...(profile === undefined ? {} : { profile }),
+    ...(certificateOf === undefined ? {} : { certificateOf }),
+    ...(servers === undefined ? {} : { servers }),
+  }
+  const isOlder = [named, main, persistent, dynamic[0], domainAssignment(root)].some(one => one !== undefined)
   if (isOlder) {
-    const read =
-      named === undefined
-        ? policyInForce(root, settings)
-        : toPolicy(named.store, { ...settings, policy: named.object.id })
-    if (!read.ok) return read
-    return success({ form, policy: read.value.policy, losses: [...problems, ...read.value.losses], registry: root })
+    return named === undefined
+      ? policyInForce(root, settings)
+      : toPolicy(named.store, { ...settings, policy: named.object.id })
   }
   const stores = (['group-policy', 'local'] as const).flatMap(store => readStore(root, store) ?? [])
   const rules = stores.reduce((whole, { value }) => together(whole, value), emptyPolicy)
-  if (rules.rules.length > 0) {
-    const found = stores.flatMap(store => store.problems)
-    const made = fromConnectionSecurity(form, rules, [...problems, ...found], options)
-    return made.ok ? success({ ...made.value, registry: root }) : made
-  }
-  return failure([...problems.filter(({ severity }) => severity === 'error'), ...nothingIn(storesOf(root), options)])
+  if (rules.rules.length === 0) return failure(nothingIn(storesOf(root), options))
+  const found = stores.flatMap(store => store.problems)
+  const { value: policy, losses } = fromRules(rules, options.name === undefined ? {} : { name: options.name })
+  return success({ policy, losses: [...found, ...losses] })
 }
 
 /** That of a group policy first. */
@@ -208,7 +250,10 @@ function namedIn(
   return undefined
 }
 
-function nothingIn(stores: readonly PolicyStore[], { where, name }: ReadOptions): readonly Problem[] {
+function nothingIn(
+  stores: readonly PolicyStore[],
+  { where, name }: Pick<ReadOptions, 'where' | 'name'>,
+): readonly Problem[] {
   const names = stores.flatMap(store => policiesOf(store).map(object => object.name ?? object.id))
   const shown = names
     .slice(0, 20)

@@ -29,12 +29,20 @@ import {
   type WindowsObject,
 } from './policy-objects.ts'
 
-/** `local`: of this machine. `persistent`: in force before all others, from the start on. `cache`: those of the directory. */
-export type RegistryPlace = 'local' | 'persistent' | 'cache'
+/**
+ * `local`: of this machine. `persistent`: in force before all others, from the start on. `cache`: those of the directory.
+ * `dynamic` is ours: rules that Windows holds in memory, each in a policy of its own, until the agent ends.
+ */
+export type RegistryPlace = 'local' | 'persistent' | 'cache' | 'dynamic'
 
 const ROOT = 'HKEY_LOCAL_MACHINE'
 const IPSEC = 'SOFTWARE\\Policies\\Microsoft\\Windows\\IPSec'
-const names: Readonly<Record<RegistryPlace, string>> = { local: 'Local', persistent: 'Persistent', cache: 'Cache' }
+const names: Readonly<Record<RegistryPlace, string>> = {
+  local: 'Local',
+  persistent: 'Persistent',
+  cache: 'Cache',
+  dynamic: 'Dynamic',
+}
 
 export const registryPlaces: readonly RegistryPlace[] = ['local', 'persistent', 'cache']
 

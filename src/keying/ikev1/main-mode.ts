@@ -3,6 +3,7 @@
 // main-mode-kerberos.ts's.
 import { formatAddress } from '../../base/address.ts'
 import { isSameOctets } from '../../base/bytes.ts'
+import { wipeIke1Keys } from '../../crypto/ike1-keys.ts'
 import { beginKeyExchange, respondToKeyExchange } from '../../crypto/run-key-exchange.ts'
 import { ikeOffersOf } from '../../policy/ike-offers.ts'
 import type { notifyTypesV1 } from '../../wire/ike/v1-notify-numbers.ts'
@@ -276,6 +277,12 @@ export function keysAnswered(session: Session<KeySent>, message: Opened, world: 
   const credentials = world.credentials.of(session.rule)
   const [candidate] = candidatesFor(main, exchanged, shared.value, session.cookies, credentials)
   if (candidate === undefined) return ignoredIn(session, message.path, 'the policy has no key for it any more')
+  const driven = beginProof(session, { exchanged, candidate }, message, world)
+  if (driven.session?.state === session.state) {
+    // It led nowhere and may be a stranger's: the right one still needs the private value.
+    wipeIke1Keys(candidate.secured.keys)
+    return { ...driven, session }
+  }
   exchange.close()
-  return beginProof(session, { exchanged, candidate }, message, world)
+  return driven
 }

@@ -215,7 +215,7 @@ export function quickModeAnswered(
  */
 const INSTALLED = 0.05
 /** The same where packets have a way until then. */
-const HANDED_OVER = 1
+const HANDED_OVER = 0.5
 
 /** Seconds that CONNECTED is waited for: the peer receives since message 2, and its word may be lost. */
 const CONNECTED = 2

@@ -1,0 +1,63 @@
+// A NAT between strongSwan and our endpoint, on either side, by IKEv1: found by both, moved to port 4500, ESP in UDP from then
+// on, in the form of RFC 3947 and in that of the second draft before it. In user space (tunnel mode) and with a Linux guest's
+// kernel (transport mode).
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { whyNoGuest } from '../uml/guest-machine.ts'
+import type { IkeHost } from './ike-host.ts'
+import { GuestLab, RoomLab } from './ike-lab.ts'
+import { whyNoRoom } from './lab-room.ts'
+import { LabCertificates, type Scene } from './negotiation.ts'
+import { agreeV1 } from './negotiation-v1.ts'
+import { whyNoStrongSwan } from './strongswan.ts'
+
+const whyNot = whyNoRoom() || whyNoStrongSwan()
+const place = { none: 'no NAT', ours: 'a NAT before us', theirs: 'a NAT before strongSwan' } as const
+
+/** All that is said of keys and under keys goes there once a NAT is found. */
+function assertMoved(host: IkeHost): void {
+  const ports = host.events.flatMap(event =>
+    event.kind === 'message-v1' ? [`${event.header.exchange} ${event.path.local.port}`] : [],
+  )
+  assert.ok(ports.includes('2 500') && ports.includes('2 4500'), ports.join(', '))
+  assert.ok(!ports.includes('32 500'), ports.join(', '))
+}
+
+for (const nat of ['none', 'ours', 'theirs'] as const) {
+  describe(`IKEv1, ${place[nat]}, ESP in user space`, { skip: whyNot || false }, () => {
+    const certificates = new LabCertificates()
+    let scene: Scene
+    before(async () => {
+      const lab = await RoomLab.start({ nat })
+      scene = { lab, strongSwan: lab.strongSwan, certificates, nat }
+    })
+    after(async () => {
+      await scene?.lab.stop()
+      certificates.close()
+    })
+    const initiator = nat === 'theirs' ? 'theirs' : 'ours'
+    for (const key of [undefined, 'rsa'] as const) {
+      test(key ?? 'a preshared key', async () => {
+        const { host } = await agreeV1(scene, { initiator, mode: 'tunnel', ...(key === undefined ? {} : { key }) })
+        assertMoved(host)
+      })
+    }
+  })
+}
+
+describe('IKEv1, a NAT before us, the ESP of a kernel', { skip: whyNot || whyNoGuest() || false }, () => {
+  const certificates = new LabCertificates()
+  let scene: Scene
+  before(async () => {
+    const lab = await GuestLab.start({ nat: 'ours' })
+    scene = { lab, strongSwan: await lab.strongSwan(), certificates, nat: 'ours' }
+  })
+  after(async () => {
+    await scene?.lab.stop()
+    certificates.close()
+  })
+  test('transport mode', async () => {
+    const { host } = await agreeV1(scene, { initiator: 'ours' })
+    assertMoved(host)
+  })
+})

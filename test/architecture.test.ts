@@ -23,9 +23,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   keying: ['ipsec', 'policy', 'wire', 'crypto'],
   dataplane: ['ipsec', 'policy', 'wire', 'crypto', 'native'],
   audit: ['ipsec', 'policy', 'wire', 'crypto'],
-  monitor: ['keying', 'dataplane'],
+  monitor: ['ipsec'],
   agent: ['monitor', 'keying', 'dataplane', 'windows', 'policy', 'settings', 'ipsec', 'wire', 'crypto', 'native'],
-  cli: ['agent', 'audit', 'windows', 'export', 'policy', 'settings'],
+  cli: ['agent', 'monitor', 'audit', 'windows', 'export', 'policy', 'settings'],
 }
 
 function folderOf(file: string): string {

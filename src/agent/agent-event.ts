@@ -1,30 +1,11 @@
-// What the agent tells of itself, as one value for everybody: the log writes it, subscribers of the control socket get it,
-// status keeps the last warnings. Nothing in it is a secret, and everything in it can be written as JSON.
+// How what happens in the agent's parts becomes an event that it tells: monitor/told-event.ts has its form.
 import { formatAddress } from '../base/address.ts'
 import { type Flow, formatFlow } from '../base/flow.ts'
 import { formatProblem, type Problem } from '../base/result.ts'
 import type { DropReason } from '../ipsec/drop-reasons.ts'
 import { describeEvent, spiOf } from '../keying/describe-event.ts'
 import type { KeyingEvent } from '../keying/machine.ts'
-
-export type Level = 'debug' | 'info' | 'warning' | 'error'
-
-/** Plain values only: what JSON cannot say has been put into words. */
-export type Fields = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
-
-export interface AgentEvent {
-  readonly level: Level
-  /** One word, or words with hyphens, that stays the same between versions: `session-established`, `policy-refused`. */
-  readonly kind: string
-  /** One line for a person. */
-  readonly text: string
-  readonly fields?: Fields
-}
-
-/** The same with the time: seconds since 1970. */
-export interface ToldEvent extends AgentEvent {
-  readonly at: number
-}
+import type { AgentEvent, Fields, Level } from '../monitor/told-event.ts'
 
 /** Undefined for what nobody but a test may hear. */
 export function eventOfKeying(event: KeyingEvent): AgentEvent | undefined {
@@ -55,6 +36,9 @@ function levelOf({ kind }: KeyingEvent): Level {
 
 function fieldsOf(event: KeyingEvent): Fields {
   switch (event.kind) {
+    case 'message':
+    case 'message-v1':
+      return { way: event.way, isSealed: event.isSealed, again: event.again }
     case 'session-established':
       return { role: event.role, offer: event.offer, peerName: event.peerName }
     case 'session-rekeyed':

@@ -7,9 +7,10 @@ import type { Clock } from '../base/time.ts'
 import type { DataPlane } from '../dataplane/data-plane.ts'
 import type { KeyingSettings } from '../keying/keying-settings.ts'
 import type { KerberosAnswer, KerberosAsk, Path, SessionId } from '../keying/machine.ts'
+import type { GuardTraffic } from '../monitor/agent-status.ts'
+import type { ToldEvent } from '../monitor/told-event.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { RuleId } from '../policy/model.ts'
-import type { ToldEvent } from './agent-event.ts'
 import type { PolicySource } from './policy-source.ts'
 
 /** A mistake or a state of the machine that a person can do something about, found while going up. */
@@ -39,6 +40,7 @@ export interface GuardHealth {
   readonly isThere: boolean
   /** In a few words: packets that it dropped, what is wrong with it. */
   readonly text: string
+  readonly traffic?: readonly GuardTraffic[]
 }
 
 /** The policy as a net in the kernel, which stays when the agent is gone. */

@@ -7,16 +7,18 @@ import type { DataPlane } from '../dataplane/data-plane.ts'
 import type { Counters, Spi } from '../ipsec/association.ts'
 import { KeyingEndpoint } from '../keying/endpoint.ts'
 import type { Path } from '../keying/machine.ts'
+import type { AgentStatus } from '../monitor/agent-status.ts'
+import type { AgentEvent, ToldEvent } from '../monitor/told-event.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { NAT_TRAVERSAL_PORT } from '../wire/udp-encapsulation.ts'
-import { type AgentEvent, eventOfKeying, eventOfProblems, type ToldEvent, wordsOfError } from './agent-event.ts'
+import { eventOfKeying, eventOfProblems, wordsOfError } from './agent-event.ts'
 import { type AgentParts, Unready } from './agent-parts.ts'
 import { agentSteps } from './agent-steps.ts'
 import { Enforcement, HalfEnforced } from './enforcement.ts'
 import { GuardWatch } from './guard-watch.ts'
 import { sameAddresses } from './own-addresses.ts'
 import { Keeper } from './perform.ts'
-import { type AgentStatus, statusOf } from './status.ts'
+import { statusOf } from './status.ts'
 import { type Step, Steps } from './steps.ts'
 import { WatchedPlane } from './watched-plane.ts'
 import { within } from './within.ts'
@@ -168,6 +170,7 @@ export class Agent {
       this.#recent.push(told)
       if (this.#recent.length > RECENT) this.#recent.shift()
     }
+    this.plane.tally.event(event)
     this.parts.tell(told)
     for (const listener of this.#listeners) listener(told)
   }
@@ -198,7 +201,7 @@ export class Agent {
     const counters = isRunning ? this.#within(plane.counters()) : undefined
     return statusOf({
       ...{ state: this.#state, pid: process.pid, since: this.#since, now: clock.now(), source: source.name },
-      ...{ compiled, loadedAt, policyWarnings: loaded.warnings, refused: this.#refused },
+      ...{ compiled, loadedAt, at: parts.date(), policyWarnings: loaded.warnings, refused: this.#refused },
       addresses: addresses.map(formatAddress),
       planeFacts: parts.plane.facts(),
       isAnswering: this.#isAnswering,
@@ -206,7 +209,7 @@ export class Agent {
       sessions: this.endpoint.sessions(),
       associations: plane.associations,
       counters: (await counters?.catch(() => undefined)) ?? new Map<Spi, Counters>(),
-      ...{ clearPairs: plane.clearPairs, drops: plane.drops, recent: this.#recent },
+      ...{ clearPairs: plane.clearPairs, drops: plane.drops, recent: this.#recent, tally: plane.tally },
     })
   }
 

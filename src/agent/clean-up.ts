@@ -2,8 +2,8 @@
 // Until then the guard stands, and nothing that must be sealed leaves in clear.
 import { type Problem, type Result, success } from '../base/result.ts'
 import type { Undone } from '../dataplane/tun/taken.ts'
+import type { AgentEvent } from '../monitor/told-event.ts'
 import { currentNamespace } from '../native/namespaces.ts'
-import type { AgentEvent } from './agent-event.ts'
 import { guardPart } from './guard-part.ts'
 import { undoRoutes } from './routing-part.ts'
 import {

@@ -1,6 +1,6 @@
 // The other side of the control socket: what `down`, `status` and others ask a running agent with.
 import { connect, type Socket } from 'node:net'
-import type { ToldEvent } from './agent-event.ts'
+import type { ToldEvent } from '../monitor/told-event.ts'
 import { type Answer, type Command, readHeard, writeRequest } from './control-protocol.ts'
 import { LineSplitter } from './line-splitter.ts'
 import type { StateFolder } from './state-folder.ts'

@@ -4,7 +4,7 @@
 import { type Address, formatAddress, parseAddress } from '../base/address.ts'
 import { hasPorts, parseProtocol } from '../base/flow.ts'
 import { failure, type Problem, type Result, success } from '../base/result.ts'
-import type { Level, ToldEvent } from './agent-event.ts'
+import type { Level, ToldEvent } from '../monitor/told-event.ts'
 
 export const CONTROL_VERSION = 1
 

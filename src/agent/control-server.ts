@@ -1,7 +1,8 @@
 // The agent's side of the control socket: a few clients, requests of bounded length, answers in the order of the requests.
 // Whoever reads its events too slowly is let go, so that nobody's reading makes the agent grow.
 import { createServer, type Server, type Socket } from 'node:net'
-import { type Level, type ToldEvent, wordsOfError } from './agent-event.ts'
+import type { Level, ToldEvent } from '../monitor/told-event.ts'
+import { wordsOfError } from './agent-event.ts'
 import {
   type Answer,
   type Command,

@@ -2,6 +2,7 @@
 import type { Result } from '../base/result.ts'
 import {
   applyGuard,
+  type Counter,
   endInClear,
   guardCounters,
   healthOf,
@@ -12,6 +13,7 @@ import {
 } from '../dataplane/guard/apply.ts'
 import type { NftProblem } from '../dataplane/guard/nft.ts'
 import { defaultGuard, type GuardOptions, guardRuleset, type Ruleset } from '../dataplane/guard/ruleset.ts'
+import type { GuardTraffic } from '../monitor/agent-status.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { type GuardHealth, type GuardPart, Unready } from './agent-parts.ts'
 
@@ -38,12 +40,41 @@ export function guardPart({ guard = defaultGuard, taken }: GuardPartOptions = {}
       if (seen === undefined) return { isThere: false, text: 'it was not put in place yet' }
       const health = need(await healthOf(table, seen))
       if (health !== 'as-written') return { isThere: false, text: words[health] }
-      const drops = (need(await guardCounters(table)) ?? []).filter(({ verdict }) => verdict === 'drop')
+      const counted = need(await guardCounters(table)) ?? []
+      const drops = counted.filter(({ verdict }) => verdict === 'drop')
       const packets = drops.reduce((sum, counter) => sum + counter.packets, 0)
-      return { isThere: true, text: packets === 1 ? 'one packet dropped' : `${packets} packets dropped` }
+      const text = packets === 1 ? 'one packet dropped' : `${packets} packets dropped`
+      return { isThere: true, text, traffic: trafficOf(counted) }
     },
     remove: async () => need(await removeTable(table)),
   }
+}
+
+/** What passed or was stopped by policy; sealed packets and IKE are not the guard's to count. Rules of one kind and name are one. */
+export function trafficOf(counted: readonly Counter[]): readonly GuardTraffic[] {
+  const sums = new Map<string, GuardTraffic>()
+  for (const { chain, comment, verdict, packets, bytes } of counted) {
+    const kind = kindOf(chain, comment, verdict)
+    if (kind === undefined) continue
+    const [direction, why] = [
+      chain.endsWith('_in') ? 'in' : 'out',
+      comment.replace(/: (only sealed|in clear)$/, ''),
+    ] as const
+    const key = `${direction} ${kind} ${why}`
+    const sum = sums.get(key)
+    const more = { packets: packets + (sum?.packets ?? 0), bytes: bytes + (sum?.bytes ?? 0) }
+    sums.set(key, { direction, kind, why, ...more })
+  }
+  return [...sums.values()]
+}
+
+/** Chains as dataplane/guard/ruleset.ts names them. */
+function kindOf(chain: string, comment: string, verdict: Counter['verdict']): GuardTraffic['kind'] | undefined {
+  if (chain.startsWith('exempt_')) return 'exempt'
+  if (chain === 'piece' || chain === 'readable') return 'stopped'
+  if (!chain.startsWith('rule_')) return undefined
+  if (verdict === 'drop') return comment.endsWith(': only sealed') ? 'stopped' : 'blocked'
+  return comment.endsWith(': in clear') ? 'in-clear' : 'permitted'
 }
 
 const words = {

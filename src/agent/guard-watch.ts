@@ -1,8 +1,9 @@
 // Whether the guard is still as it was put in place. Other programs flush all of nftables when they start (a firewall's own
 // service does): what they took away is put back, and said aloud.
 import type { Clock } from '../base/time.ts'
+import type { AgentEvent } from '../monitor/told-event.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
-import { type AgentEvent, wordsOfError } from './agent-event.ts'
+import { wordsOfError } from './agent-event.ts'
 import type { ClearPair, GuardHealth, GuardPart } from './agent-parts.ts'
 import { within } from './within.ts'
 

@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { parseAddress } from '../base/address.ts'
 import { Secret } from '../base/secret.ts'
 import type { KeyingEvent } from '../keying/machine.ts'
-import { eventOfKeying, type ToldEvent, wordsOfError } from './agent-event.ts'
+import type { ToldEvent } from '../monitor/told-event.ts'
+import { eventOfKeying, wordsOfError } from './agent-event.ts'
 import { Log, type LogForm } from './log.ts'
 
 function written(form: LogForm, event: ToldEvent, least: ToldEvent['level'] = 'info'): string {

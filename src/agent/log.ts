@@ -1,7 +1,8 @@
 // Where the agent's events are written: one JSON object a line where a program reads, one readable line where a person
 // does. Strange characters of peers are escaped, so that nobody writes lines of somebody else's log. Own lines and no
 // library: see docs/decisions/0009-own-log-lines.md.
-import type { Level, ToldEvent } from './agent-event.ts'
+import { printable, unprintable } from '../base/printable.ts'
+import type { Level, ToldEvent } from '../monitor/told-event.ts'
 
 export type LogForm =
   /** For journals and collectors. */
@@ -56,8 +57,6 @@ function inPlainLetters(json: string): string {
   )
 }
 
-const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
-
 function wordsOf({ at, level, text, fields }: ToldEvent): string {
   const mark = level === 'warning' || level === 'error' ? `${level}: ` : ''
   const problems = Array.isArray(fields?.['problems']) ? (fields['problems'] as readonly string[]) : []
@@ -69,9 +68,4 @@ function wordsOf({ at, level, text, fields }: ToldEvent): string {
 
 function timeOf(at: number): string {
   return new Date(at * 1000).toISOString()
-}
-
-/** Control characters, line separators and what turns the direction of writing are shown by number. */
-export function printable(text: string): string {
-  return text.replaceAll(unprintable, found => `\\u{${found.codePointAt(0)!.toString(16)}}`)
 }

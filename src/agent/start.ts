@@ -1,6 +1,7 @@
 // The composition root: the only place of the agent where the system's clock, randomness and environment come in, and where
 // its parts are the real ones. What a person can mend is found before anything of the host is touched.
 import { join } from 'node:path'
+import type { Address } from '../base/address.ts'
 import { systemRandom } from '../base/random.ts'
 import type { Problem } from '../base/result.ts'
 import { systemClock, unixSeconds, unixTime } from '../base/time.ts'
@@ -8,6 +9,7 @@ import { defaultGuard, type Ruleset } from '../dataplane/guard/ruleset.ts'
 import { SEALWIRE_MARK } from '../dataplane/tun/tun-options.ts'
 import { defaultKeyingSettings, type KeyingSettings } from '../keying/keying-settings.ts'
 import type { Path } from '../keying/machine.ts'
+import type { AgentEvent, ToldEvent } from '../monitor/told-event.ts'
 import { missingForPackets } from '../native/capabilities.ts'
 import type { FileLock } from '../native/file-lock.ts'
 import { gssapi } from '../native/gssapi.ts'
@@ -16,8 +18,9 @@ import { currentNamespace } from '../native/namespaces.ts'
 import type { Policy } from '../policy/model.ts'
 import { IKE_PORT, NAT_TRAVERSAL_PORT } from '../wire/udp-encapsulation.ts'
 import { Agent, type AgentInput, type Ending } from './agent.ts'
-import { type AgentEvent, type ToldEvent, wordsOfError } from './agent-event.ts'
+import { wordsOfError } from './agent-event.ts'
 import { type GuardPart, Unready } from './agent-parts.ts'
+import { AssignedPolicySource, forgetDynamicRules, type OwnCertificate } from './assigned-policy-source.ts'
 import { keepForBoot } from './boot.ts'
 import { bootPlaces } from './boot-units.ts'
 import { undoDeadAgent } from './clean-up.ts'
@@ -30,6 +33,7 @@ import { Log, type LogForm } from './log.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { FilePolicySource } from './policy-source.ts'
 import { RegistryPolicySource } from './registry-policy-source.ts'
+import { REGISTRY_POLICY } from './registry-settings.ts'
 import { openRegistry } from './registry-store.ts'
 import { routingPart } from './routing-part.ts'
 import { type ServiceManager, serviceManager } from './service-manager.ts'
@@ -38,7 +42,10 @@ import type { Step } from './steps.ts'
 import { tunPlanePart } from './tun-plane-part.ts'
 
 export interface UpOptions {
+  /** The name of a file, or `registry:` for what the registry assigns. */
   readonly policy: string
+  /** For policies of the registry, which name an authority alone. */
+  readonly certificate?: OwnCertificate | undefined
   readonly state: string
   readonly guard: boolean
   /** The guard stays when the agent goes. */
@@ -76,6 +83,7 @@ export async function startAgent(options: UpOptions): Promise<Refused | Running>
   const guard = options.guard ? guardPart({ guard: rules, taken }) : undefined
   const held = await refuseEarly(options, folder, guard)
   if ('problems' in held) return held
+  await forgetDynamicRules(openRegistry(folder))
   const log = new Log({
     form: logForm(options),
     write: text => process.stderr.write(text),
@@ -112,7 +120,7 @@ export async function startAgent(options: UpOptions): Promise<Refused | Running>
 
 /** Everything that is known to be in the way, at once; the folder held where nothing is. */
 async function refuseEarly(
-  { policy }: UpOptions,
+  options: UpOptions,
   folder: folders.StateFolder,
   guard: GuardPart | undefined,
 ): Promise<Refused | FileLock> {
@@ -120,8 +128,7 @@ async function refuseEarly(
     () => [],
     (error: unknown) => whoseFault(error).problems,
   )
-  const source = new FilePolicySource(policy, systemClock, unixSeconds)
-  const loaded = new RegistryPolicySource(source, openRegistry(folder)).load()
+  const loaded = policySource(options, folder).load()
   const missing = [...missingForPackets(), ...(loaded.ok ? missingForKerberos(loaded.value.policy) : [])]
   const machine = missing.map(what => problem('this machine', what))
   const prepared = folders.prepareStateFolder(folder)
@@ -138,6 +145,15 @@ async function refuseEarly(
   if (lock !== undefined && problems.length === 0) return lock
   lock?.release()
   return { kind: 'refused', whose: input.length > 0 ? 'input' : 'machine', problems }
+}
+
+function policySource({ policy, certificate }: UpOptions, folder: folders.StateFolder, own?: () => readonly Address[]) {
+  const registry = openRegistry(folder)
+  const source =
+    policy === REGISTRY_POLICY
+      ? new AssignedPolicySource({ registry, folder: folder.path, date: unixSeconds, certificate })
+      : new FilePolicySource(policy, systemClock, unixSeconds, own)
+  return new RegistryPolicySource(source, registry)
 }
 
 function missingForKerberos({ rules }: Policy): readonly string[] {
@@ -201,10 +217,7 @@ function compose(options: UpOptions, folder: folders.StateFolder, guard: GuardPa
   const agent = new Agent(
     {
       ...{ guard, plane, clock: systemClock, date: unixTime, random: systemRandom },
-      source: new RegistryPolicySource(
-        new FilePolicySource(options.policy, systemClock, unixSeconds, () => addresses.list()),
-        openRegistry(folder),
-      ),
+      source: policySource(options, folder, () => addresses.list()),
       routing: routingPart({ folder: folder.path, device: () => plane.facts()['device'], failed: notFollowed }),
       sockets: new KeyingSockets({ mark: SEALWIRE_MARK, heard, failed: notSent }),
       addresses,

@@ -1,98 +1,17 @@
-// The agent's state as a value that can be written as JSON: what `sealwire status` prints, and a contract with others. Times
-// are seconds since 1970, durations seconds; no key and no secret is in it.
+// From what the agent has in hand to the value that it tells of itself: monitor/agent-status.ts has its form.
 import { formatAddress } from '../base/address.ts'
 import { formatProblem, type Problem } from '../base/result.ts'
 import type { Counters, Spi } from '../ipsec/association.ts'
 import { type DropReason, dropReasons } from '../ipsec/drop-reasons.ts'
 import { spiOf } from '../keying/describe-event.ts'
 import type { SessionSummary } from '../keying/session-summary.ts'
+import type { AgentStatus, AssociationStatus, SessionStatus } from '../monitor/agent-status.ts'
+import type { Counts } from '../monitor/counts.ts'
+import type { SealedTraffic } from '../monitor/sealed-traffic.ts'
+import type { ToldEvent } from '../monitor/told-event.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
-import type { ToldEvent } from './agent-event.ts'
 import type { ClearPair, GuardHealth } from './agent-parts.ts'
 import type { InstalledAssociation } from './watched-plane.ts'
-
-export interface AssociationStatus {
-  readonly spi: string
-  readonly peerSpi: string
-  readonly own: string
-  readonly peer: string
-  readonly rule: string
-  readonly mode: 'transport' | 'tunnel'
-  /** As the policy's list names it; null for manual keys. */
-  readonly security: string | null
-  readonly algorithms: string
-  readonly encapsulation: 'udp' | 'raw'
-  readonly isSending: boolean
-  readonly ageSeconds: number
-  /** Null where no clock ends it. */
-  readonly rekeyInSeconds: number | null
-  readonly endsInSeconds: number | null
-  readonly inbound: { readonly packets: number; readonly bytes: number }
-  readonly outbound: { readonly packets: number; readonly bytes: number }
-  readonly faults: {
-    readonly replayed: number
-    readonly notAuthentic: number
-    readonly badPadding: number
-    readonly outsideSelectors: number
-  }
-}
-
-export interface SessionStatus {
-  readonly id: string
-  /** Of IKE. */
-  readonly version: 1 | 2
-  readonly role: 'initiator' | 'responder'
-  readonly state: string
-  readonly own: string
-  readonly peer: string
-  readonly peerName: string | null
-  readonly offer: string | null
-  readonly ageSeconds: number | null
-  readonly rekeyInSeconds: number | null
-  readonly associations: readonly string[]
-}
-
-export interface AgentStatus {
-  readonly version: 1
-  readonly state: 'going-up' | 'up' | 'going-down' | 'down'
-  readonly pid: number
-  readonly since: number
-  readonly policy: {
-    readonly source: string
-    readonly name: string
-    readonly profile: string
-    readonly rules: number
-    readonly loadedAt: number
-    readonly warnings: readonly string[]
-    /** The newest of the source is not in force: it was refused with these problems. */
-    readonly refused: { readonly at: number; readonly problems: readonly string[] } | null
-  }
-  readonly setting: {
-    /** NoDefaultExempt or IPsecExempt; null where the profile reads none. */
-    readonly name: string | null
-    readonly value: number
-    readonly from: 'policy' | 'registry' | 'default'
-    /** Key and name in the registry, where it is from there. */
-    readonly where: string | null
-    readonly exempt: readonly { readonly name: string; readonly title: string }[]
-  }
-  readonly addresses: readonly string[]
-  readonly dataPlane: Readonly<Record<string, string | boolean>>
-  readonly guard: { readonly name: string; readonly isThere: boolean; readonly text: string } | null
-  readonly sessions: readonly SessionStatus[]
-  readonly associations: readonly AssociationStatus[]
-  readonly inClear: readonly {
-    readonly rule: string
-    readonly own: string
-    readonly peer: string
-    readonly forSeconds: number
-  }[]
-  readonly drops: readonly { readonly reason: DropReason; readonly packets: number; readonly meaning: string }[]
-  /** What needs somebody's eyes now. */
-  readonly warnings: readonly string[]
-  /** The last warnings and errors, the newest last. */
-  readonly recent: readonly { readonly at: number; readonly kind: string; readonly text: string }[]
-}
 
 export interface StatusFacts {
   readonly state: AgentStatus['state']
@@ -114,6 +33,9 @@ export interface StatusFacts {
   readonly counters: ReadonlyMap<Spi, Counters>
   readonly clearPairs: readonly ClearPair[]
   readonly drops: ReadonlyMap<DropReason, number>
+  readonly tally: { readonly counts: Counts; readonly sealed: SealedTraffic }
+  /** Seconds since 1970. */
+  readonly at: number
   readonly recent: readonly ToldEvent[]
 }
 
@@ -128,6 +50,7 @@ export function statusOf(facts: StatusFacts): AgentStatus {
   const offers = new Map(sessions.flatMap(({ children }) => children.map(({ name, security }) => [name, security])))
   return {
     version: 1,
+    at: facts.at,
     ...{ state: facts.state, pid: facts.pid, since: facts.since },
     policy: {
       source: facts.source,
@@ -147,7 +70,7 @@ export function statusOf(facts: StatusFacts): AgentStatus {
     },
     addresses: facts.addresses,
     dataPlane: { ...facts.planeFacts, isAnswering: facts.isAnswering },
-    guard: guard === undefined ? null : { name: guard.name, ...guard.health },
+    guard: guard === undefined ? null : { name: guard.name, ...guard.health, traffic: guard.health.traffic ?? [] },
     sessions: sessions.map(session => sessionStatus(session, now)),
     associations: facts.associations.map(one =>
       associationStatus(one, facts.counters.get(one.name) ?? noCounters, offers.get(one.name) ?? null, now),
@@ -159,6 +82,8 @@ export function statusOf(facts: StatusFacts): AgentStatus {
       forSeconds: whole(until - now),
     })),
     drops: [...facts.drops].map(([reason, packets]) => ({ reason, packets, meaning: dropReasons[reason] })),
+    counts: { ...facts.tally.counts },
+    sealed: facts.tally.sealed,
     warnings: warningsOf(facts),
     recent: facts.recent.map(({ at, kind, text }) => ({ at, kind, text })),
   }
@@ -186,11 +111,25 @@ function associationStatus(
   security: string | null,
   now: number,
 ): AssociationStatus {
-  const { name, peerSpi, own, peer, rule, mode, algorithms, isInUdp, since, rekeyAt, endsAt, isSending } = association
+  const {
+    name,
+    peerSpi,
+    own,
+    peer,
+    rule,
+    mode,
+    algorithms,
+    isInUdp,
+    isConfidential,
+    since,
+    rekeyAt,
+    endsAt,
+    isSending,
+  } = association
   const { inbound, outbound, replayed, notAuthentic, badPadding, outsideSelectors } = counters
   return {
     ...{ spi: spiOf(name), peerSpi: spiOf(peerSpi), own: formatAddress(own), peer: formatAddress(peer) },
-    ...{ rule, mode, security, algorithms, encapsulation: isInUdp ? 'udp' : 'raw', isSending },
+    ...{ rule, mode, security, algorithms, encapsulation: isInUdp ? 'udp' : 'raw', isConfidential, isSending },
     ageSeconds: whole(now - since),
     rekeyInSeconds: rekeyAt === undefined ? null : whole(rekeyAt - now),
     endsInSeconds: endsAt === undefined ? null : whole(endsAt - now),

@@ -7,10 +7,12 @@ import type { DataPlane, DataPlaneListener, WhyNone } from '../dataplane/data-pl
 import { type AssociationPair, type Counters, pairName, type Spi } from '../ipsec/association.ts'
 import type { DropReason } from '../ipsec/drop-reasons.ts'
 import { IN_CLEAR } from '../ipsec/negotiation.ts'
+import type { AgentEvent } from '../monitor/told-event.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { RuleId } from '../policy/model.ts'
-import { type AgentEvent, eventOfDrops } from './agent-event.ts'
+import { eventOfDrops } from './agent-event.ts'
 import type { ClearPair, GuardPart } from './agent-parts.ts'
+import { Tally } from './tally.ts'
 
 /** What status shows of an association; its keys are the plane's alone. */
 export interface InstalledAssociation {
@@ -22,6 +24,7 @@ export interface InstalledAssociation {
   readonly peer: Address
   readonly algorithms: string
   readonly isInUdp: boolean
+  readonly isConfidential: boolean
   /** On the agent's clock. */
   readonly since: number
   readonly rekeyAt: number | undefined
@@ -57,6 +60,8 @@ export class WatchedPlane implements DataPlane {
   #cancelTelling: (() => void) | undefined
   readonly #cancelClear: (() => void)[] = []
   #policy: CompiledPolicy | undefined
+  readonly tally = new Tally()
+  #looking: Promise<unknown> | undefined
 
   constructor({ plane, guard, clock, tell, clearChanged }: WatchedPlaneOptions) {
     this.#plane = plane
@@ -109,12 +114,16 @@ export class WatchedPlane implements DataPlane {
   }
 
   async enforce(policy: CompiledPolicy): Promise<void> {
+    const last = this.#lookBeforeRemoval([...this.#installed.keys()])
     await this.#plane.enforce(policy)
+    await last
     this.#policy = policy
     // A new policy begins without any: the plane forgets them, and the guard that was put in place has none.
     this.#forgetClear()
     const left = await this.#plane.counters()
-    for (const name of this.#installed.keys()) if (!left.has(name)) this.#installed.delete(name)
+    const gone = [...this.#installed.keys()].filter(name => !left.has(name))
+    for (const name of gone) this.#installed.delete(name)
+    this.tally.forget(gone)
   }
 
   async install(pair: AssociationPair): Promise<void> {
@@ -137,8 +146,24 @@ export class WatchedPlane implements DataPlane {
   }
 
   async remove(names: readonly Spi[]): Promise<void> {
+    const last = this.#lookBeforeRemoval(names)
     await this.#plane.remove(names)
+    await last
     for (const name of names) this.#installed.delete(name)
+    this.tally.forget(names)
+  }
+
+  /**
+   * Asked before the removal, and so answered before it. Where a look is under way already it has to do: a thousand
+   * associations that close one by one are not looked at a million times.
+   */
+  #lookBeforeRemoval(names: readonly Spi[]): Promise<unknown> {
+    const isKnown = names.some(name => this.#installed.has(name))
+    if (isKnown)
+      this.#looking ??= this.counters()
+        .catch(() => {})
+        .finally(() => (this.#looking = undefined))
+    return this.#looking ?? Promise.resolve()
   }
 
   async refuse(flow: Flow, rule: RuleId, why: WhyNone): Promise<void> {
@@ -165,8 +190,10 @@ export class WatchedPlane implements DataPlane {
     })
   }
 
-  counters(): Promise<ReadonlyMap<Spi, Counters>> {
-    return this.#plane.counters()
+  async counters(): Promise<ReadonlyMap<Spi, Counters>> {
+    const counters = await this.#plane.counters()
+    this.tally.look(this.#installed.values(), counters)
+    return counters
   }
 
   async stop(): Promise<void> {
@@ -200,11 +227,16 @@ function describe(pair: AssociationPair, now: number): InstalledAssociation {
     ...{ rule: outbound.rule, mode: outbound.mode, own: outbound.source, peer: outbound.destination },
     algorithms: outbound.layers.map(wordsOfLayer).join(' in '),
     isInUdp: outbound.encapsulation !== undefined,
+    isConfidential: outbound.layers.some(isEncrypted),
     since: now,
     rekeyAt: after('soft'),
     endsAt: after('hard'),
     isSending: false,
   }
+}
+
+function isEncrypted({ suite }: AssociationPair['outbound']['layers'][number]): boolean {
+  return suite.protocol === 'esp' && suite.cipher.mode !== 'null' && suite.cipher.mode !== 'gmac'
 }
 
 function wordsOfLayer({ protocol, suite }: AssociationPair['outbound']['layers'][number]): string {

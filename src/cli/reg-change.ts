@@ -1,10 +1,10 @@
 // Carrying out what a person asks of the registry: the answer to a question where something would be overwritten, the change
 // with its backup, advice about what was written, and word to the agent, which takes it at once.
 import { createInterface } from 'node:readline'
-import { printable } from '../agent/log.ts'
 import { openRegistry } from '../agent/registry-store.ts'
-import type { AgentStatus } from '../agent/status.ts'
+import { printable } from '../base/printable.ts'
 import type { Problem, Result } from '../base/result.ts'
+import type { AgentStatus } from '../monitor/agent-status.ts'
 import { adviceOn } from '../settings/catalogue.ts'
 import type { RegistryChange, RegistryKey } from '../settings/registry.ts'
 import type { Backup, Changed, RegistryFile } from '../settings/registry-file.ts'

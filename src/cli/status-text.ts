@@ -1,7 +1,7 @@
 // An agent's status as a person reads it: what is wrong first, then the policy, then who is sealed with whom.
 
-import { printable } from '../agent/log.ts'
-import type { AgentStatus, AssociationStatus, SessionStatus } from '../agent/status.ts'
+import { printable } from '../base/printable.ts'
+import type { AgentStatus, AssociationStatus, SessionStatus } from '../monitor/agent-status.ts'
 import type { Console } from './console.ts'
 
 export function printStatus(status: AgentStatus, console: Console): void {

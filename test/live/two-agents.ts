@@ -6,8 +6,8 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import type { AgentStatus } from '../../src/agent/status.ts'
 import type { KeyingSettings } from '../../src/keying/keying-settings.ts'
+import type { AgentStatus } from '../../src/monitor/agent-status.ts'
 import { twoHosts, whyNoHosts } from '../../src/native/test-namespaces.ts'
 
 const program = join(import.meta.dirname, '..', '..', 'sealwire')
@@ -35,6 +35,8 @@ export interface Ran {
 export interface PolicyWords {
   readonly profile?: string
   readonly noDefaultExempt?: number
+  /** Keys of the policy's `ike`, in YAML. */
+  readonly ike?: readonly string[]
   /** Keys of the rule, in YAML, such as `fallBackToClear: true`. */
   readonly more?: readonly string[]
   /** Whole rules in front, in YAML. */
@@ -70,12 +72,19 @@ export class LiveHost {
   }
 
   /** Everything between the two is negotiated. */
-  writePolicy({ profile = 'windows-2000-sp1', noDefaultExempt, more = [], rules = [] }: PolicyWords = {}): void {
+  writePolicy({
+    profile = 'windows-2000-sp1',
+    noDefaultExempt,
+    ike = [],
+    more = [],
+    rules = [],
+  }: PolicyWords = {}): void {
     const { name } = this
     const lines = [
       'name: Two hosts',
       `profile: ${profile}`,
       ...(noDefaultExempt === undefined ? [] : [`noDefaultExempt: ${noDefaultExempt}`]),
+      ...(ike.length === 0 ? [] : ['ike:', ...ike.map(line => `  ${line}`)]),
       'rules:',
       ...rules.map(rule => `  - ${rule}`),
       '  - name: Everything between the two',

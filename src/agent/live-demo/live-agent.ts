@@ -1,9 +1,9 @@
 // An agent of the live demo: `sealwire up` as a person types it, in the namespace of its host.
 import { readFileSync } from 'node:fs'
 import { formatProblem } from '../../base/result.ts'
+import type { AgentStatus } from '../../monitor/agent-status.ts'
 import { ControlClient } from '../control-client.ts'
 import { readNote, stateFolder } from '../state-folder.ts'
-import type { AgentStatus } from '../status.ts'
 import { mustRun, pause, runProgram, type Words } from './programs.ts'
 import { inside, kill, type StageHost } from './stage.ts'
 

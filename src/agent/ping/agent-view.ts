@@ -1,11 +1,11 @@
 // What a running agent knows that the wire does not show: what its policy asks for a ping, and the algorithms behind an
 // SPI. Without an agent a ping tells what it saw, and no more.
 import { type Address, formatAddress } from '../../base/address.ts'
+import type { AgentStatus } from '../../monitor/agent-status.ts'
 import { type Absent, ControlClient } from '../control-client.ts'
 import type { Negotiating } from '../control-commands.ts'
 import type { Answer } from '../control-protocol.ts'
 import type { StateFolder } from '../state-folder.ts'
-import type { AgentStatus } from '../status.ts'
 import type { KnownAssociation } from './match-echo.ts'
 
 export interface AgentView {

@@ -1,6 +1,6 @@
 // `sealwire reg query` and `reg export`: what is in the registry, as reg.exe prints it and as regedit writes it.
 import { existsSync, writeFileSync } from 'node:fs'
-import { printable } from '../../agent/log.ts'
+import { printable } from '../../base/printable.ts'
 import { keyAt, spelledPath, valueIn } from '../../settings/registry.ts'
 import type { RegistryValue } from '../../settings/value.ts'
 import { dataWords, TEXTS_APART, typeWord } from '../../settings/value-words.ts'

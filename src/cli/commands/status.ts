@@ -1,6 +1,6 @@
 // `sealwire status`: what the agent enforces, with whom it has keys, and what needs somebody's eyes. Exit status 0 all is
 // well, 1 no agent runs or something needs eyes.
-import type { AgentStatus } from '../../agent/status.ts'
+import type { AgentStatus } from '../../monitor/agent-status.ts'
 import { askAgent, reachAgent, stateOf, stateOption } from '../agent-options.ts'
 import { ANSWER_IS_NO, type CommandInput, type CommandSpec, FINE, jsonOption } from '../command.ts'
 import type { Console } from '../console.ts'

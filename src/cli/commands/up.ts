@@ -2,15 +2,31 @@
 // with --detach it is up; 2 the input is wrong; 3 the machine cannot do it, or something failed while it ran.
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, renameSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { REGISTRY_POLICY } from '../../agent/registry-settings.ts'
 import type { UpOptions } from '../../agent/start.ts'
 import { prepareStateFolder, type StateFolder } from '../../agent/state-folder.ts'
-import type { AgentStatus } from '../../agent/status.ts'
 import type { Problem } from '../../base/result.ts'
+import type { AgentStatus } from '../../monitor/agent-status.ts'
 import { stateOf, stateOption } from '../agent-options.ts'
-import { type CommandInput, type CommandSpec, FINE, MACHINE_CANNOT, textOption, WRONG_INPUT } from '../command.ts'
+import {
+  type CommandInput,
+  type CommandSpec,
+  FINE,
+  MACHINE_CANNOT,
+  type OptionSpec,
+  textOption,
+  WRONG_INPUT,
+} from '../command.ts'
 import type { Console, Style } from '../console.ts'
 import { settingLine } from '../status-text.ts'
+
+/** A policy of the registry names the authority of certificates and no file. */
+const certificateOptions: readonly OptionSpec[] = [
+  ['ca', '--ca <file>', 'for registry: the authorities by which certificates of peers are checked'],
+  ['certificate', '--certificate <file>', 'for registry: the certificate that is shown'],
+  ['key', '--key <file>', 'for registry: its private key'],
+].map(([key, flags, description]) => ({ key: key!, flags: flags!, description: description!, values: 'file' }))
 
 const DATA_PLANES = ['auto', 'tun', 'frames']
 
@@ -24,7 +40,14 @@ export const up: CommandSpec = {
     'with a mistake is refused with every problem while the one in force stays; SIGHUP reads them at once. Needs root, or CAP_NET_ADMIN ' +
     'and CAP_NET_RAW. Exit status 0: it went down as asked; 2: the input is wrong; 3: the machine cannot do it.',
   options: [
-    { flags: '--policy <file>', key: 'policy', description: 'the policy file', values: 'file', required: true },
+    {
+      flags: '--policy <file>',
+      key: 'policy',
+      description: 'the policy file, or registry: for what netsh assigns in the registry of --state',
+      values: 'file',
+      required: true,
+    },
+    ...certificateOptions,
     stateOption,
     {
       flags: '--data-plane <kind>',
@@ -58,6 +81,7 @@ export const up: CommandSpec = {
   examples: [
     'sealwire up --policy policy.yaml',
     'sealwire up --policy policy.yaml --detach',
+    'sealwire up --policy registry: --state /run/sealwire-test',
     'sealwire up --policy policy.yaml --state /run/sealwire-test --keep-guard',
   ],
   run: runUp,
@@ -104,12 +128,18 @@ function problemsOf(input: CommandInput): readonly Problem[] {
   if (input.options['noGuard'] === true && input.options['keepGuard'] === true) {
     add('--keep-guard', 'there is no guard to keep', 'leave out --no-guard')
   }
+  const given = certificateOptions.filter(({ key }) => textOption(input, key) !== undefined)
+  const isRegistry = textOption(input, 'policy') === REGISTRY_POLICY
+  if (given.length > 0 && !isRegistry) add(`--${given[0]!.key}`, 'a policy file names its own files', 'leave it out')
+  if (given.length > 0 && given.length < certificateOptions.length)
+    add('--certificate', 'ca, certificate and key belong together', 'write all three')
   return problems
 }
 
 function upOptions(input: CommandInput, folder: StateFolder, console: Console): UpOptions {
   return {
     policy: textOption(input, 'policy')!,
+    ...certificateOf(input),
     state: folder.path,
     guard: input.options['noGuard'] !== true,
     keepGuard: input.options['keepGuard'] === true,
@@ -117,6 +147,12 @@ function upOptions(input: CommandInput, folder: StateFolder, console: Console): 
     least: input.options['verbose'] === true ? 'debug' : 'info',
     ...(console.isWatched ? { paint: (level, text) => paint(console, level, text) } : {}),
   }
+}
+
+function certificateOf(input: CommandInput): Pick<UpOptions, 'certificate'> {
+  const [ca, own, key] = ['ca', 'certificate', 'key'].map(name => textOption(input, name))
+  if (ca === undefined || own === undefined || key === undefined) return {}
+  return { certificate: { ca: resolve(ca), own: resolve(own), key: resolve(key) } }
 }
 
 const styles: Readonly<Record<'debug' | 'info' | 'warning' | 'error', Style | undefined>> = {
@@ -154,6 +190,10 @@ async function detach(input: CommandInput, folder: StateFolder, console: Console
   const log = openLog(folder)
   const kind = textOption(input, 'dataPlane') ?? 'auto'
   const words = ['up', '--policy', textOption(input, 'policy')!, '--state', folder.path, '--data-plane', kind]
+  const files = certificateOptions.flatMap(({ key }) => {
+    const file = textOption(input, key)
+    return file === undefined ? [] : [`--${key}`, file]
+  })
   const flags = ['noGuard', 'keepGuard', 'verbose'].filter(key => input.options[key] === true)
   const main = join(import.meta.dirname, '..', 'main.ts')
   const child = spawn(
@@ -162,6 +202,7 @@ async function detach(input: CommandInput, folder: StateFolder, console: Console
       ...process.execArgv,
       main,
       ...words,
+      ...files,
       ...flags.map(key => `--${key.replaceAll(/[A-Z]/g, big => `-${big.toLowerCase()}`)}`),
     ],
     { detached: true, stdio: ['ignore', log, log, 'ipc'] },

@@ -29,6 +29,8 @@ export interface IkeHostOptions {
   readonly wire?: LabHostOptions['wire']
   /** What IKE says in datagrams larger than the wire's MTU is lost, as where a firewall takes pieces of packets for an attack. */
   readonly losesPieces?: boolean
+  /** What becomes of our and the peer's IKE messages on their way. */
+  readonly altered?: (message: Uint8Array) => Uint8Array
 }
 
 type EventOf<Kind extends KeyingEvent['kind']> = Extract<KeyingEvent, { readonly kind: Kind }>
@@ -42,14 +44,16 @@ export class IkeHost {
   readonly faults: unknown[] = []
   readonly #settings: KeyingSettings
   readonly #losesPieces: boolean
+  readonly #altered: (message: Uint8Array) => Uint8Array
   readonly #packet = new Packet()
   readonly #watchers = new Set<(event: KeyingEvent) => void>()
   #credentials: Credentials = noCredentials
   #policy: CompiledPolicy | undefined
   #identification = 0
 
-  constructor({ addresses, settings = {}, wire = {}, losesPieces = false }: IkeHostOptions) {
+  constructor({ addresses, settings = {}, wire = {}, losesPieces = false, altered }: IkeHostOptions) {
     this.#losesPieces = losesPieces
+    this.#altered = altered ?? (message => message)
     this.#settings = { ...defaultKeyingSettings, tellMessages: true, ...settings }
     this.lab = new LabHost(addresses, { wire, takes: packet => this.#takes(packet) })
     this.keeper = new Keeper({
@@ -123,7 +127,8 @@ export class IkeHost {
     return this.events.filter(event => event.kind === kind).length
   }
 
-  #send({ local, remote }: Path, payload: Uint8Array): void {
+  #send({ local, remote }: Path, message: Uint8Array): void {
+    const payload = this.#altered(message)
     this.#identification = (this.#identification + 1) & 0xffff
     const packet = buildPacket({
       ...{ source: formatAddress(local.address), destination: formatAddress(remote.address), payload },
@@ -142,7 +147,7 @@ export class IkeHost {
     const local = { address: packet.destination(), port: packet.destinationPort }
     const remote = { address: packet.source(), port: packet.sourcePort }
     const content = bytes.slice(packet.transport + UDP_HEADER, packet.ipLength)
-    this.keeper.datagram({ local, remote }, content)
+    this.keeper.datagram({ local, remote }, this.#altered(content))
     return true
   }
 }

@@ -35,6 +35,7 @@ export interface Negotiation {
   readonly settings?: Partial<KeyingSettings>
   readonly wire?: LabHostOptions['wire']
   readonly losesPieces?: boolean
+  readonly altered?: (message: Uint8Array) => Uint8Array
   /** What strongSwan's connection has beside, and what is different there. */
   readonly theirs?: Partial<ConnectionWords> & { readonly psk?: string }
 }
@@ -181,8 +182,8 @@ export async function prepare(scene: Scene, words: Negotiation): Promise<Standin
   await lab.end.leave()
   await clear(strongSwan)
   await teach(strongSwan, words, ends, certificates)
-  const { settings = {}, wire = {}, losesPieces = false } = words
-  const host = await lab.end.host({ settings, wire, losesPieces })
+  const { settings = {}, wire = {}, losesPieces = false, altered } = words
+  const host = await lab.end.host({ settings, wire, losesPieces, ...(altered === undefined ? {} : { altered }) })
   await host.follow(policyOf(words, ends, certificates), certificates.folder)
   lab.end.link.clear.length = 0
   return { host, ends }

@@ -10,6 +10,9 @@ import { typeWord } from '../settings/value-words.ts'
 import { bootPlaces } from './boot-units.ts'
 import { DEFAULT_STATE, type StateFolder } from './state-folder.ts'
 
+/** Instead of the name of a policy file: what the registry assigns. */
+export const REGISTRY_POLICY = 'registry:'
+
 /** In the state folder; that of the host's own agent where it outlives a restart of the machine, since /run does not. */
 export function registryFolder({ path }: StateFolder): string {
   return join(path === DEFAULT_STATE ? dirname(bootPlaces.lastGood) : path, 'registry')

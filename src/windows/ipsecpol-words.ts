@@ -102,7 +102,7 @@ function readSide(text: string): Cell<NetshAddress> {
   // Written with its mask as well, as those do who copy from the help.
   if (text === '0' || text === '0/255.255.255.255') return success({ kind: 'masked', address: 0, mask: LARGEST })
   const parts = text.split('.')
-  const stars = parts.findIndex(part => part === '*')
+  const stars = parts.indexOf('*')
   if (parts.length === 4 && stars > 0 && parts.slice(stars).every(part => part === '*')) {
     const address = parseAddress(parts.map(part => (part === '*' ? '0' : part)).join('.'))
     const mask = (LARGEST << (8 * (4 - stars))) >>> 0

@@ -230,7 +230,7 @@ netsh ipsec dynamic show all`
 })
 
 test('ipsecpol makes policies of the registry, and takes them away', () => {
-  const text = String.raw`ipsecpol -w REG -p "MyPol" -y -o
+  const text = `ipsecpol -w REG -p "MyPol" -y -o
 ipsecpol -w REG -p "MyPol" -r "Blocker" -n BLOCK -x -f 0+*
 ipsecpol -w REG -p "MyPol:30" -r "GoHTTP"  -n PASS  -x -f 0:80+*::TCP 144.92.*.*:5=10.0.0.0/255.0.0.0:53:UDP
 ipseccmd -w reg -p MyPol -r S -f 0=10.0.0.2 -n ESP[3DES,SHA]3600S/5000KPFS2 AH[MD5] INPASS -soft -a PRESHARE:"k 1" K -lan -1s 3DES-SHA-2 -1k 10Q/3600S`

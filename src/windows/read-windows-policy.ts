@@ -203,6 +203,15 @@ export function policyOfRegistry(
   return success({ policy, losses: [...found, ...losses] })
 }
 
+/** Whether anything says what is secured: an assigned policy, also one that cannot be read, a rule, a dynamic one. */
+export function hasPolicyInForce(root: RegistryKey): boolean {
+  const { main, persistent } = policiesInForce(root)
+  const dynamic = readRegistryPolicies(root, 'dynamic')
+  const isAssigned = [main, persistent, domainAssignment(root)].some(one => one !== undefined)
+  if (isAssigned || policiesOf(dynamic.store).length + dynamic.problems.length > 0) return true
+  return (['group-policy', 'local'] as const).some(store => (readStore(root, store)?.value.rules.length ?? 0) > 0)
+}
+
 /** That of a group policy first. */
 function together(first: ConnectionSecurityPolicy, second: ConnectionSecurityPolicy): ConnectionSecurityPolicy {
   return {

@@ -111,12 +111,22 @@ export class ChildBook {
     return child.standing === 'gone' ? [removed] : [removed, closed]
   }
 
-  /** The peer says that it has it no more: it still receives for a while where another one has its place. */
-  deletedByPeer(peer: PeerOfChild, protocol: 'esp' | 'ah', peerSpi: Spi, world: World): readonly KeyingOutput[] {
-    const child = this.ofPeer(peer).find(
-      ({ standing, layers }) =>
-        standing !== 'gone' && layers.some(layer => layer.protocol === protocol && layer.peerSpi === peerSpi),
-    )
+  /** The peer says that it has them no more. A message has room for many SPIs: those that mean nothing are passed over at once. */
+  deletedByPeer(
+    peer: PeerOfChild,
+    protocol: 'esp' | 'ah',
+    peerSpis: readonly Spi[],
+    world: World,
+  ): readonly KeyingOutput[] {
+    const spis = new Set(peerSpis)
+    const isMeant = ({ layers }: Child) => layers.some(one => one.protocol === protocol && spis.has(one.peerSpi))
+    const meant = this.ofPeer(peer).filter(child => child.standing !== 'gone' && isMeant(child))
+    return meant.flatMap(({ name }) => this.#deleted(name, world))
+  }
+
+  /** It still receives for a while where another one has its place. */
+  #deleted(name: Spi, world: World): readonly KeyingOutput[] {
+    const child = this.#children.get(name)
     if (child === undefined) return []
     const why = 'the peer deletes it'
     const next = this.all().find(

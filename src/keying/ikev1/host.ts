@@ -75,25 +75,26 @@ export class Version1Host {
   datagram(header: IkeHeader, octets: Uint8Array, path: Path, outside: OutsideWorld): readonly KeyingOutput[] {
     const world = this.#world(outside)
     const session = this.#entrance.sessionOf(header)
-    if (session !== undefined) return this.#received(session, receive(session, octets, path, world), world)
+    if (session !== undefined) return this.#received(session, () => receive(session, octets, path, world), world)
     const entry = this.#entrance.stranger(header, octets, path, world)
     return entry.outputs.concat(
       entry.gone === undefined ? [] : this.#end(entry.gone),
       entry.driven === undefined ? [] : this.#become(undefined, entry.driven, world),
-      entry.again === undefined ? [] : this.#received(entry.again, receive(entry.again, octets, path, world), world),
+      entry.again === undefined ? [] : this.#become(entry.again, receive(entry.again, octets, path, world), world),
     )
   }
 
-  /** Who goes on to the second message has its address proved: of those there are only so many. */
-  #received(before: Session, driven: Driven, world: World): readonly KeyingOutput[] {
-    const { session } = driven
-    const isNowHalf = before.state.kind === 'sa-answered' && session !== undefined && session.state !== before.state
-    if (!isNowHalf) return this.#become(before, driven, world)
+  /** Who goes on to the second message has its address proved: of those there are only so many, and key exchanges. */
+  #received(before: Session, run: () => Driven, world: World): readonly KeyingOutput[] {
+    if (before.state.kind !== 'sa-answered') return this.#become(before, run(), world)
     const { address } = before.path.remote
     const admission = this.#book.halfOpen.admit(address, world.now, world.settings)
     if (admission.kind === 'too-many') {
       return [report({ kind: 'ignored', ...about(before), path: before.path, what: admission.what })]
     }
+    const driven = run()
+    const isNowHalf = driven.session !== undefined && driven.session.state !== before.state
+    if (!isNowHalf) return this.#become(before, driven, world)
     const gone = admission.kind === 'instead-of' ? this.#end(admission.id) : []
     return [...gone, ...this.#become(before, driven, world)]
   }
@@ -320,9 +321,7 @@ export class Version1Host {
         return child?.standing === 'coming' ? this.#deleteChildren([child], why, world) : []
       }
       case 'children-deleted':
-        return peer === undefined
-          ? []
-          : news.peerSpis.flatMap(spi => this.#children.deletedByPeer(peer, news.protocol, spi, world))
+        return peer === undefined ? [] : this.#children.deletedByPeer(peer, news.protocol, news.peerSpis, world)
       case 'first-contact':
         return isEstablished(maker) ? this.#forgotten(maker, world) : []
       case 'peer-gone':

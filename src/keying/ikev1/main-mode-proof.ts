@@ -97,7 +97,8 @@ export function answerProof(
   path: Opened['path'],
   world: World,
 ): Driven {
-  const { main, exchanged, kerberos } = session.state
+  const { main, exchanged, kerberos, proofs = 0 } = session.state
+  if (proofs >= MOST_PROOFS) return ignoredIn(session, path, 'too many proofs came for it that were none')
   const credentials = credentialsFor(rulesForPeer(world.policy, path, 'ikev1'), world.credentials)
   let reason = cannotBeOpened(main)
   for (const { candidate, message, nextIv } of openings) {
@@ -127,8 +128,16 @@ export function answerProof(
       world,
     )
   }
-  return notProved({ ...session, path }, reason, world)
+  // What no key opens costs next to nothing.
+  const next = openings.length === 0 ? session : inState(session, { ...session.state, proofs: proofs + 1 })
+  return notProved(next, path, reason, world)
 }
+
+/**
+ * Proofs of one session that are looked at: each may cost a chain of certificates and a signature, and whoever has the keys of
+ * the exchange has proved nothing yet.
+ */
+const MOST_PROOFS = 8
 
 function cannotBeOpened({ choice }: MainMode): string {
   return choice.authentication === SHARED_KEY
@@ -136,18 +145,18 @@ function cannotBeOpened({ choice }: MainMode): string {
     : 'its proof cannot be opened: a message was changed on the way'
 }
 
-/** People hear it once. It may be a stranger's message: the right one may still come. */
-export function notProved(session: Session<KeyAnswered>, what: string, world: World): Driven {
+/** People hear it once. It may be a stranger's message: the right one may still come, and by the path that was known. */
+function notProved(session: Session<KeyAnswered>, path: Opened['path'], what: string, world: World): Driven {
   const { state } = session
   const peer = formatAddress(session.path.remote.address)
-  if (state.hasFailed === true) return ignoredIn(session, session.path, what)
+  if (state.hasFailed === true) return ignoredIn(session, path, what)
   const failed = report({
     kind: 'session-failed',
     ...about(session),
     what: `${peer} has not proved who it is: ${what}`,
   })
   const next = inState(session, { ...state, hasFailed: true as const })
-  return { session: next, outputs: [...clearNotify(session, 'AUTHENTICATION-FAILED', world), failed] }
+  return { session: next, outputs: [...clearNotify({ ...session, path }, 'AUTHENTICATION-FAILED', world), failed] }
 }
 
 export function withContact(peer: Peer, { payloads }: Opened): Peer {

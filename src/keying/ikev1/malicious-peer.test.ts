@@ -2,7 +2,6 @@
 // more than it should, ends nothing of anybody else's, and throws nothing.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseAddress } from '../../base/address.ts'
 import { readMessageV1, writeMessageV1 } from '../../wire/ike/v1-message.ts'
 import { exchangeTypesV1 } from '../../wire/ike/v1-numbers.ts'
 import type { PayloadV1 } from '../../wire/ike/v1-payloads.ts'
@@ -56,4 +55,93 @@ test('an answer by Kerberos that has no token leads nowhere, however often it co
   net.advance(5)
   assert.ok(spoiled > 0)
   assert.ok(left.reaches(right), net.picture())
+})
+
+/** Further first messages of the host, as if it had begun often; its own session is the last one. */
+function begins(host: TestHost, other: TestHost, net: TestNet, count: number): readonly Uint8Array[] {
+  const [first] = net.letters
+  const answers: Uint8Array[] = []
+  net.tamper = bytes => {
+    answers.push(bytes.slice())
+    return []
+  }
+  for (let number = 1; number <= count; number++) {
+    const bytes = first!.bytes.slice()
+    new DataView(bytes.buffer).setUint32(0, number)
+    arrive(other, { local: { address: host.address, port: 500 }, remote: { address: other.address, port: 500 } }, bytes)
+  }
+  net.tamper = undefined
+  return answers
+}
+
+test('a host that begins without end costs no key exchange once it has as many sessions half open as it may', () => {
+  const net = new TestNet(2)
+  const perAddress = 3
+  const [left, right] = twoHosts(net, v1Policy(), {
+    settings: { halfOpen: { cookiesFrom: 32, most: 1000, perAddress } },
+  })
+  let third: Uint8Array | undefined
+  let path: Path | undefined
+  net.tamper = (bytes, on) => {
+    const isThird = rewritten(bytes, payloads => payloads) !== undefined && on.local.address === left.address
+    if (isThird && bytes.subarray(8, 16).some(octet => octet !== 0)) [third, path] = [bytes.slice(), on]
+    return third === undefined ? [bytes] : []
+  }
+  left.needs(right)
+  net.advance(0.1)
+  assert.ok(third !== undefined && path !== undefined)
+  for (let round = 0; round < perAddress; round++) {
+    const [answer] = begins(left, right, net, 1 + round).slice(-1)
+    const message = third.slice()
+    message.set(answer!.subarray(0, 16))
+    arrive(right, path, message)
+  }
+  const half = () => right.endpoint.sessions().filter(({ state }) => state === 'key-answered').length
+  assert.equal(half(), perAddress)
+  // One more, with a public value that is none: whoever looked at it would have made one of its own.
+  const before = right.events.length
+  const [answer] = begins(left, right, net, 9).slice(-1)
+  const message = rewritten(third, payloads =>
+    payloads.map(one => (one.kind === 'key-exchange' ? { ...one, publicValue: new Uint8Array(64) } : one)),
+  )!
+  message.set(answer!.subarray(0, 16))
+  arrive(right, path, message)
+  const told = right.events.slice(before).flatMap(event => (event.kind === 'ignored' ? [event.what] : []))
+  assert.match(told.join(), /3 sessions of that address are half open/)
+  assert.equal(half(), perAddress)
+})
+
+test('proofs by a certificate that somebody else has are looked at a few times, and no more', () => {
+  const net = new TestNet(3)
+  const authority = new Authority('Test', START_DATE)
+  const policy = v1Policy()
+  const stolen = authority.host('left.corp.test', 'p256')
+  const { key } = authority.host('thief.corp.test', 'p256').own!
+  const [left, right] = twoHosts(net, policy, [
+    { credentials: provedBy(policy, { ...stolen, own: { ...stolen.own!, key } }) },
+    { credentials: provedBy(policy, authority.host('right.corp.test', 'p256')) },
+  ])
+  let proof: { readonly bytes: Uint8Array; readonly path: Path } | undefined
+  net.tamper = (bytes, path) => {
+    const isProof = path.local.address === left.address && bytes[18] === MAIN && (bytes[19]! & 1) !== 0
+    if (isProof) proof = { bytes: bytes.slice(), path }
+    return isProof ? [] : [bytes]
+  }
+  left.needs(right)
+  net.advance(0.3)
+  assert.ok(proof !== undefined)
+  const before = right.events.length
+  for (let round = 0; round < 20; round++) {
+    // At the very end stands what nobody reads before the proof.
+    const changed = proof.bytes.slice()
+    changed[changed.length - 1]! ^= 1 + round
+    arrive(right, { ...proof.path, local: { ...proof.path.local, port: 4000 + round } }, changed)
+  }
+  const told = right.events.slice(before).flatMap(event => ('what' in event ? [event.what] : []))
+  assert.equal(told.filter(what => /too many proofs/.test(what)).length, 12, told.join('\n'))
+  // None of them moved the session to another port.
+  assert.deepEqual(
+    right.endpoint.sessions().map(({ path }) => path.remote.port),
+    [500],
+  )
 })

@@ -117,6 +117,8 @@ export interface KeyAnswered {
   readonly flight: Flight
   /** A proof that was none was told of already. */
   readonly hasFailed?: true
+  /** How many proofs were looked at that were none. */
+  readonly proofs?: number
 }
 
 export interface Candidate {

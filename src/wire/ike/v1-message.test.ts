@@ -57,6 +57,16 @@ describe('a message of IKEv1', () => {
     assert.deepEqual(lifetimesOf(attributes, { type: 11, duration: 12 }), { seconds: 28_800 })
   })
 
+  it('in clear may end with what makes it a multiple of four octets, as Libreswan has it, and keeps that', () => {
+    const datagram = mainMode('08', '00 00 0005 aa 000000')
+    const message = readMessageV1(datagram)
+    assert.ok(message.ok && message.value.kind === 'clear')
+    assert.equal(message.value.padding?.toHex(), '000000')
+    assert.equal(writeMessageV1(message.value).toHex(), datagram.toHex())
+    assert.match(faultOf(mainMode('08', '00 00 0005 aa 0000')), /^2 octets are left over$/)
+    assert.match(faultOf(mainMode('08', '00 00 0008 aaaaaaaa 00000000')), /^4 octets are left over$/)
+  })
+
   it('is told by its flag to be encrypted, and then keeps its octets', () => {
     const message = readMessageV1(mainMode('05', '00112233 44556677', '01'))
     assert.ok(message.ok && message.value.kind === 'sealed')

@@ -10,6 +10,9 @@ import { firstTypeV1, type PayloadV1, readBodiesV1, readChainV1, writeChainV1 } 
 
 export const IKE_VERSION_1 = { major: 1, minor: 0 } as const
 
+/** RFC 2408 does not ask for it, and its section 3.1 counts it into the length. */
+const ALIGNMENT = 4
+
 /** The flag "encrypted" of the header says which of the two it is. Cookies stand where IKEv2 has SPIs. */
 export type MessageV1 =
   | {
@@ -17,6 +20,8 @@ export type MessageV1 =
       readonly header: MessageHeader
       /** In the order on the wire. */
       readonly payloads: readonly PayloadV1[]
+      /** What stands behind them, where Libreswan makes a message end at a multiple of four octets. */
+      readonly padding?: Uint8Array
     }
   | {
       readonly kind: 'sealed'
@@ -37,7 +42,9 @@ export const messageV1: Codec<MessageV1> = {
       from.fail(`the header states ${length} octets of ${from.left + HEADER_LENGTH}`, start + LENGTH_AT)
     }
     if (isSealed(header)) return { kind: 'sealed', header, firstInside: firstPayload, sealed: from.bytes(from.left) }
-    return { kind: 'clear', header, payloads: readChainV1(from, firstPayload) }
+    const payloads = readChainV1(from, firstPayload)
+    const isPadded = from.left > 0 && from.left < ALIGNMENT && length % ALIGNMENT === 0
+    return { kind: 'clear', header, payloads, ...(isPadded ? { padding: from.bytes(from.left) } : {}) }
   },
   write(to, value) {
     const start = to.at
@@ -46,7 +53,10 @@ export const messageV1: Codec<MessageV1> = {
     const firstPayload = value.kind === 'sealed' ? value.firstInside : firstTypeV1(value.payloads)
     ikeHeader.write(to, { ...header, firstPayload, length: HEADER_LENGTH })
     if (value.kind === 'sealed') to.bytes(value.sealed)
-    else writeChainV1(to, value.payloads)
+    else {
+      writeChainV1(to, value.payloads)
+      to.bytes(value.padding ?? new Uint8Array(0))
+    }
     const length = to.at - start
     to.patch(start + LENGTH_AT, patched => patched.u32(length))
   },

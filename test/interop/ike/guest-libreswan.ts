@@ -31,6 +31,9 @@ export interface LibreswanWords {
 /** Connections by name, their lines by ipsec.conf's names. */
 export type LibreswanConnections = Readonly<Record<string, Readonly<Record<string, string>>>>
 
+/** Whether it has IKEv1 at all is a matter of its own. */
+const SETUP = 'config setup\n  ikev1-policy=accept\n'
+
 /** Of the own certificate in NSS's database: `leftcert=host`. */
 const OWN = 'host'
 
@@ -61,7 +64,7 @@ export class Libreswan {
       await sh(`base64 -d >${folder}/own.p12; pk12util -i ${folder}/own.p12 -d sql:${folder}/nss -W lab`, bag)
     }
     await guest.ask({ do: 'write', path: `${folder}/secrets`, text: `${(words.secrets ?? []).join('\n')}\n` })
-    await guest.ask({ do: 'write', path: `${folder}/ipsec.conf`, text: 'config setup\n' })
+    await guest.ask({ do: 'write', path: `${folder}/ipsec.conf`, text: SETUP })
     const process = await guest.startProgram(
       {
         words: [
@@ -95,11 +98,11 @@ export class Libreswan {
         ...values,
       }).map(([key, value]) => `  ${key}=${value}`),
     ])
-    await this.#guest.ask({ do: 'write', path: `${folder}/ipsec.conf`, text: `config setup\n\n${lines.join('\n')}\n` })
+    await this.#guest.ask({ do: 'write', path: `${folder}/ipsec.conf`, text: `${SETUP}\n${lines.join('\n')}\n` })
     for (const name of Object.keys(connections)) {
       const words = [`${programs}/addconn`, '--ctlsocket', socket, '--config', `${folder}/ipsec.conf`, name]
       const { status, output, fault } = await this.#guest.run({ words })
-      if (status !== 0) throw new Error(`Libreswan, ${name}: ${fault}${output}`)
+      if (status !== 0) throw new Error(`Libreswan, ${name}: ${fault}${output}\n${await this.log()}`)
     }
   }
 

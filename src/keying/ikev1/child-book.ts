@@ -5,7 +5,6 @@ import { type Address, sameAddress } from '../../base/address.ts'
 import type { Flow } from '../../base/flow.ts'
 import type { Spi } from '../../ipsec/association.ts'
 import { DueTimes } from '../due-times.ts'
-import { isSameIdentity } from '../identity.ts'
 import { type Instant, type KeyingOutput, type NatClaim, report, type World } from '../machine.ts'
 import { overlap } from '../selectors.ts'
 import { type Child, isSamePeer, isSameUse, outranks, type PeerOfChild, serves } from './children.ts'
@@ -52,13 +51,14 @@ export class ChildBook {
     )
   }
 
-  isAnothers({ identity, address, selectors }: NatClaim): boolean {
+  /** `claimant`: of the claim's session. */
+  isAnothers({ address, selectors }: NatClaim, claimant: PeerOfChild): boolean {
     return this.toAddress(address).some(
       ({ mode, standing, peer, ownSelectors: own, peerSelectors }) =>
         mode === 'transport' &&
         standing !== 'gone' &&
         peer.isTranslated &&
-        !isSameIdentity(peer.identity, identity) &&
+        !isSamePeer(peer, claimant) &&
         overlap({ own, peer: peerSelectors }, selectors),
     )
   }

@@ -53,8 +53,10 @@ export interface PeerOfChild {
   readonly isTranslated: boolean
 }
 
+/** Behind a NAT others have the address too, and who proves itself in another way may state the same identity. */
 export function isSamePeer(a: PeerOfChild, b: PeerOfChild): boolean {
-  return sameAddress(a.address, b.address) && isSameIdentity(a.identity, b.identity)
+  const isSame = sameAddress(a.address, b.address) && isSameIdentity(a.identity, b.identity)
+  return isSame && (!(a.isTranslated || b.isTranslated) || isProvedAlike(a, b))
 }
 
 export function isProvedAlike(a: PeerOfChild, b: PeerOfChild): boolean {

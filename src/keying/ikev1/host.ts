@@ -109,7 +109,10 @@ export class Version1Host {
     return {
       ...outside,
       isSpiTaken: spi => this.#children.isTaken(spi) || outside.isSpiTaken?.(spi) === true,
-      isAnothers: claim => this.#children.isAnothers(claim),
+      isAnothers: claim => {
+        const session = this.#book.get(claim.session)
+        return isEstablished(session) && this.#children.isAnothers(claim, peerOf(session))
+      },
       // A session whose proof is on its way may stand at the peer already.
       isFirstContact: peer =>
         this.#children.toAddress(peer).length === 0 &&

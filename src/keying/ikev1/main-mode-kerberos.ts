@@ -2,6 +2,7 @@
 // make a context between the two, and the proofs of messages 5 and 6 are wrapped by it. What was asked is kerberos-asks.ts's.
 import { formatAddress } from '../../base/address.ts'
 import { isSameMac } from '../../crypto/whole-mac.ts'
+import { identificationTypesV1 } from '../../wire/ike/v1-numbers.ts'
 import { payloadV1 } from '../../wire/ike/v1-payloads.ts'
 import { credentialsFor, rulesForPeer } from '../candidates.ts'
 import { type KerberosAnswer, report, type World } from '../machine.ts'
@@ -23,6 +24,8 @@ import {
   type Peer,
   type Session,
 } from './session.ts'
+
+const KEY_ID = identificationTypesV1.of['key-id']
 
 type Waiting = Session<AwaitingKerberos>
 type StepOf<K extends KerberosStep['kind']> = Extract<KerberosStep, { readonly kind: K }>
@@ -171,5 +174,8 @@ function peerOf({ path, state, role, rule }: Waiting, step: StepOf<'unwrap'>, wo
   } as const
   const found = judged([credential], all, claim, world)
   if (!found.ok) return found.error
-  return step.saysFirstContact === true ? { ...found.value, saysFirstContact: true } : found.value
+  // Nothing binds the identity that it states to its principal: behind one NAT it would be any of its neighbours.
+  const identity = { type: KEY_ID, data: new TextEncoder().encode(principal.toLowerCase()) }
+  const peer = { ...found.value, identity }
+  return step.saysFirstContact === true ? { ...peer, saysFirstContact: true } : peer
 }

@@ -2,9 +2,12 @@
 // more than it should, ends nothing of anybody else's, and throws nothing.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { formatAddress, parseAddress, sameAddress } from '../../base/address.ts'
+import { Secret } from '../../base/secret.ts'
 import { readMessageV1, writeMessageV1 } from '../../wire/ike/v1-message.ts'
 import { exchangeTypesV1 } from '../../wire/ike/v1-numbers.ts'
 import type { PayloadV1 } from '../../wire/ike/v1-payloads.ts'
+import { identityOfAddress } from '../identity.ts'
 import { Authority } from '../ikev2/test-certificates.ts'
 import type { Path } from '../machine.ts'
 import { START_DATE, type TestHost, TestNet } from '../test-hosts.ts'
@@ -144,4 +147,77 @@ test('proofs by a certificate that somebody else has are looked at a few times, 
     right.endpoint.sessions().map(({ path }) => path.remote.port),
     [500],
   )
+})
+
+/** All hosts but `server` have one address there, and ports of their own. */
+function behindNat(net: TestNet, server: TestHost): void {
+  const outside = parseAddress('192.0.2.9')!
+  const inside = new Map<number, { readonly host: TestHost; readonly port: number }>()
+  net.tamper = (bytes, { local, remote }) => {
+    const carry = (host: TestHost, path: Path) => {
+      net.clock.at(net.clock.now() + 0.01, () => host.input({ kind: 'datagram', path, bytes }))
+    }
+    const at = net.hosts.findIndex(({ address }) => sameAddress(address, local.address))
+    if (!sameAddress(local.address, server.address)) {
+      const port = 10_000 * (at + 1) + local.port
+      inside.set(port, { host: net.hosts[at]!, port: local.port })
+      carry(server, { local: remote, remote: { address: outside, port } })
+    } else {
+      const { host, port } = inside.get(remote.port)!
+      carry(host, { local: { address: host.address, port }, remote: local })
+    }
+    return []
+  }
+}
+
+test('behind one NAT a machine that states the name of another one is still itself: Kerberos says who it is', () => {
+  const net = new TestNet(4)
+  const policy = v1Policy({ authentication: [{ kind: 'kerberos', kdc: [] }] })
+  const [victim, server] = twoHosts(net, policy, [
+    { credentials: provedBy(policy, { kind: 'kerberos', principal: 'DC1$@R' }) },
+    { credentials: provedBy(policy, { kind: 'kerberos', principal: 'DC2$@R' }) },
+  ])
+  const identity = identityOfAddress(victim.address)
+  const thief = net.host('10.0.0.3', {
+    policy,
+    credentials: provedBy(policy, { kind: 'kerberos', principal: 'THIEF$@R', identity }),
+  })
+  const system = new TestKerberos(net)
+  for (const host of [victim, server, thief]) system.serve(host)
+  behindNat(net, server)
+  victim.needs(server)
+  net.advance(3)
+  assert.equal(server.pairs.size, 1)
+  const [name] = server.pairs.keys()
+  thief.needs(server)
+  net.advance(3)
+  const names = server.endpoint.sessions().flatMap(({ peerName }) => peerName ?? [])
+  assert.deepEqual(names, ['DC1$@R', 'THIEF$@R'])
+  // It says INITIAL-CONTACT and asks for the same traffic.
+  assert.deepEqual([...server.pairs.keys()], [name], formatAddress(thief.address))
+})
+
+test('behind one NAT who knows a shared key is not who proved the same name by a certificate', () => {
+  const net = new TestNet(5)
+  const authority = new Authority('Test', START_DATE)
+  const policy = v1Policy()
+  const secret = { kind: 'preSharedKey', secret: new Secret(new TextEncoder().encode('of a group')) } as const
+  const own = authority.host('victim.corp.test', 'p256')
+  const [victim, server] = twoHosts(net, policy, [
+    { credentials: provedBy(policy, own) },
+    { credentials: provedBy(policy, authority.host('server.corp.test', 'p256'), secret) },
+  ])
+  const thief = net.host('10.0.0.3', {
+    policy,
+    credentials: provedBy(policy, { ...secret, identity: own.own!.identity }),
+  })
+  behindNat(net, server)
+  victim.needs(server)
+  net.advance(3)
+  const [name] = server.pairs.keys()
+  assert.ok(name !== undefined, net.picture())
+  thief.needs(server)
+  net.advance(3)
+  assert.equal(server.endpoint.sessions().length, 2, server.state())
+  assert.deepEqual([...server.pairs.keys()], [name])
 })

@@ -12,6 +12,7 @@ import { OtherVersion, saysOtherVersion } from './ikev1/other-version.ts'
 import { Version2Host } from './ikev2/host.ts'
 import type { Instant, KeyingInput, KeyingOutput, OutsideWorld, Path } from './machine.ts'
 import { ignored, report } from './machine.ts'
+import { NextVersion } from './next-version.ts'
 import { keyedRule } from './policy-change.ts'
 import { RateLimit } from './rate-limit.ts'
 import type { SessionSummary } from './session-summary.ts'
@@ -21,8 +22,6 @@ export type { OutsideWorld } from './machine.ts'
 
 /** Events about what strangers send and leads nowhere, a second and at once: a flood of it is no flood of log lines. */
 const IGNORED = [10, 50] as const
-/** Peers whose last version is remembered while the next one is tried. */
-const MOST_HEARD = 1024
 
 type Refused = Extract<KeyingOutput, { readonly kind: 'refuse' }>
 
@@ -31,8 +30,7 @@ export class KeyingEndpoint {
   readonly #version1 = new Version1Host()
   readonly #other = new OtherVersion()
   readonly #ignored = new RateLimit(...IGNORED)
-  /** Flows whose peer said that it does not speak the version before: it is no host without IPsec. */
-  readonly #heard = new Set<string>()
+  readonly #next = new NextVersion()
   /** By which IKEv1's sessions were made; compared when it changes. */
   #policy: CompiledPolicy | undefined
 
@@ -106,6 +104,7 @@ export class KeyingEndpoint {
       return [{ kind: 'refuse', rule: name, flow }, report({ kind: 'child-failed', rule: name, what: why ?? '' })]
     }
     const version = this.#firstVersion(rule, flow)
+    if (version !== rule.keying.at(-1)) this.#next.begins({ rule: name, flow }, via, world.now)
     return this.#after(version, this.#needBy(version, name, flow, via, world), world)
   }
 
@@ -143,13 +142,16 @@ export class KeyingEndpoint {
     if (this.#version1.isServed({ rule: name, flow }) || this.#version2.isServed({ rule: name, flow }, world)) return []
     const keying = keyedRule(world.policy.policy, name)?.keying ?? []
     const next = keying[keying.indexOf(version) + 1]
-    const key = `${name} ${JSON.stringify(flow)}`
-    if (next === undefined || (isSilent !== true && lacksVersion !== true)) {
-      const hasHeard = this.#heard.delete(key)
-      return [{ kind: 'refuse', rule: name, flow, ...(isSilent === true && !hasHeard ? { isSilent } : {}) }]
+    const one = { rule: name, flow }
+    const isNext = next !== undefined && (isSilent === true || lacksVersion === true)
+    if (!isNext) {
+      const hasHeard = this.#next.ends(one)
+      return [{ kind: 'refuse', ...one, ...(isSilent === true && !hasHeard ? { isSilent } : {}) }]
     }
-    if (lacksVersion === true && this.#heard.size < MOST_HEARD) this.#heard.add(key)
-    return this.#after(next, this.#needBy(next, name, flow, undefined, world), world)
+    const from = this.#next.goesOn(one, lacksVersion === true)
+    // Not remembered: too many wait. What the peer said is not known then, and nothing goes in clear.
+    if (from === undefined) return [{ kind: 'refuse', ...one }]
+    return this.#after(next, this.#needBy(next, name, flow, from.via, world), world)
   }
 
   /** Without more words about useless datagrams than anybody can read. */

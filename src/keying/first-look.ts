@@ -35,7 +35,8 @@ function lookAtIke(octets: Uint8Array): FirstLook {
   return { kind: 'ike', header: header.value, octets }
 }
 
-const VERSION_AT = 17
+/** From the IKE header on. */
+export const VERSION_AT = 17
 const EXCHANGE_AT = 18
 const FLAGS_AT = 19
 const ID_AT = 20

@@ -172,6 +172,7 @@ export class TestHost {
   readonly pairs = new Map<Spi, Held>()
   readonly sending: Spi[] = []
   readonly refused: Flow[] = []
+  readonly refusals: Extract<KeyingOutput, { readonly kind: 'refuse' }>[] = []
   isGone = false
   /** The system's Kerberos, where a test has one; it answers by an input. */
   kerberos: ((session: SessionId, ask: KerberosAsk) => void) | undefined
@@ -267,6 +268,7 @@ export class TestHost {
         return
       case 'refuse':
         this.refused.push(output.flow)
+        this.refusals.push(output)
         this.#asks = false
         return
       case 'kerberos':

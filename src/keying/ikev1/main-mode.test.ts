@@ -1,6 +1,10 @@
 // Main mode of two hosts by every method, what does not fit and is told of, and the way from one version of IKE to the next.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { type Address, parseAddress, sameAddress } from '../../base/address.ts'
+import { RESPONSE } from '../../wire/ike/header.ts'
+import { readMessage, writeMessage } from '../../wire/ike/message.ts'
+import { notification } from '../../wire/ike/notify.ts'
 import { readMessageV1 } from '../../wire/ike/v1-message.ts'
 import { Authority } from '../ikev2/test-certificates.ts'
 import { START_DATE, sharedSecret, TestNet } from '../test-hosts.ts'
@@ -244,4 +248,66 @@ test('the key of a main mode is told only where a test asks for it, and opens wh
     assert.equal(ike1Table(ours), ike1Table(theirs))
     if (tellKeys) assert.match(ike1Table(ours), /^[0-9a-f]{16},[0-9a-f]{32}\n$/)
   }
+})
+
+/** The answer to the first message of IKEv2 that says, in its form, that this version is not spoken. */
+function lacksIkev2(bytes: Uint8Array, major: number): Uint8Array {
+  const read = readMessage(bytes)
+  assert.ok(read.ok)
+  const header = { ...read.value.header, flags: RESPONSE }
+  const answer = writeMessage({ header, payloads: [notification('INVALID_MAJOR_VERSION', {})] })
+  answer[17] = major << 4
+  return answer
+}
+
+for (const major of [1, 2]) {
+  test(`a peer may say in IKEv2’s form, under version ${major}, that it speaks IKEv1 alone; from the same address it is asked by that`, () => {
+    const net = new TestNet(17)
+    const [left, right] = twoHosts(net, v1Policy({ keying: ['ikev2', 'ikev1'], fallBackToClear: true }))
+    const second = parseAddress('10.0.0.9')!
+    const from: Address[] = []
+    net.tamper = (bytes, { local, remote }) => {
+      from.push(local.address)
+      if (bytes[17]! >> 4 === 2)
+        left.input({ kind: 'datagram', path: { local, remote }, bytes: lacksIkev2(bytes, major) })
+      return []
+    }
+    left.input({ kind: 'needs-keys', rule: 'all', flow: left.flowTo(right), via: second })
+    net.advance(60)
+    assert.ok(net.letters.length === 0 && from.length > 2)
+    assert.ok(from.every(address => sameAddress(address, second)))
+    const [refused] = left.refusals
+    // Somebody spoke: it may be anybody, and it is no silence.
+    assert.deepEqual([left.refusals.length, refused?.isSilent], [1, undefined])
+  })
+
+  test(`a forged word of version ${major} that IKEv2 is not spoken does not keep hosts from it that speak it`, () => {
+    const net = new TestNet(18)
+    const [left, right] = twoHosts(net, v1Policy({ keying: ['ikev2', 'ikev1'] }))
+    let forged = 0
+    net.tamper = (bytes, { local, remote }) => {
+      if (forged++ === 0) left.input({ kind: 'datagram', path: { local, remote }, bytes: lacksIkev2(bytes, major) })
+      return [bytes]
+    }
+    left.needs(right)
+    net.advance(5)
+    assert.deepEqual(
+      left.endpoint.sessions().map(({ version }) => version),
+      [2],
+    )
+    assert.ok(left.reaches(right))
+  })
+}
+
+test('however many packets wait when a peer says that it lacks IKEv2, for none of them it is a silent one', () => {
+  const net = new TestNet(19)
+  const [left, right] = twoHosts(net, v1Policy({ keying: ['ikev2', 'ikev1'], fallBackToClear: true }))
+  net.tamper = (bytes, { local, remote }) => {
+    if (bytes[17]! >> 4 === 2) left.input({ kind: 'datagram', path: { local, remote }, bytes: lacksIkev2(bytes, 2) })
+    return []
+  }
+  for (let port = 1; port <= 1100; port++) left.needs(right, 'all', { sourcePort: port })
+  net.advance(60)
+  assert.equal(left.refusals.length, 1100)
+  assert.ok(left.refusals.every(({ isSilent }) => isSilent === undefined))
 })

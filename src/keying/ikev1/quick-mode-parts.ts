@@ -21,7 +21,11 @@ type Standing = Session<Established>
 
 const LIFE = { type: ipsecAttributes.of['life type'], duration: ipsecAttributes.of['life duration'] }
 
-/** The addresses in front of a NAT, the initiator's first: checksums inside a packet were made with them (RFC 3947 §5.2). */
+/**
+ * The addresses in front of a NAT, the initiator's first: checksums inside a packet were made with them (RFC 3947 §5.2). Those
+ * of the peer are not needed here: the TUN data plane makes such checksums anew (translated-checksum.ts), the kernel's does not
+ * look at them, and what a peer claims of addresses is nobody's proof.
+ */
 export function originalAddresses(
   { path, state, support }: Standing,
   mode: ChildTerms['mode'],

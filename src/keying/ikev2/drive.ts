@@ -34,7 +34,7 @@ import {
   securedOf,
   sessionId,
 } from './session.ts'
-import type { ExchangeName, Opened, Step } from './step.ts'
+import { type ExchangeName, findNotify, type Opened, type Step } from './step.ts'
 import { transitionFor } from './transitions.ts'
 
 export interface Driven {
@@ -159,7 +159,9 @@ function run(session: Session, opened: Opened, asked: Uint8Array, world: World):
     const isInClear = session.state.kind === 'init-sent'
     return withFirst(
       told,
-      isInClear ? held(session as Session<InitSent>, step, world) : refuse(before, step, header, asked, world),
+      isInClear
+        ? held(session as Session<InitSent>, step, payloads, world)
+        : refuse(before, step, header, asked, world),
     )
   }
   const request = isAnswer ? undefined : { header, asked, before }
@@ -269,13 +271,22 @@ const BETTER_ANSWER = 1.5
  * Anybody can write such an answer: the request stays on its way, and only when no better answer comes the attempt is over
  * (RFC 7296 §2.21.1). wake.ts ends it.
  */
-function held(session: Session<InitSent>, { what }: Refusal, { now }: World): Driven {
+function held(
+  session: Session<InitSent>,
+  { what }: Refusal,
+  payloads: Opened['payloads'],
+  { now }: Pick<World, 'now'>,
+): Driven {
   const { state } = session
+  // Who has asked for a cookie or another group speaks this version.
+  if (state.detours === 0 && findNotify(payloads, 'INVALID_MAJOR_VERSION') !== undefined) {
+    return { sessions: [otherVersionSaid(session, now)], outputs: [] }
+  }
   const refused = state.refused ?? { what, until: now + BETTER_ANSWER }
   return { sessions: [inState(session, { ...state, refused })], outputs: [] }
 }
 
-/** The same where the peer says, in its own, that it does not speak this version. */
+/** The same where the peer says, in its version or in ours, that it does not speak this one. */
 export function otherVersionSaid(session: Session<InitSent>, now: Instant): Session<InitSent> {
   const { state } = session
   const what = `${formatAddress(session.path.remote.address)} says that it does not speak IKEv2`

@@ -383,6 +383,8 @@ export class Version2Host {
     const session = this.#bySpi(spi)
     if (session?.state.kind !== 'init-sent' || !sameAddress(session.path.remote.address, path.remote.address))
       return false
+    // Who has asked for a cookie or another group speaks it.
+    if (session.state.detours > 0) return true
     const next = otherVersionSaid(session as Session<InitSent>, world.now)
     this.#book.put(next, wakeAtOf(next, world))
     return true

@@ -38,6 +38,9 @@ function cookiesOf({ cookies }: Session): Uint8Array {
   return new Uint8Array([...cookies.initiator, ...cookies.responder])
 }
 
+/** Of one message, each of a type of its own. */
+const MOST_NOTIFIES = 8
+
 /** A new exchange of the peer's, under keys. */
 export function answerInformational(session: Standing, message: Message, world: World): Driven {
   const { secured, used } = session.state
@@ -49,7 +52,13 @@ export function answerInformational(session: Standing, message: Message, world: 
   const nonce = find(payloads, 'nonce')
   const deletions = findAll(payloads, 'delete')
   let current: Driven = { session: heard, outputs: [] }
-  for (const notify of findAll(payloads, 'notify')) current = followed(current, next => notified(next, notify, world))
+  const seen = new Set<number>()
+  for (const notify of findAll(payloads, 'notify')) {
+    // One message is no reason for a thousand answers or words about it.
+    if (seen.has(notify.type) || seen.size === MOST_NOTIFIES) continue
+    seen.add(notify.type)
+    current = followed(current, next => notified(next, notify, world))
+  }
   if (nonce !== undefined && deletions.length > 0) {
     current = followed(current, next => answerDelete(next, message, nonce.nonce.slice(), deletions, world))
   }

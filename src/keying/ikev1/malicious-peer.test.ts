@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { formatAddress, parseAddress, sameAddress } from '../../base/address.ts'
 import { Secret } from '../../base/secret.ts'
 import { readMessageV1, writeMessageV1 } from '../../wire/ike/v1-message.ts'
+import { notificationV1, plainNotificationV1 } from '../../wire/ike/v1-notify.ts'
 import { exchangeTypesV1 } from '../../wire/ike/v1-numbers.ts'
 import type { PayloadV1 } from '../../wire/ike/v1-payloads.ts'
 import { identityOfAddress } from '../identity.ts'
@@ -13,6 +14,7 @@ import type { Path } from '../machine.ts'
 import { START_DATE, type TestHost, TestNet } from '../test-hosts.ts'
 import { provedBy, twoHosts, v1Policy } from './test-hosts-v1.ts'
 import { TestKerberos } from './test-kerberos.ts'
+import { MaliciousPeer } from './test-malicious-peer.ts'
 
 const MAIN = exchangeTypesV1.of['main mode']
 
@@ -220,4 +222,32 @@ test('behind one NAT who knows a shared key is not who proved the same name by a
   net.advance(3)
   assert.equal(server.endpoint.sessions().length, 2, server.state())
   assert.deepEqual([...server.pairs.keys()], [name])
+})
+
+test('a message with a thousand questions is answered once, and one with a thousand errors is told of a few times', () => {
+  const net = new TestNet(6)
+  const policy = v1Policy()
+  const right = net.host('10.0.0.2', { policy })
+  const peer = new MaliciousPeer(net, right, policy).prove()
+  const { initiator, responder } = peer.session.cookies
+  const about = { protocol: 1, spi: new Uint8Array([...initiator, ...responder]) }
+  const question = notificationV1('R-U-THERE', { sequence: 7 }, about)
+  assert.equal(peer.tell(...Array<PayloadV1>(1000).fill(question)).length, 1)
+  const before = right.events.length
+  peer.tell(
+    ...Array<PayloadV1>(1000).fill(plainNotificationV1('NO-PROPOSAL-CHOSEN', { protocol: 3, spi: new Uint8Array(4) })),
+  )
+  assert.ok(right.events.length - before <= 16, `${right.events.length - before} events`)
+})
+
+test('thousands of SPIs to delete that nobody has cost nothing', () => {
+  const net = new TestNet(7)
+  const policy = v1Policy()
+  const right = net.host('10.0.0.2', { policy })
+  const peer = new MaliciousPeer(net, right, policy).prove()
+  const spis = Array.from({ length: 16_000 }, (_, at) => new Uint8Array([1, 2, at >> 8, at & 0xff]))
+  const before = performance.now()
+  peer.tell({ kind: 'delete', doi: 1, protocol: 3, spiSize: 4, spis })
+  assert.ok(performance.now() - before < 2000)
+  assert.equal(right.endpoint.sessions().length, 1)
 })

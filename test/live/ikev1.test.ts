@@ -70,7 +70,7 @@ test('a peer that speaks IKE and refuses is not spoken with in clear', { skip },
   two.writePolicy({ ike: ['security: [3des-sha1-modp1024]'], more: ['keying: [ikev1]'] })
   const stop = await captureWire(one)
   await Promise.all([one.up(), two.up()])
-  assert.equal(await one.ping(two.address, 3, '-w', '6'), 0)
+  assert.equal(await one.ping(two.address, 3, '-w', '3'), 0)
   assert.match(one.log(), /NO-PROPOSAL-CHOSEN/)
   const { totals } = await audit(await stop(), one.policy)
   assert.equal(totals['leaked'], 0)

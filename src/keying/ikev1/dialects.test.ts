@@ -7,7 +7,7 @@ import { readMessageV1 } from '../../wire/ike/v1-message.ts'
 import { COMMIT_FLAG, exchangeTypesV1 } from '../../wire/ike/v1-numbers.ts'
 import { vendorId } from '../../wire/ike/v1-vendor-ids.ts'
 import { Authority } from '../ikev2/test-certificates.ts'
-import { START_DATE, TestNet } from '../test-hosts.ts'
+import { START_DATE, sharedSecret, TestNet } from '../test-hosts.ts'
 import { provedBy, twoHosts, v1Policy } from './test-hosts-v1.ts'
 
 const QUICK = exchangeTypesV1.of['quick mode']
@@ -180,4 +180,60 @@ test('a host behind a NAT comes to keys, its address and port translated, and ke
   left.input({ kind: 'close' })
   net.advance(1)
   assert.equal(right.pairs.size, 0)
+})
+
+test('who hands its keys to a kernel first has a moment for it: packets that waited go a twentieth of a second later', () => {
+  const net = new TestNet(20)
+  const [left, right] = twoHosts(net)
+  left.needs(right)
+  const until = (isTrue: () => boolean) => {
+    for (let step = 0; step < 1000 && !isTrue(); step++) net.advance(0.001)
+    assert.ok(isTrue(), net.picture())
+    return net.clock.now()
+  }
+  const third = until(() => net.letters.length === 9)
+  const sends = until(() => left.reaches(right))
+  assert.ok(sends - third > 0.045 && sends - third < 0.06, `${sends - third}`)
+})
+
+test('a renewed association is not sent through before the peer has had time for it, and nothing is lost meanwhile', () => {
+  const net = new TestNet(21)
+  const [left, right] = twoHosts(net)
+  left.needs(right)
+  net.advance(10)
+  const [name] = [...left.pairs.keys()]
+  left.input({ kind: 'ageing', name: name!, age: 'soft' })
+  for (let step = 0; step < 100; step++) {
+    net.advance(0.01)
+    assert.ok(left.reaches(right) && right.reaches(left), net.picture())
+  }
+  assert.equal(left.endpoint.sessions()[0]!.children.filter(({ standing }) => standing === 'used').length, 1)
+})
+
+test('a peer that does not answer deletes hears of each in a message of its own, for there are some that read one', () => {
+  const net = new TestNet(22)
+  const [left, right] = twoHosts(net)
+  net.tamper = bytes => [without(bytes, new TextEncoder().encode('sealwire IKEv1 1'))]
+  left.needs(right)
+  net.advance(3)
+  const before = net.letters.length
+  left.input({ kind: 'close' })
+  net.advance(0.5)
+  assert.equal(net.letters.length - before, 2)
+  assert.deepEqual([right.pairs.size, right.endpoint.sessions()], [0, []])
+})
+
+test('a refusal that our keys do not open is heard of as one: pre-shared keys may differ', () => {
+  const net = new TestNet(23)
+  const policy = v1Policy({ fallBackToClear: true })
+  const [left, right] = twoHosts(net, policy, [{}, { credentials: sharedSecret(policy, 'another') }])
+  // As strongSwan says it: under keys, which are others.
+  net.tamper = bytes => {
+    const isInformational = bytes[18] === exchangeTypesV1.of.informational
+    return [isInformational ? bytes.with(19, 1) : bytes]
+  }
+  left.needs(right)
+  net.advance(4)
+  assert.match(left.of('session-failed')[0]!.what, /our keys do not open.*pre-shared/)
+  assert.equal(left.refused.length, 1)
 })

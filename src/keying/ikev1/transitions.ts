@@ -132,7 +132,7 @@ export const exchangeTransitions: readonly ExchangeTransition[] = [
     'quick-sent',
     'quick mode',
     ['quick-connecting', 'over'],
-    'Our wish is answered; we receive and send',
+    'Our wish is answered; we receive, and send a moment later',
     quickModeAnswered,
   ),
   under('quick-answered', 'quick mode', ['over'], 'The peer has what it asked for; we send', quickModeConfirmed),

@@ -168,7 +168,7 @@ describe('strongSwan and our endpoint live on with IKEv1', { skip }, () => {
         const failed = host.next('session-failed')
         if (initiator === 'ours') void host.lab.ping(ends.own, ends.peer, 56, 1)
         else {
-          const words = { child: 'lab', timeout: '5000', loglevel: '-1' }
+          const words = { child: 'lab', timeout: '2000', loglevel: '-1' }
           await assert.rejects(scene.strongSwan.vici.ask('initiate', words))
         }
         assert.match((await failed).what, /shared/)
@@ -181,7 +181,7 @@ describe('strongSwan and our endpoint live on with IKEv1', { skip }, () => {
         const failed = host.next('session-failed')
         if (initiator === 'ours') void host.lab.ping(ends.own, ends.peer, 56, 1)
         else {
-          const words = { child: 'lab', timeout: '5000', loglevel: '-1' }
+          const words = { child: 'lab', timeout: '2000', loglevel: '-1' }
           await assert.rejects(scene.strongSwan.vici.ask('initiate', words))
         }
         assert.match((await failed).what, initiator === 'ours' ? /NO-PROPOSAL-CHOSEN/ : /the peer offers .*we want/)
@@ -217,7 +217,7 @@ describe('strongSwan and our endpoint live on with IKEv1', { skip }, () => {
       ...{ initiator: 'ours', policy: { ike: { liveness: 1 } } },
       theirs: { more: { dpd_delay: '1' } },
     })
-    await wait(3500)
+    await wait(2600)
     await explained(scene, host, async () => {
       assert.match(host.sessions()[0]!, /established/)
       assert.equal((await theirSession(scene.strongSwan)).session['state'], 'ESTABLISHED')

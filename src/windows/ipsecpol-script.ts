@@ -1,7 +1,6 @@
 // Command lines of `ipsecpol` and `ipseccmd` on Windows's own policy objects, and objects as such command lines. With -w REG a
 // policy of the machine is made or changed; without, a rule that lasts as long as the agent runs.
 import type { Problem } from '../base/result.ts'
-import { isSameName } from '../settings/registry-name.ts'
 import { problem, quoted, warning } from './connection-security-cells.ts'
 import {
   type IpsecpolOptions,
@@ -20,6 +19,7 @@ import {
   type NetshWorld,
   named,
   newGuid,
+  rulesNamed,
   rulesOf,
   withoutObjects,
   withStore,
@@ -186,7 +186,7 @@ class Line {
     const name = this.#one('-r')
     if (name === undefined || name.trim() === '') return this.#wrong('-r is missing', 'name the rule')
     const policy = objectOf(store, 'policy', id)!
-    const before = rulesOf(store, policy).find(rule => isSameName(rule.name ?? '', name))
+    const before = rulesNamed(store, policy, name)[0]
     const made = this.#rule(this.#freeName(store, name, before?.id))
     if (made === undefined) return undefined
     const gone = before === undefined ? [] : partsOf(store, before.id)

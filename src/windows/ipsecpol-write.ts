@@ -185,5 +185,6 @@ function credentialWords({ authentication, extension }: RuleContent, where: stri
     losses.push(problem(where, 'a way to authenticate that no command line holds', 'it is left out'))
     return []
   })
+  if (words.length === 0) losses.push(warning(where, 'it has no way to authenticate', 'ipsecpol takes Kerberos then'))
   return words.length === 0 ? [] : ['-a', ...words]
 }

@@ -15,7 +15,13 @@ import {
   readNumber,
   readYes,
 } from './netsh-values.ts'
-import type { AddressVersion2, FilterListContent, FilterVersion1, FilterVersion2 } from './policy-filter-blob.ts'
+import type {
+  AddressVersion2,
+  FilterListContent,
+  FilterVersion1,
+  FilterVersion2,
+  PortsVersion2,
+} from './policy-filter-blob.ts'
 import type { Guid } from './policy-guids.ts'
 import { Losses } from './policy-losses.ts'
 import { filterListOf, filterVersion1 } from './policy-makers.ts'
@@ -238,8 +244,13 @@ export function sayVersion1(filter: FilterVersion1): SaidFilter | undefined {
 export function sayVersion2(filter: FilterVersion2): SaidFilter | undefined {
   const [source, destination] = [sideOfVersion2(filter.source), sideOfVersion2(filter.destination)]
   const [from, to] = [filter.sourcePorts, filter.destinationPorts]
-  if (source === undefined || destination === undefined || from.type > 1 || to.type > 1) return undefined
+  if (source === undefined || destination === undefined || isUnsayable(from) || isUnsayable(to)) return undefined
   return said(filter, source, destination, from.type === 0 ? 0 : from.first, to.type === 0 ? 0 : to.first)
+}
+
+/** Ranges, and the port 0, which is any. */
+function isUnsayable({ type, first }: PortsVersion2): boolean {
+  return type > 1 || (type === 1 && first === 0)
 }
 
 const serverBits: Readonly<Record<number, string>> = { 16: 'dns', 32: 'wins', 64: 'dhcp', 128: 'gateway' }
@@ -259,6 +270,8 @@ function sideOfVersion2({
   if (type === 1) return { address: text(address) }
   if (type === 2) return { address: `${text(address)}-${text(second)}` }
   if (type !== 4) return undefined
+  // Every address of IPv4 is not any address where IPv6 is spoken of too.
+  if (version === 1 && second.subarray(0, 4).every(octet => octet === 0)) return { address: '0.0.0.0-255.255.255.255' }
   return { address: text(address), mask: version === 1 ? text(second) : String(second[0]) }
 }
 

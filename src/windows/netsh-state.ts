@@ -72,8 +72,24 @@ export const netshNames: Readonly<Record<Named, string>> = {
 type ObjectOf<K extends Named> = Extract<WindowsObject, { readonly kind: K }>
 
 export function named<K extends Named>(store: PolicyStore, kind: K, name: string): ObjectOf<K> | undefined {
-  const all: readonly WindowsObject[] = objectsOf(store, kind)
-  return all.find(object => isSameName(object.name ?? '', name)) as ObjectOf<K> | undefined
+  return store.objects.find(object => object.kind === kind && hasName(object, name)) as ObjectOf<K> | undefined
+}
+
+/** Letters of either size. Asked of thousands of objects, most of which the first ASCII letter that differs tells apart. */
+export function hasName({ name = '' }: { readonly name?: string }, wanted: string): boolean {
+  if (name.length !== wanted.length) return false
+  for (let at = 0; at < name.length; at++) {
+    const [one, other] = [name.charCodeAt(at), wanted.charCodeAt(at)]
+    if (one >= 0x80 || other >= 0x80) return isSameName(name, wanted)
+    if (one !== other && (one | 0x20) !== (other | 0x20)) return false
+  }
+  return isSameName(name, wanted)
+}
+
+/** The rules of that name in a policy. */
+export function rulesNamed(store: PolicyStore, policy: PolicyObject, name: string): readonly RuleObject[] {
+  const found = objectsOf(store, 'rule').filter(rule => hasName(rule, name))
+  return found.filter(({ id }) => policy.rules.includes(id))
 }
 
 /** By the name that a tag gives, or a `guid`; that it is not there is a problem. */

@@ -13,6 +13,7 @@ import {
   named,
   netshNames,
   newGuid,
+  rulesNamed,
   rulesOf,
   staticStore,
   withoutObjects,
@@ -111,7 +112,7 @@ export function addRule(state: NetshState, parameters: NetshParameters, world: N
     { credentials, interfaceType, isActive, tunnel },
     formFor(credentials, tunnel),
   )
-  const isKnown = rulesOf(store, policy).some(other => isSameName(other.name ?? '', name))
+  const isKnown = rulesNamed(store, policy, name).length > 0
   const note = warning(
     parameters.at,
     `the policy has a rule ${quoted(name)} already`,

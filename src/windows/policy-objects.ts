@@ -90,18 +90,29 @@ export function objectOf<K extends ObjectKind>(
   kind: K,
   id: Guid | undefined,
 ): ObjectOf<K> | undefined {
-  return id === undefined ? undefined : (indexOf(store).get(kind + id) as ObjectOf<K> | undefined)
+  return id === undefined ? undefined : (findIn(store.objects, kind, id) as ObjectOf<K> | undefined)
 }
 
-// Stores do not change, so that what stands where is found out once.
-const indices = new WeakMap<readonly WindowsObject[], ReadonlyMap<string, WindowsObject>>()
+interface Index {
+  asked: number
+  readonly byKey: Map<string, WindowsObject>
+}
 
-function indexOf({ objects }: PolicyStore): ReadonlyMap<string, WindowsObject> {
-  const known = indices.get(objects)
-  if (known !== undefined) return known
-  const index = new Map(objects.toReversed().map(object => [object.kind + object.id, object]))
-  indices.set(objects, index)
-  return index
+// Stores do not change, so that what stands where is found out once; but for those that are asked a few times, and then
+// make way for the next one, looking through is quicker than keeping a list.
+const indices = new WeakMap<readonly WindowsObject[], Index>()
+const WORTH_AN_INDEX = 16
+
+function findIn(objects: readonly WindowsObject[], kind: ObjectKind, id: Guid): WindowsObject | undefined {
+  let index = indices.get(objects)
+  if (index === undefined) {
+    index = { asked: 0, byKey: new Map() }
+    indices.set(objects, index)
+  }
+  if (index.asked++ < WORTH_AN_INDEX) return objects.find(object => object.id === id && object.kind === kind)
+  if (index.byKey.size === 0)
+    for (const object of objects.toReversed()) index.byKey.set(object.kind + object.id, object)
+  return index.byKey.get(kind + id)
 }
 
 /** The store with the object in the place of the one with its id, or at the end. */

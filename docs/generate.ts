@@ -5,6 +5,7 @@ import { commands } from '../src/cli/commands.ts'
 import type { Exemption } from '../src/policy/exemptions.ts'
 import { type Profile, profiles } from '../src/policy/profiles.ts'
 import { ikev1StatesPage, ikev2StatesPage } from './keying-pages.ts'
+import { metricsPage } from './metrics-page.ts'
 import { ikeMethodsPage, lintPage, schemaText, securityMethodsPage } from './policy-pages.ts'
 import { settingsPage } from './settings-page.ts'
 
@@ -18,6 +19,7 @@ export const pages: Readonly<Record<string, () => string>> = {
   'ikev2-states.md': () => HEAD + ikev2StatesPage(),
   'ike-methods.md': () => HEAD + ikeMethodsPage(),
   'security-methods.md': () => HEAD + securityMethodsPage(),
+  'metrics.md': () => HEAD + metricsPage(),
   'settings.md': () => HEAD + settingsPage(),
   'policy.schema.json': schemaText,
 }

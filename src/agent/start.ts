@@ -9,6 +9,7 @@ import { defaultGuard, type Ruleset } from '../dataplane/guard/ruleset.ts'
 import { SEALWIRE_MARK } from '../dataplane/tun/tun-options.ts'
 import { defaultKeyingSettings, type KeyingSettings } from '../keying/keying-settings.ts'
 import type { Path } from '../keying/machine.ts'
+import { MonitorServer, type Place } from '../monitor/server.ts'
 import type { AgentEvent, ToldEvent } from '../monitor/told-event.ts'
 import { missingForPackets } from '../native/capabilities.ts'
 import type { FileLock } from '../native/file-lock.ts'
@@ -55,6 +56,8 @@ export interface UpOptions {
   readonly least: AgentEvent['level']
   /** What differs from the default: whoever embeds the agent may be less patient, and tests are. */
   readonly keying?: Partial<KeyingSettings>
+  /** Numbers for machines; left out, none are served. */
+  readonly metrics?: { readonly place: Place; readonly tokenDigest: Uint8Array | undefined }
   /** For a terminal; left out, JSON lines are written. */
   readonly paint?: (level: AgentEvent['level'], text: string) => string
 }
@@ -231,7 +234,7 @@ function compose(options: UpOptions, folder: folders.StateFolder, guard: GuardPa
       alive: () => manager.alive(),
       keepGuard: options.keepGuard,
     },
-    of => [controlStep(of, folder), managerStep(manager)],
+    of => [controlStep(of, folder), ...metricsSteps(of, options), managerStep(manager)],
   )
   later.agent = agent
   return agent
@@ -252,6 +255,12 @@ function controlStep(agent: Agent, folder: folders.StateFolder): Step {
       })
     },
   }
+}
+
+function metricsSteps(agent: Agent, { metrics }: UpOptions): readonly Step[] {
+  if (metrics === undefined) return []
+  const server = new MonitorServer({ ...metrics, status: () => agent.status(), now: systemClock.now })
+  return [{ name: 'metrics', up: () => server.start(), down: () => server.close() }]
 }
 
 function managerStep(manager: ServiceManager): Step {

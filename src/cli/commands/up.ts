@@ -3,10 +3,11 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, renameSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { readPlace, readToken } from '../../agent/metrics-place.ts'
 import { REGISTRY_POLICY } from '../../agent/registry-settings.ts'
 import type { UpOptions } from '../../agent/start.ts'
 import { prepareStateFolder, type StateFolder } from '../../agent/state-folder.ts'
-import type { Problem } from '../../base/result.ts'
+import { failure, type Problem, type Result, success } from '../../base/result.ts'
 import type { AgentStatus } from '../../monitor/agent-status.ts'
 import { stateOf, stateOption } from '../agent-options.ts'
 import {
@@ -27,6 +28,19 @@ const certificateOptions: readonly OptionSpec[] = [
   ['certificate', '--certificate <file>', 'for registry: the certificate that is shown'],
   ['key', '--key <file>', 'for registry: its private key'],
 ].map(([key, flags, description]) => ({ key: key!, flags: flags!, description: description!, values: 'file' }))
+
+const metricsOptions: readonly OptionSpec[] = [
+  {
+    ...{ key: 'metrics', flags: '--metrics <place>' },
+    description:
+      'serve OpenMetrics, health and readiness there: 127.0.0.1:PORT, [::1]:PORT or unix:PATH; other machines are not answered',
+  },
+  {
+    ...{ key: 'metricsToken', flags: '--metrics-token <file>' },
+    description: 'a file whose first line whoever asks for metrics must show (Authorization: Bearer …)',
+    values: 'file',
+  },
+]
 
 const DATA_PLANES = ['auto', 'tun', 'frames']
 
@@ -72,6 +86,7 @@ export const up: CommandSpec = {
       key: 'keepGuard',
       description: 'leave the guard when it goes down: nothing leaves in clear then',
     },
+    ...metricsOptions,
     {
       flags: '--verbose',
       key: 'verbose',
@@ -82,6 +97,7 @@ export const up: CommandSpec = {
     'sealwire up --policy policy.yaml',
     'sealwire up --policy policy.yaml --detach',
     'sealwire up --policy registry: --state /run/sealwire-test',
+    'sealwire up --policy policy.yaml --metrics 127.0.0.1:9754',
     'sealwire up --policy policy.yaml --state /run/sealwire-test --keep-guard',
   ],
   run: runUp,
@@ -133,11 +149,29 @@ function problemsOf(input: CommandInput): readonly Problem[] {
   if (given.length > 0 && !isRegistry) add(`--${given[0]!.key}`, 'a policy file names its own files', 'leave it out')
   if (given.length > 0 && given.length < certificateOptions.length)
     add('--certificate', 'ca, certificate and key belong together', 'write all three')
+  const metrics = readMetrics(input)
+  if (!metrics.ok) problems.push(...metrics.error)
   return problems
 }
 
+function readMetrics(input: CommandInput): Result<Pick<UpOptions, 'metrics'>, readonly Problem[]> {
+  const [place, token] = [textOption(input, 'metrics'), textOption(input, 'metricsToken')]
+  if (place === undefined) {
+    if (token === undefined) return success({})
+    return failure([
+      { severity: 'error', where: '--metrics-token', what: 'nothing is served', hint: 'write --metrics too' },
+    ])
+  }
+  const read = readPlace(place)
+  const digest = token === undefined ? success(undefined) : readToken(token)
+  if (read.ok && digest.ok) return success({ metrics: { place: read.value, tokenDigest: digest.value } })
+  return failure([read, digest].flatMap(one => (one.ok ? [] : [one.error])))
+}
+
 function upOptions(input: CommandInput, folder: StateFolder, console: Console): UpOptions {
+  const metrics = readMetrics(input)
   return {
+    ...(metrics.ok ? metrics.value : {}),
     policy: textOption(input, 'policy')!,
     ...certificateOf(input),
     state: folder.path,
@@ -190,9 +224,9 @@ async function detach(input: CommandInput, folder: StateFolder, console: Console
   const log = openLog(folder)
   const kind = textOption(input, 'dataPlane') ?? 'auto'
   const words = ['up', '--policy', textOption(input, 'policy')!, '--state', folder.path, '--data-plane', kind]
-  const files = certificateOptions.flatMap(({ key }) => {
+  const files = [...certificateOptions, ...metricsOptions].flatMap(({ key, flags }) => {
     const file = textOption(input, key)
-    return file === undefined ? [] : [`--${key}`, file]
+    return file === undefined ? [] : [flags.split(' ', 1)[0]!, file]
   })
   const flags = ['noGuard', 'keepGuard', 'verbose'].filter(key => input.options[key] === true)
   const main = join(import.meta.dirname, '..', 'main.ts')

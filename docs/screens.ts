@@ -33,6 +33,12 @@ const preparations: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
 }
 
+/** Commands whose picture is the page they write, at this size: from its top as far as it goes. */
+const pages: Readonly<Record<string, readonly string[]>> = {
+  'audit-page': ['audit', '--policy', policy, '--html', 'PAGE', capture],
+}
+const PAGE_SIZE = '1280,1692'
+
 /** Columns of the terminal; left out, lines are as long as they are. */
 const widths: Readonly<Record<string, number>> = { 'demo-trace': 150 }
 
@@ -95,6 +101,16 @@ function html(command: readonly string[], output: string): string {
   </style><pre>${line}\n\n${body.trimEnd()}</pre>`
 }
 
+function takePicture(page: string, picture: string, size: string): void {
+  const chromium = spawnSync('chromium', [
+    ...['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--no-first-run'],
+    ...['--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-quic'],
+    ...[`--user-data-dir=${join(folder, 'profile')}`, `--window-size=${size}`, `--screenshot=${picture}`],
+    `file://${page}`,
+  ])
+  if (chromium.status !== 0) throw new Error(`chromium failed: ${chromium.error?.message ?? chromium.stderr}`)
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'sealwire-screens-'))
 try {
   mkdirSync(join(root, 'docs/images'), { recursive: true })
@@ -113,13 +129,15 @@ try {
     writeFileSync(join(folder, 'page.html'), html(command, text))
     const picture = join(root, 'docs/images', `${name}.png`)
     const size = `${Math.ceil(columns * 7.85) + 44},${Math.ceil((text.trimEnd().split('\n').length + 2) * 17.94) + 36}`
-    const chromium = spawnSync('chromium', [
-      ...['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--no-first-run'],
-      ...['--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-quic'],
-      ...[`--user-data-dir=${join(folder, 'profile')}`, `--window-size=${size}`, `--screenshot=${picture}`],
-      `file://${join(folder, 'page.html')}`,
-    ])
-    if (chromium.status !== 0) throw new Error(`chromium failed: ${chromium.error?.message ?? chromium.stderr}`)
+    takePicture(join(folder, 'page.html'), picture, size)
+    console.log(`docs/images/${name}.png`)
+  }
+  for (const [name, command] of Object.entries(pages)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue
+    const page = join(folder, 'audit.html')
+    const words = command.map(word => (word === 'PAGE' ? page : word))
+    spawnSync(join(root, 'sealwire'), words, { cwd: root })
+    takePicture(page, join(root, 'docs/images', `${name}.png`), PAGE_SIZE)
     console.log(`docs/images/${name}.png`)
   }
 } finally {

@@ -1,7 +1,7 @@
 // The real ./sealwire as a person runs it: what it prints where, and with which exit status it ends.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -116,6 +116,36 @@ test('audit --json prints one value of the contract, and nothing else on standar
     sourcePort: 445,
     destinationPort: 1024,
   })
+})
+
+test('audit --html writes a page beside what is printed, JSON too, and refuses a file that it reads or cannot write', async () => {
+  const page = join(folder, 'audit.html')
+  const { status, out } = await audit('--json', '--html', page, leaking)
+  assert.equal(status, 1)
+  const text = readFileSync(page, 'utf8')
+  const { totals } = JSON.parse(out) as AuditReport
+  assert.match(text, new RegExp(`<strong>${totals.leaked} packets? leaked`))
+  const command = `sealwire audit --policy ${policy} --html ${page} --json ${leaking}`
+  assert.ok(text.includes(command), command)
+  const before = readFileSync(leaking)
+  for (const [words, said] of [
+    [['--html', leaking], /--html: .*is read by this audit/],
+    [['--html', policy], /--html: .*is read by this audit/],
+    [['--html', join(folder, 'nowhere', 'a.html')], /--html: .*cannot be written/],
+    [['--html', folder], /--html: .*no plain file/],
+    [['--html', '-'], /--html: the page goes to a file/],
+    [['--html', page, '--packets'], /--html: stands beside --packets/],
+  ] as const) {
+    const refused = await audit(...words, leaking)
+    assert.deepEqual([refused.status, refused.out], [2, ''])
+    assert.match(refused.error, said)
+  }
+  assert.deepEqual(readFileSync(leaking), before)
+})
+
+test('the version that sealwire says is that of its package', async () => {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8'))
+  assert.equal((await sealwire(['--version'])).out, `${version}\n`)
 })
 
 test('audit --packets prints one line of JSON for each packet, in order', async () => {

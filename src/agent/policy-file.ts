@@ -9,9 +9,14 @@ import { settingOf } from '../policy/profiles.ts'
 import { readWindowsPolicy, windowsFormOf } from '../windows/read-windows-policy.ts'
 import { withRegistry } from './registry-settings.ts'
 
-export function readPolicyFile(path: string): Result<ReadPolicy, Problem[]> {
+/** `seen` gets the octets as they were read, for whoever states their digest. */
+export function readPolicyFile(
+  path: string,
+  seen: (octets: Uint8Array) => void = () => {},
+): Result<ReadPolicy, Problem[]> {
   const bytes = readBytes(path)
   if (!bytes.ok) return failure([bytes.error])
+  seen(bytes.value)
   if (windowsFormOf(bytes.value) !== undefined) return fromWindows(bytes.value, path)
   const text = textOf(bytes.value, path)
   return text.ok ? readPolicyText(text.value, path) : failure([text.error])

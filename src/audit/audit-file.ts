@@ -4,6 +4,7 @@
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { Auditor, type FrameVerdict } from './audit.ts'
 import type { CapturePointOption } from './capture-point.ts'
+import { Fingerprint } from './fingerprint.ts'
 import type { KnownKey } from './known-key.ts'
 import { canReadTwice, type Progress, readCapture } from './open-capture.ts'
 import { type AuditReport, copyDirections, reportOf } from './report.ts'
@@ -12,6 +13,8 @@ export interface AuditFileOptions {
   readonly policy?: CompiledPolicy
   readonly capturePoint: CapturePointOption
   readonly keys?: readonly KnownKey[]
+  /** Whether the report is for a page: with sums over time and between hosts, and the digest of the capture. */
+  readonly forPage?: boolean
   /** A random number, see Conversations. */
   readonly seed: number
   readonly progress?: Progress
@@ -26,7 +29,8 @@ export async function auditFile(file: string, options: AuditFileOptions): Promis
   const canTwo = needsTwo && canReadTwice(file)
   const first = new Auditor(auditorOptions(options, needsTwo && !canTwo ? 'wire' : options.capturePoint))
   if (onPacket !== undefined && !canTwo) first.onFrame = verdict => onPacket(verdict, false)
-  const read = await readCapture(file, first, options.progress)
+  const fingerprint = options.forPage === true ? new Fingerprint() : undefined
+  const read = await readCapture(file, first, options.progress, fingerprint)
   first.finish()
   if (onPacket !== undefined && canTwo) {
     const copies = copyDirections(first)
@@ -34,15 +38,16 @@ export async function auditFile(file: string, options: AuditFileOptions): Promis
     second.onFrame = verdict => onPacket(verdict, verdict.isPaired && copies.has(verdict.direction))
     await readCapture(file, second, options.progress)
   }
-  return reportOf(file, first, read)
+  return reportOf(file, first, read, fingerprint?.report())
 }
 
 function auditorOptions(options: AuditFileOptions, capturePoint: CapturePointOption) {
-  const { policy, keys, seed } = options
+  const { policy, keys, seed, forPage = false } = options
   return {
     ...(policy === undefined ? {} : { policy }),
     ...(keys === undefined ? {} : { keys }),
     capturePoint,
+    overTime: forPage,
     seed,
   }
 }

@@ -14,6 +14,8 @@ export interface WorkerSettings {
   readonly me: Me
   readonly capturePoint: CapturePointOption
   readonly seed: number
+  /** See AuditFileOptions. */
+  readonly forPage?: boolean
   /** As they stand in their files: a thread gets plain values. */
   readonly keyTexts?: readonly KeyText[] | undefined
 }

@@ -7,7 +7,7 @@ import { readKeyText } from './key-file.ts'
 
 const port = parentPort!
 const settings = workerData as WorkerSettings
-const { capturePoint, seed } = settings
+const { capturePoint, seed, forPage = false } = settings
 const keys = settings.keyTexts?.flatMap(text => readKeyText(text).keys)
 const policy = settings.policy === undefined ? undefined : compile(settings.policy, { me: settings.me })
 
@@ -24,6 +24,7 @@ port.on('message', async ({ index, file }: { index: number; file: string }) => {
     const options = {
       capturePoint,
       seed,
+      forPage,
       progress,
       ...(policy === undefined ? {} : { policy }),
       ...(keys === undefined ? {} : { keys }),

@@ -14,6 +14,7 @@ import type { KnownKey } from './known-key.ts'
 import { Ledger } from './ledger.ts'
 import type { ClearPacket } from './sealed-packets.ts'
 import { type SealJudgement, Seals } from './seals.ts'
+import { Timeline } from './timeline.ts'
 import type { Judgement, TrafficClass, Verdict } from './verdict.ts'
 
 export interface AuditOptions {
@@ -21,6 +22,8 @@ export interface AuditOptions {
   readonly capturePoint?: CapturePointOption
   /** With keys a seal is not taken at its word. */
   readonly keys?: readonly KnownKey[]
+  /** Whether sums over time are wanted. */
+  readonly overTime?: boolean
   /** See Conversations; left out only in tests. */
   readonly seed?: number
   /** Conversations of one family that are kept apart at a time, and sums that are; tests make them few. */
@@ -60,6 +63,8 @@ export class Auditor implements FrameSink {
   readonly sums: Ledger
   /** Where keys were given. */
   readonly seals: Seals | undefined
+  /** Where it was asked for. */
+  readonly timeline: Timeline | undefined
   /** Called for each frame where somebody wants every packet told. */
   onFrame: ((verdict: FrameVerdict) => void) | undefined
   readonly #packet = new Packet()
@@ -83,6 +88,7 @@ export class Auditor implements FrameSink {
     this.#directions = new HostDirections(seed)
     const { keys, policy } = options
     this.seals = keys === undefined ? undefined : new Seals(keys, policy)
+    this.timeline = options.overTime === true ? new Timeline() : undefined
     this.sums = new Ledger(this.#judgements, seed, options.mostEntries)
   }
 
@@ -152,6 +158,9 @@ export class Auditor implements FrameSink {
     if (isPaired) {
       table.copies[row]!++
       table.copyBytes[row]! += length
+    }
+    if (this.timeline !== undefined) {
+      this.timeline.add(judgement.verdict, seconds + nanoseconds / 1e9, isPaired ? direction : -1)
     }
     if (packet.moreFragments && packet.fragmentOffset === 0) fragments.remember(packet, row, number, seconds)
     if (this.onFrame !== undefined) {
@@ -227,8 +236,9 @@ export class Auditor implements FrameSink {
       this.#other.set(packet.problem, index)
     }
     this.sums.count(index, 1, length)
-    if (this.onFrame === undefined) return
     const { class: trafficClass, verdict, because } = this.sums.entries[index]!.judgement
+    if (this.timeline !== undefined) this.timeline.add(verdict, seconds + nanoseconds / 1e9, -1)
+    if (this.onFrame === undefined) return
     const is = { class: trafficClass, verdict, because }
     this.onFrame({ frame: number, packet, ...is, firstFragment: 0, isPaired: false, direction: -1, ...NO_INSIDE })
   }

@@ -27,6 +27,12 @@ export interface CaptureRead {
 /** How far the reading is: `done` of `total` bytes on disk; `total` is 0 where it is not known (standard input). */
 export type Progress = (done: number, total: number) => void
 
+/** Is shown every octet of the source as it stands on disk, in order, and its end; a damaged capture is not read to it. */
+export interface Witness {
+  take(octets: Uint8Array): void
+  end(): void
+}
+
 /** The name that stands for standard input. */
 export const STANDARD_INPUT = '-'
 
@@ -34,26 +40,39 @@ export const STANDARD_INPUT = '-'
  * Hands every frame of the capture to the sink. A damaged or cut-off capture is told in `problem`, with everything
  * before the damage delivered. Throws only what the operating system answers, such as a file that is not there.
  */
-export async function readCapture(path: string, sink: FrameSink, progress: Progress = () => {}): Promise<CaptureRead> {
-  if (path === STANDARD_INPUT) return readStream(process.stdin, sink, done => progress(done, 0))
+export async function readCapture(
+  path: string,
+  sink: FrameSink,
+  progress: Progress = () => {},
+  witness?: Witness,
+): Promise<CaptureRead> {
+  if (path === STANDARD_INPUT) return readStream(process.stdin, sink, done => progress(done, 0), witness)
   const file = openSync(path, 'r')
   const information = fstatSync(file)
   const isFile = information.isFile()
-  if (isFile && packing(readMagic(file)) !== undefined) return readOpened(file, 0, information.size, sink, progress)
+  if (isFile && packing(readMagic(file)) !== undefined)
+    return readOpened(file, 0, information.size, sink, progress, witness)
   // Pipes and devices have no place to start from.
-  if (!isFile && !information.isDirectory()) return readOpened(file, undefined, 0, sink, progress)
+  if (!isFile && !information.isDirectory()) return readOpened(file, undefined, 0, sink, progress, witness)
   try {
     if (!isFile) throw new Error(`${path} is a folder, not a capture file`)
-    return await readWhole(file, information.size, sink, progress)
+    return await readWhole(file, information.size, sink, progress, witness)
   } finally {
     closeSync(file)
   }
 }
 
 /** The stream closes the file. */
-function readOpened(file: number, start: number | undefined, size: number, sink: FrameSink, progress: Progress) {
+function readOpened(
+  file: number,
+  start: number | undefined,
+  size: number,
+  sink: FrameSink,
+  progress: Progress,
+  witness: Witness | undefined,
+) {
   const raw = createReadStream('', { fd: file, ...(start === undefined ? {} : { start }) })
-  return readStream(raw, sink, () => progress(raw.bytesRead, size))
+  return readStream(raw, sink, () => progress(raw.bytesRead, size), witness)
 }
 
 /** Whether a second reading would find the same bytes: pipes and standard input give theirs once. */
@@ -138,7 +157,13 @@ class Piece {
   }
 }
 
-async function readWhole(file: number, size: number, sink: FrameSink, progress: Progress): Promise<CaptureRead> {
+async function readWhole(
+  file: number,
+  size: number,
+  sink: FrameSink,
+  progress: Progress,
+  witness: Witness | undefined,
+): Promise<CaptureRead> {
   const feed = new Feed(sink)
   const { parser } = feed
   let [piece, next] = [new Piece(), new Piece()]
@@ -147,18 +172,22 @@ async function readWhole(file: number, size: number, sink: FrameSink, progress: 
   let done = 0
   for (;;) {
     const count = await filling
-    if (count === 0) return feed.finish('', done, left)
+    if (count === 0) {
+      witness?.end()
+      return feed.finish('', done, left)
+    }
     done += count
     filling = next.fill(file, done)
     const end = HEADROOM + count
+    witness?.take(piece.bytes.subarray(HEADROOM, end))
     const stop = parser.push(piece.bytes, piece.view, end, HEADROOM - left)
     progress(done, size)
     left = end - stop
     if (parser.problem !== '' || left > HEADROOM) {
-      await filling
+      if ((await filling) === 0) witness?.end()
       // A damaged file; or a record larger than the headroom, for which there is the buffer that grows.
       return parser.problem === ''
-        ? readOn(file, done, size, feed, piece.bytes.subarray(stop, end), progress)
+        ? readOn(file, done, size, feed, piece.bytes.subarray(stop, end), progress, witness)
         : feed.finish('', done)
     }
     next.bytes.set(piece.bytes.subarray(stop, end), HEADROOM - left)
@@ -174,13 +203,18 @@ async function readOn(
   feed: Feed,
   rest: Uint8Array,
   progress: Progress,
+  witness: Witness | undefined,
 ): Promise<CaptureRead> {
   feed.take(rest)
   for (let at = from; feed.parser.problem === ''; ) {
     const room = feed.room()
     const count = readSync(file, room, 0, room.length, at)
-    if (count === 0) return feed.finish('', at)
+    if (count === 0) {
+      witness?.end()
+      return feed.finish('', at)
+    }
     at += count
+    witness?.take(room.subarray(0, count))
     feed.wrote(count)
     progress(at, size)
     // Now and then signals and closed pipes get their turn.
@@ -189,7 +223,12 @@ async function readOn(
   return feed.finish('', from)
 }
 
-async function readStream(source: Readable, sink: FrameSink, progress: (done: number) => void): Promise<CaptureRead> {
+async function readStream(
+  source: Readable,
+  sink: FrameSink,
+  progress: (done: number) => void,
+  witness: Witness | undefined,
+): Promise<CaptureRead> {
   const feed = new Feed(sink)
   const magic = await firstBytes(source, 4)
   source.unshift(magic)
@@ -197,6 +236,10 @@ async function readStream(source: Readable, sink: FrameSink, progress: (done: nu
   const unpack = packed === undefined ? undefined : unpackers[packed]()
   try {
     await new Promise<void>((resolve, reject) => {
+      if (witness !== undefined) {
+        source.on('data', (piece: Buffer) => witness.take(piece))
+        source.on('end', () => witness.end())
+      }
       const stream = unpack === undefined ? source : source.pipe(unpack, { end: false })
       // Ended only when everything is unpacked: the end of a file that is cut off takes with it what is still to come.
       source.on('end', () => unpack?.flush(() => unpack.end()))

@@ -4,9 +4,12 @@
 import { formatAddress } from '../base/address.ts'
 import { type Flow, protocolName } from '../base/flow.ts'
 import type { Auditor } from './audit.ts'
+import type { FingerprintReport } from './fingerprint.ts'
+import { type HostMatrix, hostMatrix } from './host-matrix.ts'
 import { type LedgerEntry, mergeAlike } from './ledger.ts'
 import type { CaptureRead } from './open-capture.ts'
 import type { SealReport } from './seals.ts'
+import type { TimelineReport } from './timeline.ts'
 import { classes, type TrafficClass, type Verdict, verdicts } from './verdict.ts'
 
 export interface FlowReport {
@@ -66,6 +69,10 @@ export interface AuditReport {
   /** Everything, findings included, by packets; cut after the first thousand. */
   readonly conversations: readonly Finding[]
   readonly conversationsLeftOut: number
+  /** Only where a page was asked for: sums over time (none of an empty capture), between hosts, and the capture's digest. */
+  readonly timeline?: TimelineReport
+  readonly hosts?: HostMatrix
+  readonly fingerprint?: FingerprintReport
 }
 
 const MOST_CONVERSATIONS = 1000
@@ -77,7 +84,13 @@ export function copyDirections(auditor: Auditor): ReadonlySet<number> {
   return new Set(paired.map(({ direction }) => direction).filter(direction => auditor.copies.areCopies(direction)))
 }
 
-export function reportOf(file: string, auditor: Auditor, read: CaptureRead): AuditReport {
+/** `fingerprint` of the octets that were read, where it was taken. */
+export function reportOf(
+  file: string,
+  auditor: Auditor,
+  read: CaptureRead,
+  fingerprint?: FingerprintReport,
+): AuditReport {
   const copies = copyDirections(auditor)
   const isCopy = (entry: LedgerEntry) => copies.has(entry.direction)
   const openedCopies = auditor.sums.entries.filter(isCopy).reduce((sum, { packets }) => sum + packets, 0)
@@ -89,6 +102,7 @@ export function reportOf(file: string, auditor: Auditor, read: CaptureRead): Aud
     byClass[entry.judgement.class] += entry.packets
   }
   const told = entries.map(findingOf).sort((a, b) => b.packets - a.packets || a.first.frame - b.first.frame)
+  const timeline = auditor.timeline?.report(copies)
   const rank = (finding: Finding) => findingVerdicts.indexOf(finding.verdict)
   return {
     capture: {
@@ -114,6 +128,9 @@ export function reportOf(file: string, auditor: Auditor, read: CaptureRead): Aud
     findings: told.filter(finding => rank(finding) >= 0).sort((a, b) => rank(a) - rank(b)),
     conversations: told.slice(0, MOST_CONVERSATIONS),
     conversationsLeftOut: Math.max(0, told.length - MOST_CONVERSATIONS),
+    ...(timeline === undefined ? {} : { timeline }),
+    ...(auditor.timeline === undefined ? {} : { hosts: hostMatrix(entries) }),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
   }
 }
 

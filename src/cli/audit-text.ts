@@ -1,8 +1,9 @@
 // An audit report for a person: a bar of what was sealed and what was clear, the sums, the findings, and the answer in
 // one sentence at the end. Colour and glyph both carry the verdict, so that it reads without colour too.
+import { otherSettings } from '../audit/exemption-ledger.ts'
 import type { AuditReport, Finding } from '../audit/report.ts'
 import { type TrafficClass, type Verdict, verdicts } from '../audit/verdict.ts'
-import { protocolName } from '../base/flow.ts'
+import { meanings, serviceName } from '../audit/verdict-words.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { type Console, meaning } from './console.ts'
 import { originText } from './policy-question.ts'
@@ -19,41 +20,8 @@ const glyphs: Readonly<Record<Verdict, string>> = {
   'no-policy': '·',
 }
 
-const meanings: Readonly<Record<Verdict, string>> = {
-  protected: 'sealed with ESP or AH',
-  keying: 'IKE agreeing on keys',
-  exempt: 'in clear: a default exemption lets it pass',
-  permitted: 'in clear: the policy permits it',
-  leaked: 'in clear, although the policy secures it',
-  blocked: 'on the wire, although the policy blocks it',
-  'not-ip': 'no IP packet',
-  malformed: 'headers that cannot be read',
-  'no-policy': 'in clear, and no policy was given',
-}
-
 const SHOWN_REASONS = 8
 const SHOWN_CONVERSATIONS = 6
-
-/** What domain controllers talk about, by the port of the service. */
-const services: ReadonlyMap<number, string> = new Map([
-  [22, 'ssh'],
-  [53, 'dns'],
-  [80, 'http'],
-  [88, 'kerberos'],
-  [123, 'ntp'],
-  [135, 'rpc'],
-  [137, 'netbios names'],
-  [138, 'netbios datagrams'],
-  [139, 'netbios sessions'],
-  [389, 'ldap'],
-  [443, 'https'],
-  [445, 'smb'],
-  [464, 'kerberos password'],
-  [500, 'ike'],
-  [636, 'ldaps'],
-  [3268, 'global catalog'],
-  [3389, 'remote desktop'],
-])
 
 export function printAudit(report: AuditReport, policy: CompiledPolicy | undefined, console: Console): void {
   const { capture, totals } = report
@@ -183,10 +151,8 @@ function conversationRow(finding: Finding, console: Console): readonly string[] 
   const from = console.style('dim', `from frame ${first.frame}`)
   const packets = `    ${group(finding.packets).padStart(7)}`
   if (flow === null) return [packets, finding.verdict === 'malformed' ? '' : 'many hosts', '', from]
-  const { source, destination, sourcePort, destinationPort } = flow
-  const port = sourcePort === null || destinationPort === null ? undefined : Math.min(sourcePort, destinationPort)
-  const service = port === undefined ? '' : ` ${port} ${services.get(port) ?? ''}`.trimEnd()
-  return [packets, protocolName(flow.protocol) + service, `${source} ↔ ${destination}`, from]
+  const { source, destination } = flow
+  return [packets, serviceName(flow), `${source} ↔ ${destination}`, from]
 }
 
 function otherwise(finding: Finding): string {
@@ -215,22 +181,14 @@ function answer(report: AuditReport, policy: CompiledPolicy | undefined, console
   return lines
 }
 
-/** What the next value of the setting would have asked of the exempt packets. */
+/** What the other values of the setting would have asked of the exempt packets. */
 function whatIf(report: AuditReport, policy: CompiledPolicy): readonly string[] {
-  const { profile, setting } = policy
-  return [...profile.table.entries()]
-    .filter(([value]) => value !== setting.value)
-    .flatMap(([value, exemptions]) => {
-      const kept = new Set<string>(exemptions.map(({ name }) => name))
-      const sums = new Map<string, number>()
-      for (const told of report.findings) {
-        if (told.withoutExemption !== 'leaked' || told.exemption === undefined || kept.has(told.exemption)) continue
-        sums.set(told.exemption, (sums.get(told.exemption) ?? 0) + told.packets)
-      }
-      const all = [...sums.values()].reduce((sum, packets) => sum + packets, 0)
-      const kinds = [...sums].map(([name, packets]) => `${name} ${group(packets)}`).join(', ')
-      return all === 0 ? [] : [`At ${setting.name} ${value} the policy would secure ${group(all)} of them (${kinds}).`]
-    })
+  const { setting } = policy
+  return otherSettings(report, policy).flatMap(({ value, isInForce, secured, packets }) => {
+    const kinds = [...secured].map(([name, sum]) => `${name} ${group(sum)}`).join(', ')
+    if (isInForce || packets === 0) return []
+    return [`At ${setting.name} ${value} the policy would secure ${group(packets)} of them (${kinds}).`]
+  })
 }
 
 function span(report: AuditReport): string {

@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { type CommandInput, type CommandSpec, MACHINE_CANNOT, WRONG_INPUT } from './command.ts'
 import { Console } from './console.ts'
 import { loadCommands } from './load-commands.ts'
+import { VERSION } from './version.ts'
 
 const console = new Console({
   output: process.stdout,
@@ -27,7 +28,7 @@ function wantsColor(environment: NodeJS.ProcessEnv, isTerminal: boolean): boolea
 function program(commands: readonly CommandSpec[]): Command {
   const root = new Command('sealwire')
     .description('Host-to-host IPsec that keeps the promise "all IP traffic is secured", and proves it from the wire.')
-    .version('0.1.0')
+    .version(VERSION)
     .showSuggestionAfterError()
     .exitOverride()
   const groups = new Map<string, Command>([['', root]])

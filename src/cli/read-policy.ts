@@ -4,9 +4,9 @@ import { readPolicyFile } from '../agent/policy-file.ts'
 import type { Policy } from '../policy/model.ts'
 import type { Console } from './console.ts'
 
-/** The policy, its warnings said; undefined when its problems were said instead: answer 2 then. */
-export function readPolicy(path: string, console: Console): Policy | undefined {
-  const read = readPolicyFile(path)
+/** The policy, its warnings said; undefined when its problems were said instead: answer 2 then. `seen` gets the octets. */
+export function readPolicy(path: string, console: Console, seen?: (octets: Uint8Array) => void): Policy | undefined {
+  const read = readPolicyFile(path, seen)
   console.problems(read.ok ? read.value.warnings : read.error)
   return read.ok ? read.value.policy : undefined
 }

@@ -13,6 +13,7 @@ import { type Address, parseAddress } from '../../base/address.ts'
 import { random32 } from '../../base/random.ts'
 import type { Problem } from '../../base/result.ts'
 import { type CompiledPolicy, compile } from '../../policy/compile.ts'
+import { pageProblems, type ReadFile, readFileOf, writePage } from '../audit-page.ts'
 import { printAudit } from '../audit-text.ts'
 import {
   ANSWER_IS_NO,
@@ -66,6 +67,13 @@ export const audit: CommandSpec = {
       values: 'file',
     },
     ...registryOptions,
+    {
+      flags: '--html <file>',
+      key: 'html',
+      description:
+        'also write the report as one HTML page that needs nothing but itself, with digests of what was read',
+      values: 'file',
+    },
     { flags: '--packets', key: 'packets', description: 'print one line of JSON for every packet' },
     jsonOption,
   ],
@@ -73,12 +81,17 @@ export const audit: CommandSpec = {
     'sealwire audit --policy examples/policies/domain-controllers.yaml examples/captures/two-domain-controllers.pcapng',
     'sealwire audit --packets capture.pcapng | jq -c \'select(.verdict == "leaked")\'',
     'sealwire audit --policy policy.yaml --keys esp_sa capture.pcapng',
+    'sealwire audit --policy policy.yaml --html audit.html capture.pcapng',
     'tcpdump -i eth0 -w - | sealwire audit --policy policy.yaml -',
   ],
   run: runAudit,
 }
 
-type Settings = WorkerSettings & { readonly keys: readonly KnownKey[] | undefined }
+type Settings = WorkerSettings & {
+  readonly keys: readonly KnownKey[] | undefined
+  /** What was read beside the captures. */
+  readonly files: readonly ReadFile[]
+}
 
 async function runAudit(input: CommandInput, console: Console): Promise<number> {
   const settings = readSettings(input, console)
@@ -97,6 +110,9 @@ async function runAudit(input: CommandInput, console: Console): Promise<number> 
   } else {
     for (const report of reports) printAudit(report, compiled, console)
   }
+  const page = textOption(input, 'html')
+  if (page !== undefined)
+    await writePage({ file: page, spec: audit, input, files: settings.files }, reports, outcomes, compiled)
   if (reports.length < input.arguments.length) return WRONG_INPUT
   return reports.some(report => report.totals.leaked > 0) ? ANSWER_IS_NO : FINE
 }
@@ -135,17 +151,34 @@ function readSettings(input: CommandInput, console: Console): Settings | undefin
   if (input.arguments.filter(file => file === STANDARD_INPUT).length > 1) {
     problems.push({ severity: 'error', where: '-', what: 'standard input can be read once only', hint: '' })
   }
-  console.problems(problems)
   const file = textOption(input, 'policy')
-  const read = file === undefined ? undefined : readPolicy(file, console)
-  const policy = read && withNamedRegistry(read, input, console)
   const keyFile = textOption(input, 'keys')
-  const keys = keyFile === undefined ? undefined : readKeys(keyFile, console)
+  const page = textOption(input, 'html')
+  if (page !== undefined) {
+    const inputs = [
+      ...input.arguments,
+      ...(file === undefined ? [] : [file]),
+      ...(keyFile === undefined ? [] : [keyFile]),
+    ]
+    problems.push(...pageProblems(page, inputs))
+    if (input.options['packets'] === true) {
+      const hint = 'leave one of them out'
+      problems.push({ severity: 'error', where: '--html', what: 'stands beside --packets, which has no report', hint })
+    }
+  }
+  console.problems(problems)
+  const files: ReadFile[] = []
+  const seen = (octets: Uint8Array) => files.push(readFileOf('policy', file!, octets))
+  const read = file === undefined ? undefined : readPolicy(file, console, seen)
+  const policy = read && withNamedRegistry(read, input, console)
+  const keysSeen = (where: string, octets: Uint8Array) => files.push(readFileOf('keys', where, octets))
+  const keys = keyFile === undefined ? undefined : readKeys(keyFile, console, keysSeen)
   const isMissing = (file !== undefined && policy === undefined) || (keyFile !== undefined && keys === undefined)
   if (problems.length > 0 || isMissing) return undefined
   const keyTexts: readonly KeyText[] | undefined = keys?.texts
   const whose = me.length === 0 ? ('any' as const) : me
-  return { policy, me: whose, capturePoint: point, seed: random32(), keys: keys?.keys, keyTexts }
+  const forPage = page !== undefined
+  return { policy, me: whose, capturePoint: point, seed: random32(), forPage, keys: keys?.keys, keyTexts, files }
 }
 
 async function auditAll(
@@ -161,13 +194,13 @@ async function auditAll(
   try {
     // Threads cost a tenth of a second to start and cannot share standard input.
     if (files.length > 1 && !files.includes(STANDARD_INPUT)) {
-      const { keys: _, ...plain } = settings
+      const { keys: _, files: __, ...plain } = settings
       return await auditFiles(files, plain, done => progress.show(done))
     }
     const outcomes: FileOutcome[] = []
     for (const file of files) {
-      const { capturePoint, seed, keys } = settings
-      const options = { capturePoint, seed, keys, policy, progress: (done: number) => progress.show(done) }
+      const { capturePoint, seed, keys, forPage = false } = settings
+      const options = { capturePoint, seed, keys, policy, forPage, progress: (done: number) => progress.show(done) }
       outcomes.push(await outcomeOf(() => auditFile(file, withoutUndefined(options))))
     }
     return outcomes

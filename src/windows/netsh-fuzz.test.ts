@@ -257,7 +257,7 @@ const hostile: readonly (readonly [string, () => unknown])[] = [
     'names that are all the same',
     () => {
       const line = (at: number) => `ipsecpol -w REG -p P -r R${at} -f 0+* -n BLOCK\n`
-      return run(Array.from({ length: 3000 }, (_, at) => line(at)).join(''))
+      return run(Array.from({ length: 9000 }, (_, at) => line(at)).join(''))
     },
   ],
 ]

@@ -2,6 +2,7 @@
 // policy objects. Reads text alone: no file, no program, no name server.
 import type { Problem } from '../base/result.ts'
 import { readScript } from './advfirewall-script.ts'
+import { problem } from './connection-security-cells.ts'
 import type { ConnectionSecurityPolicy } from './connection-security-rules.ts'
 import { runIpsecpol } from './ipsecpol-script.ts'
 import { NetshSession } from './netsh-session.ts'
@@ -34,11 +35,26 @@ export function runNetshScript(text: string, where: string, start: NetshStart, w
   const problems: Problem[] = []
   const commands = readScript(text, where, problems, programs)
   const session = new NetshSession(start.state, start.rules, world, problems)
+  let work = 0
   for (const { line, program, words, isInner } of commands) {
     if (session.hasEnded) break
+    work += 10 + sizeOf(session.state)
+    if (work > MOST_WORK) {
+      const what =
+        'the script makes more objects than can be looked through again and again: from here on it is not run'
+      problems.push(problem(`${where}:${line}`, what, 'take it apart'))
+      break
+    }
     runOne(session, program as NetshProgram, words, `${where}:${line}`, isInner, world, problems)
   }
   return finished(session, start, problems)
+}
+
+/** Objects looked at by all commands together; a script of 2,000 rules stays below. */
+const MOST_WORK = 12_000_000
+
+function sizeOf({ stores: { local, persistent, dynamic } }: NetshState): number {
+  return local.objects.length + persistent.objects.length + dynamic.objects.length
 }
 
 /** One command line, as words. */

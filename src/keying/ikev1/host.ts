@@ -27,7 +27,7 @@ import { connectedNow } from './quick-mode.ts'
 import { about, type Established, inState, isEstablished, type Session, wishesOf } from './session.ts'
 import { SessionBook } from './session-book.ts'
 import { summaryOf } from './summary.ts'
-import { goOn, isOneTooMany, mayMake, newest, oldest, onPort500, pathTo } from './waiting.ts'
+import { goOn, mayMake, newest, oneTooMany, onPort500, pathTo } from './waiting.ts'
 import { wake, wakeAtOf } from './wake.ts'
 
 type Standing = Session<Established>
@@ -87,8 +87,7 @@ export class Version1Host {
   /** Who goes on to the second message has its address proved: of those there are only so many, and key exchanges. */
   #received(before: Session, run: () => Driven, world: World): readonly KeyingOutput[] {
     if (before.state.kind !== 'sa-answered') return this.#become(before, run(), world)
-    const { address } = before.path.remote
-    const admission = this.#book.halfOpen.admit(address, world.now, world.settings)
+    const admission = this.#book.halfOpen.admit(before.path.remote.address, world.now, world.settings)
     if (admission.kind === 'too-many') {
       return [report({ kind: 'ignored', ...about(before), path: before.path, what: admission.what })]
     }
@@ -363,7 +362,8 @@ export class Version1Host {
   #welcome(session: Standing, world: World): readonly KeyingOutput[] {
     const peer = peerOf(session)
     const all = this.#book.toPeer(peer.address).filter(isEstablished)
-    if (isOneTooMany(session, all)) return this.#close(oldest(all), 'its peer has too many sessions', world)
+    const tooMany = oneTooMany(session, all)
+    if (tooMany !== undefined) return this.#close(tooMany, 'its peer has too many sessions', world)
     for (const other of session.role === 'initiator' ? all : []) {
       const isOld =
         other.id !== session.id && other.state.rekeyAt >= other.state.expiresAt && isSamePeer(peerOf(other), peer)

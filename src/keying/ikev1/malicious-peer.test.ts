@@ -12,9 +12,11 @@ import { identityOfAddress } from '../identity.ts'
 import { Authority } from '../ikev2/test-certificates.ts'
 import type { Path } from '../machine.ts'
 import { START_DATE, type TestHost, TestNet } from '../test-hosts.ts'
+import type { Established, Session } from './session.ts'
 import { provedBy, twoHosts, v1Policy } from './test-hosts-v1.ts'
 import { TestKerberos } from './test-kerberos.ts'
 import { MaliciousPeer } from './test-malicious-peer.ts'
+import { oneTooMany } from './waiting.ts'
 
 const MAIN = exchangeTypesV1.of['main mode']
 
@@ -197,6 +199,21 @@ test('behind one NAT a machine that states the name of another one is still itse
   assert.deepEqual(names, ['DC1$@R', 'THIEF$@R'])
   // It says INITIAL-CONTACT and asks for the same traffic.
   assert.deepEqual([...server.pairs.keys()], [name], formatAddress(thief.address))
+})
+
+test('behind one NAT a host that begins without end ends its own sessions and no neighbour’s', () => {
+  const address = parseAddress('192.0.2.9')!
+  const standing = (id: string, from: string, establishedAt: number) => {
+    const peer = { identity: identityOfAddress(parseAddress(from)!), credential: undefined }
+    const state = { kind: 'established', establishedAt, peer, nat: { beforePeer: true, beforeUs: false } }
+    return { id, path: { remote: { address } }, state } as unknown as Session<Established>
+  }
+  const neighbour = standing('neighbour', '10.0.0.1', 1)
+  const greedy = Array.from({ length: 65 }, (_, at) => standing(`greedy ${at}`, '10.0.0.3', 2 + at))
+  assert.equal(oneTooMany(greedy.at(-1)!, [neighbour, ...greedy])?.id, 'greedy 0')
+  const many = Array.from({ length: 1024 }, (_, at) => standing(`${at}`, `10.1.${at >> 8}.${at & 255}`, 2 + at))
+  assert.equal(oneTooMany(many.at(-1)!, [neighbour, ...many])?.id, '1023')
+  assert.equal(oneTooMany(many[1]!, [neighbour, ...many.slice(0, 60)]), undefined)
 })
 
 test('behind one NAT who knows a shared key is not who proved the same name by a certificate', () => {

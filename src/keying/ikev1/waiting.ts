@@ -7,7 +7,8 @@ import type { KeyingOutput, Path, World } from '../machine.ts'
 import { keyedRule } from '../policy-change.ts'
 import { pathFor } from '../wishes.ts'
 import type { ChildBook } from './child-book.ts'
-import { type Child, serves } from './children.ts'
+import { type Child, isSamePeer, serves } from './children.ts'
+import { peerOf } from './quick-agreement.ts'
 import { beginQuickMode } from './quick-mode.ts'
 import { type ChildBegun, type Established, inState, type Session } from './session.ts'
 
@@ -73,16 +74,20 @@ export function newest(sessions: readonly Standing[]): Standing | undefined {
   )
 }
 
-export function oldest(sessions: readonly Standing[]): Standing {
+function oldest(sessions: readonly Standing[]): Standing {
   return sessions.reduce((one, other) => (other.state.establishedAt < one.state.establishedAt ? other : one))
 }
 
-/** Sessions with one address, and where a NAT puts many hosts behind it. */
+/** Sessions with one peer, and with all behind one NAT: there its own oldest one goes, or the new one, and no neighbour's. */
 const MOST_SESSIONS = 64
 const MOST_BEHIND_NAT = 1024
 
-export function isOneTooMany({ state }: Standing, ofAddress: readonly Standing[]): boolean {
-  return ofAddress.length > (state.nat.beforePeer ? MOST_BEHIND_NAT : MOST_SESSIONS)
+export function oneTooMany(session: Standing, ofAddress: readonly Standing[]): Standing | undefined {
+  const own = session.state.nat.beforePeer
+    ? ofAddress.filter(one => isSamePeer(peerOf(one), peerOf(session)))
+    : ofAddress
+  if (own.length > MOST_SESSIONS) return oldest(own)
+  return ofAddress.length > MOST_BEHIND_NAT ? session : undefined
 }
 
 /** Between the same ends as before; a new main mode begins on port 500 in any case. */

@@ -7,7 +7,9 @@ import type { Policy } from '../policy/model.ts'
 import { writePolicyText } from '../policy/write-policy.ts'
 import {
   exportAdvfirewall,
+  exportIpsecpol,
   exportIpsecReg,
+  exportNetsh,
   exportPowerShell,
   exportRulesJson,
   exportRulesReg,
@@ -41,6 +43,18 @@ export const policyFormats: readonly PolicyFormat[] = [
     file: 'ipsec-policy.reg',
     title: 'a .reg file of the IPsec policy of Windows 2000 to 2003',
     write: exportIpsecReg,
+  },
+  {
+    name: 'netsh',
+    file: 'ipsec-policy.cmd',
+    title: 'the same policy as commands of netsh ipsec static',
+    write: exportNetsh,
+  },
+  {
+    name: 'ipsecpol',
+    file: 'ipsecpol.cmd',
+    title: 'the same as command lines of ipsecpol of Windows 2000',
+    write: exportIpsecpol,
   },
   {
     name: 'rules-reg',

@@ -16,6 +16,9 @@ import { writeRulesJson } from '../windows/connection-security-json-writer.ts'
 import { storePaths, writeRegistryPolicy } from '../windows/connection-security-registry.ts'
 import type { ConnectionSecurityPolicy, Written } from '../windows/connection-security-rules.ts'
 import { fromPolicy as objectsFrom } from '../windows/from-policy.ts'
+import { writeIpsecpol } from '../windows/ipsecpol-write.ts'
+import { type WrittenNetsh, writeNetsh } from '../windows/netsh-write.ts'
+import type { PolicyStore } from '../windows/policy-objects.ts'
 import { writePowerShell } from '../windows/powershell-write.ts'
 import { registryChanges } from '../windows/registry-policies.ts'
 
@@ -39,6 +42,31 @@ export function exportIpsecReg(policy: Policy, options: ExportOptions): Exported
     changes,
     losses.map(one => ({ ...one, where: one.where.replace(/^$/, 'policy') })),
   )
+}
+
+/** The same policy as commands that make it, and set NoDefaultExempt where the policy sets it. */
+export function exportNetsh(policy: Policy, options: ExportOptions): Exported {
+  const exempt = policy.noDefaultExempt
+  const setting =
+    typeof exempt === 'number' ? `netsh ipsec dynamic set config property=ipsecexempt value=${exempt}\r\n` : ''
+  return scriptOf(policy, options, store => {
+    const { text, losses } = writeNetsh(store)
+    return { text: text + setting, losses }
+  })
+}
+
+export const exportIpsecpol = (policy: Policy, options: ExportOptions): Exported =>
+  scriptOf(policy, options, writeIpsecpol)
+
+function scriptOf(policy: Policy, options: ExportOptions, write: (store: PolicyStore) => WrittenNetsh): Exported {
+  const made = objectsFrom(shown(policy, options), {
+    random: systemRandom,
+    authorityOf: file => authorityOf(file, options),
+    form: 'windows-vista',
+  })
+  const { text, losses } = write(made.store)
+  const all = [...made.losses, ...losses]
+  return { text, losses: all.map(one => ({ ...one, where: one.where.replace(/^$/, 'policy') })) }
 }
 
 /** A .reg file of connection security rules of Windows Vista and later. */

@@ -17,7 +17,7 @@ const settings: Readonly<Record<string, { readonly key: string; readonly name: s
   ipsecdiagnostics: { key: `${SERVICES}\\IPSEC`, name: 'EnableDiagnostics' },
   ipsecloginterval: { key: `${SERVICES}\\IPSEC`, name: 'LogInterval' },
   ikelogging: { key: `${SERVICES}\\PolicyAgent\\Oakley`, name: 'EnableLogging' },
-  strongcrlcheck: { key: `${SERVICES}\\PolicyAgent\\Oakley`, name: 'StrongCrlCheck' },
+  strongcrlcheck: { key: `${SERVICES}\\PolicyAgent\\Oakley`, name: 'StrongCRLCheck' },
   // Windows's own form is not known; these are the words of the command.
   bootexemptions: { key: 'HKEY_LOCAL_MACHINE\\SOFTWARE\\Sealwire', name: 'BootExemptions', isText: true },
 }

@@ -20,8 +20,13 @@ export function identityPayload({ type, data }: Identity): Identification {
   return payloadV1('identification', { type, protocol: 0, port: 0, data })
 }
 
+/** Networks, ranges and lists are for quick mode. */
+const hosts: readonly number[] = [types.ipv4, types.ipv6, types.fqdn, types.email, types.dn, types.gn, types['key-id']]
+
 /** Only IKE's own port can be meant (RFC 2407 §4.6.2). */
-export function whyNoHost({ protocol, port }: Identification): string | undefined {
+export function whyNoHost({ type, protocol, port }: Identification): string | undefined {
+  if (!hosts.includes(type))
+    return `its identity is of the type ${identificationTypesV1.nameOf(type)}, which no host is`
   const isIke = (protocol === 0 && port === 0) || (protocol === UDP && [0, 500, 4500].includes(port))
   return isIke ? undefined : `its identity is for protocol ${protocol} and port ${port}, which no host has`
 }

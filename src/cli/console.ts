@@ -23,6 +23,7 @@ interface Output {
   write(text: string): unknown
   readonly isTTY?: boolean
   readonly columns?: number
+  readonly rows?: number
 }
 
 export interface ConsoleOptions {
@@ -57,6 +58,11 @@ export class Console {
     return Math.min(200, Math.max(40, this.columns ?? 100))
   }
 
+  /** Lines of the terminal that the result goes to; undefined where it goes elsewhere. */
+  get rows(): number | undefined {
+    return this.#output.isTTY === true ? (this.#output.rows ?? 24) : undefined
+  }
+
   /** Whether somebody watches progress. */
   get isWatched(): boolean {
     return this.#errors.isTTY === true
@@ -70,6 +76,19 @@ export class Console {
   /** Raw text of the result, for streams of JSON lines. */
   write(text: string): void {
     this.#output.write(text)
+  }
+
+  /** What the work prints, as text of this console's width and colour. */
+  captured(work: (console: Console) => void): string {
+    let text = ''
+    const output: Output = {
+      write: piece => {
+        text += piece
+      },
+    }
+    const { columns, color } = this
+    work(new Console({ output, errorOutput: this.#errors, color, ...(columns === undefined ? {} : { columns }) }))
+    return text
   }
 
   json(value: unknown): void {

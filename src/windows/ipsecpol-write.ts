@@ -7,7 +7,7 @@ import { problem, quoted, warning } from './connection-security-cells.ts'
 import { type SaidFilter, sayVersion1 } from './netsh-filters.ts'
 import { defaultResponseOf, isSayable, rulesOf } from './netsh-state.ts'
 import { formatMainModeMethod, offerParts } from './netsh-values.ts'
-import type { WrittenNetsh } from './netsh-write.ts'
+import { byName, type WrittenNetsh } from './netsh-write.ts'
 import { credentialOf } from './policy-blob-parts.ts'
 import type { QuickModeOffer, RuleContent } from './policy-blobs.ts'
 import { actionGuids } from './policy-guids.ts'
@@ -25,7 +25,7 @@ import { countingFilters } from './to-policy-filters.ts'
 
 export function writeIpsecpol(store: PolicyStore): WrittenNetsh {
   const losses: Problem[] = []
-  const lines = objectsOf(store, 'policy').flatMap(policy => policyLines(store, policy, losses))
+  const lines = byName(objectsOf(store, 'policy')).flatMap(policy => policyLines(store, policy, losses))
   return { text: lines.map(words => `ipsecpol ${words.join(' ')}\r\n`).join(''), losses }
 }
 

@@ -11,6 +11,7 @@ import type { NetshState } from './netsh-state.ts'
 import { writeNetsh } from './netsh-write.ts'
 import { credentialOf } from './policy-blob-parts.ts'
 import { objectOf, objectsOf, type PolicyStore } from './policy-objects.ts'
+import { readWindowsPolicy } from './read-windows-policy.ts'
 import { toPolicy } from './to-policy.ts'
 
 const world = () => ({ random: seededRandom(7), now: 1_100_000_000, host: 'DC1' })
@@ -264,6 +265,21 @@ test('advfirewall commands of the same script go to connection security rules', 
   )
   assert.deepEqual(line.problems, [])
   assert.equal(line.rules.rules.length, 1)
+})
+
+test('a script is read as a policy file would be, without a registry', () => {
+  const read = readWindowsPolicy(new TextEncoder().encode(twoHosts), { where: 'x.bat' })
+  assert.ok(read.ok)
+  assert.equal(read.value.form, 'ipsec-script')
+  assert.deepEqual(
+    read.value.policy.rules.map(({ name }) => name),
+    ['Secure'],
+  )
+  const older = readWindowsPolicy(new TextEncoder().encode('rem x\r\nipsecpol -w REG -p P -r R -f 0+* -n BLOCK'), {
+    where: 'x',
+  })
+  assert.ok(older.ok)
+  assert.equal(older.value.policy.rules[0]!.action, 'block')
 })
 
 const folder = join(import.meta.dirname, '../../../shared/testdata/policy-texts')

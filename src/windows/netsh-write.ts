@@ -45,6 +45,11 @@ export function netshCommand(name: string, tags: readonly Tag[]): string {
   return `netsh ipsec static ${[name, ...words].join(' ')}\r\n`
 }
 
+/** A registry has its keys in the order of their GUIDs, which says nothing. */
+export function byName<O extends { readonly name?: string }>(objects: readonly O[]): readonly O[] {
+  return objects.toSorted((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : (a.name ?? '') > (b.name ?? '') ? 1 : 0))
+}
+
 class NetshWriter {
   readonly #store: PolicyStore
   readonly #lines: string[] = []
@@ -57,10 +62,10 @@ class NetshWriter {
   }
 
   run(): WrittenNetsh {
-    const policies = objectsOf(this.#store, 'policy')
-    const lists = objectsOf(this.#store, 'filter-list')
+    const policies = byName(objectsOf(this.#store, 'policy'))
+    const lists = byName(objectsOf(this.#store, 'filter-list'))
     const responses = new Set(policies.map(policy => defaultResponseOf(this.#store, policy)?.negotiation.id))
-    const actions = objectsOf(this.#store, 'negotiation').filter(({ id }) => !responses.has(id))
+    const actions = byName(objectsOf(this.#store, 'negotiation')).filter(({ id }) => !responses.has(id))
     this.#name(policies, 'policy')
     this.#name(lists, 'filter list')
     this.#name(actions, 'filter action')

@@ -161,3 +161,20 @@ test('netsh on running agents: a rule that is set, a dynamic rule, a policy that
   assert.equal(await one.ping(two.address), 3)
   assert.equal((await audit(await clear(), judge)).totals['leaked'], 6, 'in clear, as Windows without a policy')
 })
+
+test('an authority that a script names stands for the host’s own files', { skip }, async context => {
+  const hosts = await twoAgents(context)
+  const [one, two] = hosts
+  const file = join(one.folder, 'certificates.bat')
+  writeFileSync(file, script.replace('psk="open sesame"', 'rootca="CN=Test CA certmap:no excludecaname:no"'))
+  for (const host of hosts) {
+    await netsh(host, '-f', file)
+    const own = (name: string) => join(host.folder, name)
+    const files = ['--ca', own('ca.pem'), '--certificate', own(`${host.name}.pem`), '--key', own(`${host.name}.key`)]
+    const ran = await host.sealwire('up', '--policy', 'registry:', ...files, '--state', host.state, '--detach')
+    assert.equal(ran.status, 0, `${ran.error}\n${host.log()}`)
+  }
+  assert.equal(await one.ping(two.address), 3)
+  const { sessions } = await one.status()
+  assert.match(JSON.stringify(sessions), /dc2\.corp\.test/)
+})

@@ -1,6 +1,7 @@
 // Main mode by Kerberos goes on when the system has answered (draft-ietf-ipsec-isakmp-gss-auth): tokens in messages 3 and 4
 // make a context between the two, and the proofs of messages 5 and 6 are wrapped by it. What was asked is kerberos-asks.ts's.
 import { formatAddress } from '../../base/address.ts'
+import { wipeSecrets } from '../../crypto/ike-keys.ts'
 import { isSameMac } from '../../crypto/whole-mac.ts'
 import { identificationTypesV1 } from '../../wire/ike/v1-numbers.ts'
 import { payloadV1 } from '../../wire/ike/v1-payloads.ts'
@@ -21,6 +22,7 @@ import {
   inState,
   type KerberosSoFar,
   type KerberosStep,
+  type KeyAnswered,
   type Peer,
   type Session,
 } from './session.ts'
@@ -33,6 +35,25 @@ type Context = Extract<KerberosAnswer, { readonly kind: 'context' }>
 type Failure = Extract<KerberosAnswer, { readonly kind: 'failed' }>
 
 export function kerberosAnswered(session: Waiting, answer: KerberosAnswer, world: World): Driven {
+  const driven = goneOn(session, answer, world)
+  return driven.session === undefined && session.role === 'responder'
+    ? { ...driven, session: placeOf(session) }
+    : driven
+}
+
+/**
+ * Of a stranger whose tokens or proof were none: its place among the half-open stays taken until its time is over, or it would
+ * cost a key exchange and a look of the system's as often as it likes.
+ */
+function placeOf(session: Waiting): Session<KeyAnswered> | undefined {
+  const { main, step, flight } = session.state
+  if (step.kind === 'first-token') return undefined
+  if (step.kind === 'answer-token') wipeSecrets([step.shared])
+  const { exchanged } = step
+  return inState(session, { kind: 'key-answered', main, exchanged, candidates: [], flight, hasFailed: true })
+}
+
+function goneOn(session: Waiting, answer: KerberosAnswer, world: World): Driven {
   const { step } = session.state
   if (answer.kind === 'failed') return refusedBySystem(session, answer, world)
   switch (step.kind) {

@@ -34,9 +34,9 @@ function arrive(host: TestHost, { local, remote }: Path, bytes: Uint8Array): voi
   host.input({ kind: 'datagram', path: { local: remote, remote: local }, bytes })
 }
 
-function withKerberos(net: TestNet) {
+function withKerberos(net: TestNet, settings: Partial<TestHost['settings']> = {}) {
   const policy = v1Policy({ authentication: [{ kind: 'kerberos', kdc: [] }] })
-  const own = (principal: string) => ({ credentials: provedBy(policy, { kind: 'kerberos', principal }) })
+  const own = (principal: string) => ({ credentials: provedBy(policy, { kind: 'kerberos', principal }), settings })
   const hosts = twoHosts(net, policy, [own('DC1$@R'), own('DC2$@R')])
   const system = new TestKerberos(net)
   for (const host of hosts) system.serve(host)
@@ -267,4 +267,28 @@ test('thousands of SPIs to delete that nobody has cost nothing', () => {
   peer.tell({ kind: 'delete', doi: 1, protocol: 3, spiSize: 4, spis })
   assert.ok(performance.now() - before < 2000)
   assert.equal(right.endpoint.sessions().length, 1)
+})
+
+test('who begins by Kerberos again and again, with tokens that are none, is looked at only so often', () => {
+  const net = new TestNet(9)
+  const [left, right] = withKerberos(net, { halfOpen: { cookiesFrom: 32, most: 1000, perAddress: 3 } })
+  let looks = 0
+  const system = right.kerberos!
+  right.kerberos = (session, ask) => {
+    if (ask.kind !== 'accept') return system(session, ask)
+    looks++
+    const answer = { kind: 'failed', what: 'no token' } as const
+    net.clock.at(net.clock.now() + 0.01, () => right.input({ kind: 'kerberos', session, answer }))
+  }
+  net.tamper = (bytes, path) => (path.local.address === right.address && bytes[18] !== MAIN ? [] : [bytes])
+  for (let round = 0; round < 12; round++) {
+    left.needs(right)
+    net.advance(0.3)
+    left.input({ kind: 'close' })
+  }
+  assert.equal(looks, 3)
+  const held = right.endpoint.sessions().filter(({ state }) => state !== 'sa-answered')
+  assert.ok(held.length <= 3, right.state())
+  net.advance(60)
+  assert.deepEqual(right.endpoint.sessions(), [])
 })

@@ -1,10 +1,11 @@
 // Writes the reference pages that are made from the tables the code runs on: `npm run docs`. A test compares them.
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { commands } from '../src/cli/commands.ts'
 import type { Exemption } from '../src/policy/exemptions.ts'
 import { type Profile, profiles } from '../src/policy/profiles.ts'
 import { ikev1StatesPage, ikev2StatesPage } from './keying-pages.ts'
+import { manPages } from './man-pages.ts'
 import { metricsPage } from './metrics-page.ts'
 import { ikeMethodsPage, lintPage, schemaText, securityMethodsPage } from './policy-pages.ts'
 import { settingsPage } from './settings-page.ts'
@@ -22,6 +23,7 @@ export const pages: Readonly<Record<string, () => string>> = {
   'metrics.md': () => HEAD + metricsPage(),
   'settings.md': () => HEAD + settingsPage(),
   'policy.schema.json': schemaText,
+  ...manPages(),
 }
 
 function exemptionsPage(): string {
@@ -91,5 +93,6 @@ function commandsPage(): string {
 }
 
 if (import.meta.main) {
+  mkdirSync(join(import.meta.dirname, 'man'), { recursive: true })
   for (const [name, make] of Object.entries(pages)) writeFileSync(join(import.meta.dirname, name), make())
 }

@@ -3,6 +3,7 @@
 // main-mode-kerberos.ts's.
 import { formatAddress } from '../../base/address.ts'
 import { isSameOctets } from '../../base/bytes.ts'
+import { wipeSecrets } from '../../crypto/ike-keys.ts'
 import { wipeIke1Keys } from '../../crypto/ike1-keys.ts'
 import { beginKeyExchange, respondToKeyExchange } from '../../crypto/run-key-exchange.ts'
 import { ikeOffersOf } from '../../policy/ike-offers.ts'
@@ -223,13 +224,29 @@ export function answerKeys(session: Session<SaAnswered>, message: Opened, world:
   const keys = keysIn(message.payloads)
   if (keys === undefined) return ignoredIn(session, message.path, 'it has no public value, or no nonce')
   const exchange = respondToKeyExchange(main.choice.method, keys.publicValue, world.random)
-  if (!exchange.ok) return ignoredIn(session, message.path, `the key exchange of the peer: ${exchange.error.what}`)
-  const values = { initiator: keys.publicValue, responder: exchange.value.public }
+  const values = {
+    initiator: keys.publicValue,
+    responder: exchange.ok ? exchange.value.public : new Uint8Array(0),
+  }
   const nonces = { initiator: keys.nonce, responder: freshOctets(world.random, NONCE_BYTES) }
   const exchanged = exchangedIn(message, session, main, values, nonces, world)
+  if (!exchange.ok) {
+    return wasted(session, message, exchanged, `the key exchange of the peer: ${exchange.error.what}`)
+  }
   const { secret } = exchange.value
-  if (main.choice.authentication === KERBEROS) return askForAnswerToken(session, message, exchanged, secret, world)
-  return sendAnswerKeys(session, { main, exchanged, shared: secret }, message.mark, world)
+  if (main.choice.authentication !== KERBEROS)
+    return sendAnswerKeys(session, { main, exchanged, shared: secret }, message.mark, world)
+  if (find(message.payloads, 'gss-token') !== undefined)
+    return askForAnswerToken(session, message, exchanged, secret, world)
+  wipeSecrets([secret])
+  return wasted(session, message, exchanged, 'it has no token of Kerberos')
+}
+
+/** A key exchange was made for nothing. The session keeps its place among the half-open, or that would go on for ever. */
+function wasted(session: Session<SaAnswered>, { path }: Opened, exchanged: Exchanged, what: string): Driven {
+  const { main, flight } = session.state
+  const state: KeyAnswered = { kind: 'key-answered', main, exchanged, candidates: [], flight, hasFailed: true }
+  return ignoredIn(inState(session, state), path, what)
 }
 
 /** Responder's message 4. */

@@ -3,7 +3,6 @@
 // once, because an answer of a peer is what going down waits for, and keying has a queue of its own.
 import { type Address, formatAddress } from '../base/address.ts'
 import { failure, type Problem, type Result, success } from '../base/result.ts'
-import type { DataPlane } from '../dataplane/data-plane.ts'
 import type { Counters, Spi } from '../ipsec/association.ts'
 import { KeyingEndpoint } from '../keying/endpoint.ts'
 import type { Path } from '../keying/machine.ts'
@@ -18,6 +17,7 @@ import { Enforcement, HalfEnforced } from './enforcement.ts'
 import { GuardWatch } from './guard-watch.ts'
 import { sameAddresses } from './own-addresses.ts'
 import { Keeper } from './perform.ts'
+import { planeForKeeper } from './plane-for-keeper.ts'
 import { statusOf } from './status.ts'
 import { type Step, Steps } from './steps.ts'
 import { WatchedPlane } from './watched-plane.ts'
@@ -87,6 +87,8 @@ export class Agent {
     this.finished = promise
     this.#finish = resolve
     const { plane, guard, clock, random, settings, farewell = FAREWELL } = parts
+    // Messages are described where somebody watches, and cost nothing where nobody does.
+    const talkative = { ...settings, tellMessages: true }
     this.plane = new WatchedPlane({
       ...{ plane: plane.plane, guard, clock },
       tell: event => this.tell(event),
@@ -99,7 +101,8 @@ export class Agent {
       clock: { now: () => clock.now(), at: (time, work) => clock.at(time, () => this.#caught('a timer', work)) },
       world: () => {
         const { compiled, loaded } = this.#enforcement.inForce
-        return { date: Math.floor(parts.date()), random, settings, policy: compiled, credentials: loaded.credentials }
+        const world = { random, policy: compiled, credentials: loaded.credentials }
+        return { ...world, date: Math.floor(parts.date()), settings: this.#listeners.size > 0 ? talkative : settings }
       },
       send: (path, bytes) => this.#send(path, bytes),
       kerberos: parts.kerberos,
@@ -378,22 +381,3 @@ export class Agent {
 }
 
 const notUp: Problem = { severity: 'error', where: 'the agent', what: 'it is not up', hint: '' }
-
-/** The keeper may not stop what it did not start: the data plane is a step of its own. */
-function planeForKeeper(plane: WatchedPlane, caught: (work: () => void) => void): DataPlane {
-  return {
-    start: listener =>
-      plane.start({
-        needsKeys: (rule, flow) => caught(() => listener.needsKeys(rule, flow)),
-        ageing: (spi, age) => caught(() => listener.ageing(spi, age)),
-        dropped: (reason, flow) => listener.dropped(reason, flow),
-      }),
-    enforce: policy => plane.enforce(policy),
-    install: pair => plane.install(pair),
-    beginSending: name => plane.beginSending(name),
-    remove: names => plane.remove(names),
-    refuse: (flow, rule, why) => plane.refuse(flow, rule, why),
-    counters: () => plane.counters(),
-    stop: async () => {},
-  }
-}

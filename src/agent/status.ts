@@ -1,11 +1,12 @@
 // From what the agent has in hand to the value that it tells of itself: monitor/agent-status.ts has its form.
 import { formatAddress } from '../base/address.ts'
+import { protocolName } from '../base/flow.ts'
 import { formatProblem, type Problem } from '../base/result.ts'
 import type { Counters, Spi } from '../ipsec/association.ts'
 import { type DropReason, dropReasons } from '../ipsec/drop-reasons.ts'
 import { spiOf } from '../keying/describe-event.ts'
 import type { SessionSummary } from '../keying/session-summary.ts'
-import type { AgentStatus, AssociationStatus, SessionStatus } from '../monitor/agent-status.ts'
+import type { AgentStatus, AssociationStatus, SelectorStatus, SessionStatus } from '../monitor/agent-status.ts'
 import type { Counts } from '../monitor/counts.ts'
 import type { SealedTraffic } from '../monitor/sealed-traffic.ts'
 import type { ToldEvent } from '../monitor/told-event.ts'
@@ -129,6 +130,7 @@ function associationStatus(
   const { inbound, outbound, replayed, notAuthentic, badPadding, outsideSelectors } = counters
   return {
     ...{ spi: spiOf(name), peerSpi: spiOf(peerSpi), own: formatAddress(own), peer: formatAddress(peer) },
+    selectors: association.selectors.slice(0, MOST_SELECTORS).map(selectorStatus),
     ...{ rule, mode, security, algorithms, encapsulation: isInUdp ? 'udp' : 'raw', isConfidential, isSending },
     ageSeconds: whole(now - since),
     rekeyInSeconds: rekeyAt === undefined ? null : whole(rekeyAt - now),
@@ -137,6 +139,26 @@ function associationStatus(
     outbound: { ...outbound },
     faults: { replayed, notAuthentic, badPadding, outsideSelectors },
   }
+}
+
+/** A peer may narrow to hundreds of them. */
+const MOST_SELECTORS = 8
+
+function selectorStatus({
+  protocol,
+  sourcePort,
+  destinationPort,
+}: InstalledAssociation['selectors'][number]): SelectorStatus {
+  return {
+    protocol: protocol === undefined ? null : protocolName(protocol),
+    sourcePort: portWords(sourcePort),
+    destinationPort: portWords(destinationPort),
+  }
+}
+
+function portWords(range: InstalledAssociation['selectors'][number]['sourcePort']): string | null {
+  if (range === undefined) return null
+  return range.first === range.last ? `${range.first}` : `${range.first}-${range.last}`
 }
 
 function warningsOf({ refused, clearPairs, guard, isAnswering, compiled, state }: StatusFacts): readonly string[] {

@@ -29,13 +29,14 @@ test('traffic of associations that are gone stays in the sums, and each octet is
       [2, counters(1000)],
     ]),
   )
-  tally.forget([1])
+  tally.closed([1])
   tally.look([signed], new Map([[2, counters(1100)]]))
   const { confidential, authenticated, tunnel, faults } = tally.sealed
   assert.deepEqual(confidential.inbound, { packets: 3, bytes: 300 })
   assert.deepEqual(authenticated.inbound, { packets: 11, bytes: 1100 })
   assert.deepEqual(tunnel.inbound, authenticated.inbound)
   assert.equal(faults.replayed, 2)
+  assert.equal(tally.counts.childrenClosed, 1)
 })
 
 test('an SPI that comes again begins at nothing', () => {

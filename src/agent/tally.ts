@@ -36,7 +36,9 @@ export class Tally {
     }
   }
 
-  forget(names: Iterable<Spi>): void {
+  /** They are gone, for whatever reason: a session that ends says nothing of each of its own. */
+  closed(names: readonly Spi[]): void {
+    this.counts.childrenClosed += names.length
     for (const name of names) this.#last.delete(name)
   }
 }

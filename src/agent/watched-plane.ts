@@ -23,6 +23,7 @@ export interface InstalledAssociation {
   readonly own: Address
   readonly peer: Address
   readonly algorithms: string
+  readonly selectors: AssociationPair['outbound']['selectors']
   readonly isInUdp: boolean
   readonly isConfidential: boolean
   /** On the agent's clock. */
@@ -122,8 +123,7 @@ export class WatchedPlane implements DataPlane {
     this.#forgetClear()
     const left = await this.#plane.counters()
     const gone = [...this.#installed.keys()].filter(name => !left.has(name))
-    for (const name of gone) this.#installed.delete(name)
-    this.tally.forget(gone)
+    this.tally.closed(gone.filter(name => this.#installed.delete(name)))
   }
 
   async install(pair: AssociationPair): Promise<void> {
@@ -149,8 +149,7 @@ export class WatchedPlane implements DataPlane {
     const last = this.#lookBeforeRemoval(names)
     await this.#plane.remove(names)
     await last
-    for (const name of names) this.#installed.delete(name)
-    this.tally.forget(names)
+    this.tally.closed(names.filter(name => this.#installed.delete(name)))
   }
 
   /**
@@ -226,6 +225,7 @@ function describe(pair: AssociationPair, now: number): InstalledAssociation {
     peerSpi: outbound.layers.at(-1)!.spi,
     ...{ rule: outbound.rule, mode: outbound.mode, own: outbound.source, peer: outbound.destination },
     algorithms: outbound.layers.map(wordsOfLayer).join(' in '),
+    selectors: outbound.selectors,
     isInUdp: outbound.encapsulation !== undefined,
     isConfidential: outbound.layers.some(isEncrypted),
     since: now,

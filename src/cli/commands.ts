@@ -12,6 +12,7 @@ import { demo } from './commands/demo.ts'
 import { down } from './commands/down.ts'
 import { explain } from './commands/explain.ts'
 import { firewallApply, firewallRemove, firewallShow } from './commands/firewall.ts'
+import { monitor } from './commands/monitor.ts'
 import { netshCommands } from './commands/netsh.ts'
 import { ping } from './commands/ping.ts'
 import { policyCheck } from './commands/policy-check.ts'
@@ -35,6 +36,7 @@ export const commands: readonly CommandSpec[] = [
   up,
   down,
   status,
+  monitor,
   ping,
   probe,
   policyCheck,

@@ -10,6 +10,7 @@ const alone: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['explain', async () => (await import('./commands/explain.ts')).explain],
   ['prove', async () => (await import('./commands/prove.ts')).prove],
   ['compare', async () => (await import('./commands/compare.ts')).compare],
+  ['monitor', async () => (await import('./commands/monitor.ts')).monitor],
   ['ping', async () => (await import('./commands/ping.ts')).ping],
   ['probe', async () => (await import('./commands/probe.ts')).probe],
   ['netsh', async () => (await import('./commands/netsh.ts')).netshCommands[0]!],

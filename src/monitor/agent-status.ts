@@ -23,6 +23,8 @@ export interface AssociationStatus {
   readonly peer: string
   readonly rule: string
   readonly mode: 'transport' | 'tunnel'
+  /** What it carries outwards, the first few; null stands for any. */
+  readonly selectors: readonly SelectorStatus[]
   /** As the policy's list names it; null for manual keys. */
   readonly security: string | null
   readonly algorithms: string
@@ -42,6 +44,12 @@ export interface AssociationStatus {
     readonly badPadding: number
     readonly outsideSelectors: number
   }
+}
+
+export interface SelectorStatus {
+  readonly protocol: string | null
+  readonly sourcePort: string | null
+  readonly destinationPort: string | null
 }
 
 export interface SessionStatus {

@@ -32,7 +32,6 @@ const byKind: Readonly<Record<string, CountName>> = {
   'session-failed': 'sessionsFailed',
   'session-closed': 'sessionsClosed',
   'child-failed': 'childrenFailed',
-  'child-closed': 'childrenClosed',
   'in-clear': 'fallbacks',
   ignored: 'datagramsIgnored',
   'policy-changed': 'policiesTaken',

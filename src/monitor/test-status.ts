@@ -8,6 +8,7 @@ export function testAssociation(changes: Partial<AssociationStatus> = {}): Assoc
     ...{ spi: '0x0000a001', peerSpi: '0x0000b001', own: '10.0.0.1', peer: '10.0.0.2', rule: 'all' },
     ...{ mode: 'transport', security: 'esp-aes256gcm16', algorithms: 'esp aes-gcm 256', encapsulation: 'udp' },
     ...{ isConfidential: true, isSending: true, ageSeconds: 100, rekeyInSeconds: 2600, endsInSeconds: 3500 },
+    selectors: [{ protocol: null, sourcePort: null, destinationPort: null }],
     inbound: { packets: 10, bytes: 1000 },
     outbound: { packets: 20, bytes: 4000 },
     faults: noFaults,

@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { seededRandom } from '../base/random.ts'
 import { success } from '../base/result.ts'
 import { unixSeconds } from '../base/time.ts'
+import { TEST_TIME } from '../crypto/test-certificates.ts'
 import { stringValue } from '../settings/value.ts'
 import { runNetshScript } from '../windows/netsh-script.ts'
 import { netshChanges, readNetshStart } from '../windows/netsh-store.ts'
@@ -14,6 +15,7 @@ import { storePath } from '../windows/registry-policies.ts'
 import { AssignedPolicySource, forgetDynamicRules } from './assigned-policy-source.ts'
 import { openRegistry } from './registry-store.ts'
 import { stateFolder } from './state-folder.ts'
+import { makeCredentialFolder } from './test-credential-files.ts'
 
 function host(context: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'sealwire-assigned-'))
@@ -87,4 +89,20 @@ test('a certificate’s authority alone names no file: the agent says what to wr
   const loaded = source.load()
   assert.equal(loaded.ok, false)
   assert.match(JSON.stringify(loaded), /CN=Root/)
+})
+
+test('files of another authority than the one that a rule names are refused', async context => {
+  const { registry, netsh } = host(context)
+  const { folder } = makeCredentialFolder()
+  context.after(() => rmSync(folder, { recursive: true }))
+  const certificate = { ca: 'ca.pem', own: 'dc1.pem', key: 'dc1.key' }
+  const source = new AssignedPolicySource({ registry, folder, date: () => TEST_TIME, certificate })
+  const named = (authority: string) =>
+    `${policy.replace('psk=x', `rootca="${authority}"`)}netsh ipsec static set policy P assign=yes`
+  await netsh(named('cn = corp ca'))
+  assert.equal(source.load().ok, true)
+  await netsh(`netsh ipsec static delete all\n${named('CN=Somebody else')}`)
+  const loaded = source.load()
+  assert.match(JSON.stringify(loaded), /has no certificate of .*Somebody else/)
+  assert.equal(loaded.ok, false)
 })

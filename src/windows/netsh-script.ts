@@ -66,6 +66,8 @@ export function runNetshLine(
 ): NetshRun {
   const problems: Problem[] = []
   const session = new NetshSession(start.state, start.rules, world, problems)
+  if (program === 'netsh' && words.length === 0)
+    problems.push(problem('netsh', 'the command is not whole', 'goes on with ipsec or advfirewall, or -f FILE'))
   runOne(session, program, words, program, false, world, problems)
   return finished(session, start, problems)
 }

@@ -58,6 +58,10 @@ export class NetshSession {
     if (!isInner) this.#context = []
     else if (this.#moves(first.toLowerCase(), rest, at)) return
     const full = this.#isTop(first) ? words : [...this.#context, ...words]
+    if (first.toLowerCase() === '-c' && words.length > 2) {
+      this.run([...words[1]!.trim().split(/\s+/), ...words.slice(2)], at)
+      return
+    }
     if (first.startsWith('-')) {
       this.#wrong(at, `netsh ${quoted(first)} is not done here`, 'write the commands themselves, or -f FILE')
       return

@@ -3,6 +3,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { octetsOf } from '../../base/bytes.ts'
+import { printable } from '../../base/printable.ts'
 import { systemRandom } from '../../base/random.ts'
 import { failure, type Problem, success } from '../../base/result.ts'
 import { unixSeconds } from '../../base/time.ts'
@@ -16,7 +17,7 @@ import {
 } from '../../windows/netsh-script.ts'
 import { netshChanges, readNetshStart } from '../../windows/netsh-store.ts'
 import { stateOption } from '../agent-options.ts'
-import { type CommandInput, type CommandSpec, jsonOption, textOption, WRONG_INPUT } from '../command.ts'
+import { type CommandInput, type CommandSpec, FINE, jsonOption, textOption, WRONG_INPUT } from '../command.ts'
 import type { Console } from '../console.ts'
 import { machineCannot, RegRun } from '../reg-change.ts'
 
@@ -81,7 +82,7 @@ async function run(program: NetshProgram, input: CommandInput, console: Console)
     if (root === undefined) return WRONG_INPUT
     const first = attempt(root, work)
     if (first.errors.length > 0) {
-      console.write(first.run.output)
+      write(first.run, console)
       return reg.wrong([...first.errors, ...first.warnings])
     }
     let made: readonly RegistryChange[] = []
@@ -97,17 +98,23 @@ async function run(program: NetshProgram, input: CommandInput, console: Console)
       return last.errors.length > 0 ? failure(last.errors) : success(made)
     })
     reg.problems(last.warnings)
-    if (!reg.isJson) console.write(last.run.output)
+    if (!reg.isJson) write(last.run, console)
     return await reg.finish(changed, made, '', { output: last.run.output })
   } catch (error) {
     return machineCannot(error, console)
   }
 }
 
+/** Names that somebody else wrote are not for the terminal to act on; a file gets them to the letter. */
+function write({ output }: Pick<NetshRun, 'output'>, console: Console): void {
+  const lines = () => output.split(/\r?\n/).map(printable).join('\n')
+  console.write(console.rows === undefined ? output : lines())
+}
+
 function printed({ output }: NetshRun, reg: RegRun, console: Console): number {
   if (reg.isJson) console.json({ changed: false, output })
-  else console.write(output)
-  return 0
+  else write({ output }, console)
+  return FINE
 }
 
 function attempt(root: RegistryKey, work: Work) {

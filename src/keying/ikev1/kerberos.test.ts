@@ -65,6 +65,22 @@ test('no ticket is asked for a name that the rule does not have', () => {
   assert.match(result.ok ? '' : result.error, /10\.54\.0\.2 calls itself host\/dc3@CORP\.TEST, which is not among/)
 })
 
+test('no ticket is asked for what is no machine, though a peer says that it is that: it could guess at the key in it', () => {
+  for (const told of [
+    'MSSQLSvc/sql1.corp.test:1433@CORP.TEST',
+    'krbtgt/CORP.TEST',
+    'cifs/dc1@CORP.TEST',
+    'alice/admin',
+  ]) {
+    const result = ticketTarget(own, told, peer)
+    assert.match(result.ok ? result.value : result.error, /which is no machine's name/, told)
+  }
+  assert.deepEqual(ticketTarget({ ...own, service: 'ike' }, 'ike/dc2@CORP.TEST', peer), {
+    ok: true,
+    value: 'ike/dc2@CORP.TEST',
+  })
+})
+
 test('the hash covers the name, if both told one, and then the tokens in their order', () => {
   const tokens = [Uint8Array.of(1), Uint8Array.of(2)]
   const name = writeGssName('ab')

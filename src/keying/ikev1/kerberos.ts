@@ -5,7 +5,7 @@ import { type Address, formatAddress } from '../../base/address.ts'
 import { failure, type Result, success } from '../../base/result.ts'
 import { type PayloadV1, payloadV1 } from '../../wire/ike/v1-payloads.ts'
 import type { KerberosCredential } from '../credentials.ts'
-import { isSamePrincipal, realmOf } from '../principal.ts'
+import { isMachine, isSamePrincipal, realmOf } from '../principal.ts'
 
 /** Octets of a name on the wire: a principal is far shorter, and each session keeps it. */
 const LONGEST_NAME = 1024
@@ -53,7 +53,14 @@ export function ticketTarget(
   const names = [target, ...machineOf(target)]
   const wanted = names.find(name => principals?.some(one => isSamePrincipal(one, name)))
   if (wanted !== undefined) return success(wanted)
-  if (principals === undefined) return success(names.at(-1)!)
+  if (principals === undefined) {
+    const machine = names.findLast(name => isMachine(name, service))
+    if (machine !== undefined) return success(machine)
+    // A ticket is made with its service's key: whoever it is sent to can guess at leisure at one that comes from a password.
+    return failure(
+      `${formatAddress(peer)} calls itself ${told}, which is no machine's name, and the rule names no peers`,
+    )
+  }
   const others = principals.slice(0, 5).join(', ')
   return failure(`${formatAddress(peer)} calls itself ${told}, which is not among the peers of the rule: ${others}`)
 }

@@ -169,7 +169,8 @@ export interface ConnectionWords {
   /** Of the hosts' own addresses where left out. */
   readonly localSelectors?: readonly string[]
   readonly remoteSelectors?: readonly string[]
-  readonly version?: 1 | 2
+  /** 0: both, and whoever begins chooses. */
+  readonly version?: 0 | 1 | 2
   /** Everything else, by strongSwan's names; undefined lifetimes mean none. */
   readonly more?: ViciSection
   readonly child?: ViciSection

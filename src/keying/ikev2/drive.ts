@@ -282,7 +282,11 @@ function held(
   if (state.detours === 0 && findNotify(payloads, 'INVALID_MAJOR_VERSION') !== undefined) {
     return { sessions: [otherVersionSaid(session, now)], outputs: [] }
   }
-  const refused = state.refused ?? { what, until: now + BETTER_ANSWER }
+  // Peers that have nothing but IKEv1 for us say no more than this (strongSwan and Libreswan do). Who forges it could as well
+  // drop our packets: the rule's next version is tried, and clear never follows from it.
+  const mayLackVersion = state.detours === 0 && findNotify(payloads, 'NO_PROPOSAL_CHOSEN') !== undefined
+  const lacksVersion = mayLackVersion ? { lacksVersion: true as const } : {}
+  const refused = state.refused ?? { what, until: now + BETTER_ANSWER, ...lacksVersion }
   return { sessions: [inState(session, { ...state, refused })], outputs: [] }
 }
 

@@ -86,7 +86,9 @@ function commandPage(command: CommandSpec): string {
       '.TP',
       flagsOf(flags),
       ...text(sentence(says)),
-      ...(values === undefined || values === 'file' || values.length === 0 ? [] : text(`One of: ${values.join(', ')}.`)),
+      ...(values === undefined || values === 'file' || values.length === 0
+        ? []
+        : text(`One of: ${values.join(', ')}.`)),
     ]),
     ...entries([['--help', 'Shows this in short.']]),
     '.SH EXIT STATUS',
@@ -121,7 +123,11 @@ function synopsisOf({ flags, required }: OptionSpec): string {
 function flagsOf(flags: string): string {
   return flags
     .split(' ')
-    .map(word => (word.startsWith('-') ? `\\fB${escaped(word.replace(/,$/, ''))}\\fR${word.endsWith(',') ? ',' : ''}` : argumentOf(word)))
+    .map(word =>
+      word.startsWith('-')
+        ? `\\fB${escaped(word.replace(/,$/, ''))}\\fR${word.endsWith(',') ? ',' : ''}`
+        : argumentOf(word),
+    )
     .join(' ')
 }
 

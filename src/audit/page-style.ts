@@ -51,7 +51,8 @@ table{border-collapse:collapse;width:100%;font-size:.92rem}
 .caption{color:var(--soft);font-size:.88rem;margin:.5rem 0 0}
 th,td{text-align:left;vertical-align:top;padding:.28rem .75rem .28rem 0;white-space:nowrap;border-bottom:1px solid var(--line)}
 thead th{color:var(--soft);font-weight:600;border-bottom-color:var(--soft)}
-tbody th{font-weight:600}
+tbody th{font-weight:600;position:sticky;left:0;background:var(--panel);z-index:1}
+#main>section>.scroll tbody th{background:var(--paper)}
 .number{text-align:right;font-variant-numeric:tabular-nums}
 .text{white-space:normal;min-width:min(13rem,40vw)}
 td:last-child,th:last-child{padding-right:0}
@@ -62,7 +63,7 @@ small,.aside{color:var(--soft);font-size:.85rem}
 svg{display:block}
 .edge{stroke:var(--edge);stroke-width:1}
 .grid{stroke:var(--line);stroke-dasharray:3 4}
-text{fill:var(--soft);font-size:.8rem}
+text{fill:var(--soft);font-size:.8rem;stroke:var(--panel);stroke-width:4px;paint-order:stroke}
 .axis{stroke:var(--soft)}
 .chart rect,.lane rect{shape-rendering:crispEdges}
 .chart g:hover{opacity:.65}
@@ -78,7 +79,8 @@ figcaption{color:var(--soft);font-size:.88rem;margin:.4rem 0 .8rem}
 .cell .amount{font-variant-numeric:tabular-nums;white-space:nowrap}
 .cell .share{margin-top:.25rem}
 .none{color:var(--soft);text-align:center}
-.unseen{font-size:.85rem}
+.unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+td.none{position:relative}
 .finding{border-left:.45rem solid var(--malformed);padding:.1rem 0 .1rem .8rem;margin:.9rem 0}
 .f-leaked{border-color:var(--leaked)}
 .f-blocked{border-color:var(--blocked)}
@@ -89,6 +91,7 @@ body>footer{margin:2rem 0 1.5rem;color:var(--soft);font-size:.88rem}
 .parts{grid-template-columns:minmax(0,1fr) minmax(0,1fr);grid-template-rows:repeat(5,min-content) 1fr;align-items:start}
 .parts>*{grid-column:1}
 .parts>.findings{grid-column:2;grid-row:1/span 6}
+.parts>.full{grid-column:1/-1;grid-row:7}
 }
 @media print{
 :root{${light}}
@@ -105,6 +108,13 @@ thead{display:table-header-group}
 th,td{white-space:normal}
 .text{min-width:0}
 code{word-break:break-all}
+tbody th{position:static;background:none}
+@page wide{size:A4 landscape}
+.full{page:wide;font-size:5.5pt}
+.full table{font-size:1em;table-layout:fixed}
+.full th,.full td{padding-right:.4em;overflow-wrap:anywhere}
+.full .cell{min-width:0}
+.full .cell .verdict,.full .cell .amount{display:block;white-space:normal}
 }
 ${verdictStyles()}
 `

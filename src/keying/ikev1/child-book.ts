@@ -9,14 +9,20 @@ import { type Instant, type KeyingOutput, type NatClaim, report, type World } fr
 import { overlap } from '../selectors.ts'
 import { type Child, isSamePeer, isSameUse, outranks, type PeerOfChild, serves } from './children.ts'
 
+/** Of one address: a peer, however honest it seems, has only so much of this host's memory. */
+const MOST_CHILDREN = 4096
+
 export class ChildBook {
   readonly #children = new Map<Spi, Child>()
   readonly #removals = new DueTimes<Spi>()
+  /** When those that the peer shortened are renewed, and then when they end. */
+  readonly #ages = new DueTimes<Spi>()
   /** SPIs of inner headers, by which no child is named. */
   readonly #inner = new Map<Spi, Spi>()
 
   get earliest(): Instant | undefined {
-    return this.#removals.earliest
+    const times = [this.#removals.earliest, this.#ages.earliest].filter(time => time !== undefined)
+    return times.length === 0 ? undefined : Math.min(...times)
   }
 
   get(name: Spi): Child | undefined {
@@ -74,6 +80,11 @@ export class ChildBook {
     return child.standing === 'used' ? this.#begin(child, world) : []
   }
 
+  /** The one that came last, where there is no room for it. */
+  tooMany(last: Child): readonly Child[] {
+    return this.toAddress(last.peer.address).length > MOST_CHILDREN ? [last] : []
+  }
+
   /** It may be used from now on. */
   ready(name: Spi, world: World): readonly KeyingOutput[] {
     const child = this.#children.get(name)
@@ -105,6 +116,7 @@ export class ChildBook {
     this.#children.delete(name)
     for (const { spi } of child.layers) this.#inner.delete(spi)
     this.#removals.set(name, undefined)
+    this.#ages.set(name, undefined)
     const { session, peer } = child
     const closed = report({ kind: 'child-closed', session, peer: peer.address, name, why })
     const removed: KeyingOutput = { kind: 'remove', names: [name] }
@@ -145,6 +157,29 @@ export class ChildBook {
     const begins =
       next.standing === 'coming' ? this.ready(next.name, world) : [{ kind: 'begin-sending', name: next.name } as const]
     return [...begins, closed]
+  }
+
+  /** RFC 2407 §4.6.3.1, of a child that is made already; who answered for it says so, and its kilobytes it counts itself. */
+  shorten(peer: PeerOfChild, spi: Spi, seconds: number, now: Instant): void {
+    const child = this.ofPeer(peer).find(
+      ({ isOwn, standing, layers }) =>
+        isOwn && standing !== 'gone' && layers.some(one => one.spi === spi || one.peerSpi === spi),
+    )
+    if (child === undefined || seconds === 0) return
+    const until = Math.max(now + 1, child.since + seconds)
+    if (child.until !== undefined && child.until <= until) return
+    this.#put({ ...child, until })
+    this.#ages.set(child.name, now + 0.8 * (until - now))
+  }
+
+  /** Whose shortened time nears its end, or is over. */
+  ageing(now: Instant): readonly { readonly name: Spi; readonly age: 'soft' | 'hard' }[] {
+    return this.#ages.due(now).map(name => {
+      const { until = now } = this.#children.get(name)!
+      const isOver = now >= until
+      this.#ages.set(name, isOver ? undefined : until)
+      return { name, age: isOver ? 'hard' : 'soft' }
+    })
   }
 
   /** Those whose time has come: replaced ones are ours to delete, the others are gone already. */

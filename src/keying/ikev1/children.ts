@@ -37,6 +37,8 @@ export interface Child {
   readonly since: Instant
   readonly replaces?: Spi
   readonly removeAt?: Instant
+  /** The peer counts with less than the data plane was told. */
+  readonly until?: Instant
 }
 
 export interface ChildLayer {

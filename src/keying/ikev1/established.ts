@@ -2,6 +2,7 @@
 // so that the two ends seldom renew at the same moment.
 import { Secret } from '../../base/secret.ts'
 import { whyIke1SuiteIsOld } from '../../crypto/ike1-suites.ts'
+import type { CompiledPolicy } from '../../policy/compile.ts'
 import { softShare } from '../child-lifetime.ts'
 import type { ChildWish } from '../child-rule.ts'
 import { formatIdentity } from '../identity.ts'
@@ -22,6 +23,11 @@ import {
 } from './session.ts'
 
 const LIVENESS = 30
+
+/** Seconds of silence after which a peer is asked; 0 for never. */
+export function livenessOf({ policy }: CompiledPolicy): number {
+  return policy.ike?.liveness ?? LIVENESS
+}
 
 export interface EstablishedParts {
   readonly main: MainMode
@@ -50,6 +56,7 @@ export function establish(session: Session, parts: EstablishedParts, world: Worl
     used: new UsedIds(),
     queue: wishes,
     quickModes: 0,
+    peerQuickModes: 0,
     establishedAt: now,
     rekeyAt: now + seconds * softShare(world),
     expiresAt: now + Math.max(0, Math.min(seconds, left)),
@@ -57,7 +64,7 @@ export function establish(session: Session, parts: EstablishedParts, world: Worl
     saidAt: now,
     // Half of what there is: it counts up and must not wrap.
     sequence: sequence.getUint32(0) >>> 1,
-    rhythm: { liveness: policy.policy.ike?.liveness ?? LIVENESS, keepalive: settings.keepalive },
+    rhythm: { liveness: livenessOf(policy), keepalive: settings.keepalive },
   }
   const oldGroup = choice.method.old === undefined ? [] : [choice.method.old]
   const warnings = [...whyIke1SuiteIsOld(choice.suite), ...oldGroup, ...peer.warnings]

@@ -17,45 +17,37 @@ import { ChildBook } from './child-book.ts'
 import { type Child, isProvedAlike, isSamePeer, isSameUse } from './children.ts'
 import { answered, receive } from './drive.ts'
 import { Entrance } from './entrance.ts'
+import { livenessOf } from './established.ts'
 import { closeSession, deletionsOf, refusedWishes, sayDeleted } from './informational.ts'
 import { forgetting } from './kerberos-asks.ts'
 import { beginMainMode } from './main-mode.ts'
 import type { Driven, News } from './opened.ts'
+import { Orphans } from './orphans.ts'
 import { judgePolicy } from './policy-change.ts'
 import { peerOf } from './quick-agreement.ts'
-import { connectedNow } from './quick-mode.ts'
+import { connectedByPacket } from './quick-mode.ts'
 import { about, type Established, inState, isEstablished, type Session, wishesOf } from './session.ts'
 import { SessionBook } from './session-book.ts'
-import { summaryOf } from './summary.ts'
-import { goOn, mayMake, newest, oneTooMany, onPort500, pathTo } from './waiting.ts'
+import { summariesOf } from './summary.ts'
+import { goOn, newest, oneTooMany, onPort500, pathTo, sessionFor, withWish } from './waiting.ts'
 import { wake, wakeAtOf } from './wake.ts'
 
 type Standing = Session<Established>
-
-/** Wishes that wait for one session; more are refused. */
-const MOST_WAITING = 256
-/** Of one address: a peer, however honest it seems, has only so much of this host's memory. */
-const MOST_CHILDREN = 4096
 
 export class Version1Host {
   readonly #book = new SessionBook()
   readonly #children = new ChildBook()
   readonly #entrance = new Entrance(this.#book)
+  readonly #orphans = new Orphans()
 
   get wakeAt(): Instant | undefined {
-    const times = [this.#book.earliest, this.#children.earliest].filter(time => time !== undefined)
+    const all = [this.#book, this.#children, this.#orphans]
+    const times = all.map(({ earliest }) => earliest).filter(time => time !== undefined)
     return times.length === 0 ? undefined : Math.min(...times)
   }
 
   sessions(): readonly SessionSummary[] {
-    const children = this.#children.all()
-    const isHeld = ({ session }: Child) => this.#book.get(session) !== undefined
-    return this.#book.all().map(session => {
-      // Of sessions that are gone, the newest with the peer has the children.
-      const isHeir = isEstablished(session) && this.#standingWith(peerOf(session))?.id === session.id
-      const orphans = isHeir ? children.filter(one => !isHeld(one) && isSamePeer(one.peer, peerOf(session))) : []
-      return summaryOf(session, [...children.filter(one => one.session === session.id), ...orphans])
-    })
+    return summariesOf(this.#book.all(), this.#children.all(), peer => this.#standingWith(peer))
   }
 
   isTaken(spi: Spi): boolean {
@@ -137,31 +129,11 @@ export class Version1Host {
   }
 
   #wish(wish: ChildWish, path: Path, world: World): readonly KeyingOutput[] {
-    const credentials = world.credentials.of(wish.rule)
-    const isOfPath = ({ path: own }: Session) => sameAddress(own.local.address, path.local.address)
-    const toPeer = this.#book.toPeer(path.remote.address).filter(isOfPath)
-    const standing = toPeer.filter(isEstablished).filter(one => mayMake(one, world))
-    const session = newest(standing.filter(one => credentials.includes(one.state.peer.credential)))
-    if (session !== undefined) {
-      if (session.state.queue.length >= MOST_WAITING) return refusedWish(wish, 'too much waits for this peer already')
-      const { state } = session
-      return this.#become(
-        session,
-        { session: inState(session, { ...state, queue: [...state.queue, wish] }), outputs: [] },
-        world,
-      )
-    }
-    const coming = toPeer.find(
-      one =>
-        one.role === 'initiator' &&
-        'wishes' in one.state &&
-        world.credentials.of(one.rule).some(each => credentials.includes(each)),
-    )
-    if (coming === undefined) return this.#begin(wish.rule, [wish], path, world)
-    const wishes = wishesOf(coming)
-    if (wishes.length >= MOST_WAITING) return refusedWish(wish, 'too much waits for this peer already')
-    const next = { ...coming, state: { ...coming.state, wishes: [...wishes, wish] } } as Session
-    return this.#become(coming, { session: next, outputs: [] }, world)
+    const session = sessionFor(wish, path, this.#book.toPeer(path.remote.address), world)
+    if (session === undefined) return this.#begin(wish.rule, [wish], path, world)
+    const next = withWish(session, wish)
+    if (next === undefined) return refusedWish(wish, 'too much waits for this peer already')
+    return this.#become(session, { session: next, outputs: [] }, world)
   }
 
   #begin(rule: RuleId, wishes: readonly ChildWish[], path: Path, world: World): readonly KeyingOutput[] {
@@ -214,15 +186,13 @@ export class Version1Host {
       const child = this.#children.get(name)
       if (child === undefined) return []
       const session = this.#standingWith(child.peer)
+      this.#orphans.heard(child.peer, world.now)
       if (session !== undefined) this.#put(inState(session, { ...session.state, heardAt: world.now }), world)
       // A packet under keys that only both have says as much as the last message does.
       const outputs = child.standing === 'coming' ? this.#children.ready(name, world) : []
       const maker = this.#book.get(child.session)
-      const waiting = isEstablished(maker)
-        ? [...maker.state.exchanges].find(([, one]) => one.kind === 'quick-connecting' && one.child === name)
-        : undefined
-      if (!isEstablished(maker) || waiting?.[1].kind !== 'quick-connecting') return outputs
-      return [...outputs, ...this.#become(maker, connectedNow(maker, waiting[0], waiting[1], world), world)]
+      const connected = isEstablished(maker) ? connectedByPacket(maker, name, world) : undefined
+      return connected === undefined ? outputs : [...outputs, ...this.#become(maker, connected, world)]
     })
   }
 
@@ -280,9 +250,16 @@ export class Version1Host {
       if (child.standing === 'gone') outputs.push(...this.#children.remove(child.name, 'it is replaced'))
       else outputs.push(...this.#deleteChildren([child], 'it is replaced', world))
     }
+    for (const { name, age } of this.#children.ageing(world.now)) outputs.push(...this.ageing(name, age, outside))
     for (const id of this.#book.due(world.now)) {
       const session = this.#book.get(id)
       if (session !== undefined) outputs.push(...this.#become(session, wake(session, world), world))
+    }
+    for (const peer of this.#orphans.due(world.now)) {
+      const [child] = this.#standingWith(peer) === undefined ? this.#children.ofPeer(peer) : []
+      const path = child && pathTo(child, undefined, world)
+      if (path === undefined) this.#orphans.over(peer)
+      else outputs.push(...this.#begin(child!.rule, [], path, world))
     }
     return outputs
   }
@@ -300,6 +277,7 @@ export class Version1Host {
       this.#put(session, world)
       if (before === undefined) this.#entrance.remember(session)
     }
+    if (isEstablished(before) && session === undefined) this.#watch(peerOf(before), world)
     const maker = session ?? before
     if (maker !== undefined) for (const one of news) all.push(...this.#hear(one, maker, world))
     if (isEstablished(session)) {
@@ -313,7 +291,9 @@ export class Version1Host {
     const peer = isEstablished(maker) ? peerOf(maker) : undefined
     switch (news.kind) {
       case 'child-made':
-        return [...this.#children.add(news.child, world), ...this.#tooMany(news.child, world)]
+        return this.#children
+          .add(news.child, world)
+          .concat(this.#deleteChildren(this.#children.tooMany(news.child), 'its peer has too many', world))
       case 'child-ready':
         return [...this.#children.ready(news.name, world), ...this.#goOn(maker.id, world)]
       case 'never-confirmed': {
@@ -331,9 +311,31 @@ export class Version1Host {
         return peer === undefined || this.#standingWith(peer) !== undefined
           ? []
           : this.#children.ofPeer(peer).flatMap(({ name }) => this.#children.remove(name, news.why))
+      case 'unanswered':
+        return this.#unanswered(maker)
+      case 'used-up':
+        return this.#close(maker, 'under master PFS one main mode makes one quick mode', world)
+      case 'child-lifetime':
+        if (peer !== undefined) this.#children.shorten(peer, news.spi, news.seconds, world.now)
+        return []
       case 'renew':
         return isEstablished(maker) ? this.#renew(maker, world) : []
     }
+  }
+
+  /** Its last session is gone and associations live on. Through its NAT only the peer can begin. */
+  #watch(peer: Child['peer'], { now, policy }: World): void {
+    const liveness = livenessOf(policy)
+    const isAlone = !peer.isTranslated && this.#standingWith(peer) === undefined
+    if (liveness > 0 && isAlone && this.#children.ofPeer(peer).length > 0) this.#orphans.watch(peer, liveness, now)
+  }
+
+  /** Not even a first message: what was made with a peer that is watched is of no use. */
+  #unanswered({ path, begunAt }: Session): readonly KeyingOutput[] {
+    const gone = this.#children
+      .toAddress(path.remote.address)
+      .filter(({ peer }) => this.#standingWith(peer) === undefined && this.#orphans.isSilentSince(peer, begunAt))
+    return gone.flatMap(({ name }) => this.#children.remove(name, 'the peer does not answer'))
   }
 
   /** What the peer made before this session it knows no more. */
@@ -372,11 +374,6 @@ export class Version1Host {
       this.#put(inState(other, { ...other.state, replacedAt }), world)
     }
     return []
-  }
-
-  #tooMany(child: Child, world: World): readonly KeyingOutput[] {
-    const { length } = this.#children.toAddress(child.peer.address)
-    return length <= MOST_CHILDREN ? [] : this.#deleteChildren([child], 'its peer has too many', world)
   }
 
   /** Nobody needs a session without children, and a newer one is enough. */

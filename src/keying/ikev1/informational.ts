@@ -12,9 +12,11 @@ import { ikeAttributes } from '../../wire/ike/v1-transform-numbers.ts'
 import { readSpi, spiBytes } from '../association-pair.ts'
 import { type KeyingOutput, type Path, report, type World } from '../machine.ts'
 import type { Child } from './children.ts'
-import { type Driven, find, findAll, type Opened } from './opened.ts'
+import { cookieBrought } from './dos-cookie.ts'
+import { type Driven, find, findAll, findNotify, type Opened } from './opened.ts'
 import { firstHash, isAuthentic, ivFor, LINGER, reliableHash, say, tell, withExchange } from './phase-two.ts'
 import { quickModeOver } from './quick-mode.ts'
+import { childLifetime, exchangeInfo } from './quick-mode-parts.ts'
 import { freshOctets, ignoredIn, refusedForNow } from './sending.ts'
 import {
   about,
@@ -101,7 +103,7 @@ function notified(session: Standing, notify: NotifyV1, world: World): Driven {
     case notifyTypesV1.of['MS-STATUS']:
       return { session, outputs: [warning(session, `the peer, a Windows, tells ${windowsError(notify.data)}`)] }
     case notifyTypesV1.of['MS-EXCHANGE-INFO']:
-      return { session, outputs: [] }
+      return { session, outputs: exchangeInfo(session, [{ ...notify, kind: 'notify' }]) }
     default:
       return isErrorTypeV1(type) ? errorTold(session, notify) : { session, outputs: [] }
   }
@@ -131,7 +133,7 @@ function shortened(session: Standing, notify: NotifyV1, world: World): Driven {
   const numbers = { type: ikeAttributes.of['life type'], duration: ikeAttributes.of['life duration'] }
   const read = readNotifyV1(notify)
   if (read.ok !== true || read.value.kind !== 'RESPONDER-LIFETIME') return { session, outputs: [] }
-  if (notify.protocol !== ISAKMP) return { session, outputs: [] }
+  if (notify.protocol !== ISAKMP) return { session, outputs: [], news: childLifetime(notify) }
   const seconds = lifetimesOf(read.value.attributes, numbers)?.seconds
   return { session: seconds === undefined ? session : withLifetime(session, seconds, world), outputs: [] }
 }
@@ -295,6 +297,11 @@ export function closeSession(session: Standing, why: string, world: World, child
 
 /** In clear anybody can write it: while main mode is under way it is a hint, later it is nothing. */
 export function toldInClear(session: Session, { payloads, path }: Opened, world: World): Driven {
+  const asked = session.state.kind === 'sa-sent' ? findNotify(payloads, 'MS-DOS-COOKIE') : undefined
+  const read = asked && readNotifyV1(asked)
+  if (session.state.kind === 'sa-sent' && read?.ok === true && read.value.kind === 'MS-DOS-COOKIE') {
+    return cookieBrought(inState(session, session.state), read.value.cookie)
+  }
   const errors = findAll(payloads, 'notify').filter(
     ({ type }) => isErrorTypeV1(type) || type === notifyTypesV1.of['MS-STATUS'],
   )

@@ -36,6 +36,12 @@ export type News =
   /** The peer deletes children, by the SPIs that it receives under. */
   | { readonly kind: 'children-deleted'; readonly protocol: 'esp' | 'ah'; readonly peerSpis: readonly number[] }
   | { readonly kind: 'first-contact' }
+  /** Master PFS: its keys made a quick mode, and the peer wants another. */
+  | { readonly kind: 'used-up' }
+  /** Nobody answered the first message of a session. */
+  | { readonly kind: 'unanswered' }
+  /** The peer counts with less for a child, as it says when the child is made already; `spi` is of either direction. */
+  | { readonly kind: 'child-lifetime'; readonly spi: number; readonly seconds: number }
   /** Its lifetime nears its end: another main mode is to take its place, where anybody still needs one. */
   | { readonly kind: 'renew' }
   /** It answers no more: what it made is of no use. */

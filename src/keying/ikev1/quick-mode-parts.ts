@@ -3,19 +3,20 @@ import { respondToKeyExchange, type SharedSecret } from '../../crypto/run-key-ex
 import { notificationV1, plainNotificationV1, readNotifyV1 } from '../../wire/ike/v1-notify.ts'
 import type { notifyTypesV1 } from '../../wire/ike/v1-notify-numbers.ts'
 import { protocolIdsV1 } from '../../wire/ike/v1-numbers.ts'
-import { type PayloadV1, payloadV1 } from '../../wire/ike/v1-payloads.ts'
+import { type NotifyV1, type PayloadV1, payloadV1 } from '../../wire/ike/v1-payloads.ts'
 import { lifetimeAttributes, lifetimesOf, type ProposalV1 } from '../../wire/ike/v1-security-association.ts'
 import { ipsecAttributes } from '../../wire/ike/v1-transform-numbers.ts'
-import { spiBytes } from '../association-pair.ts'
+import { readSpi, spiBytes } from '../association-pair.ts'
 import type { ChildWish } from '../child-rule.ts'
 import type { Child1Choice } from '../choose-child-v1.ts'
 import { agreedLifetimes } from '../choose-proposal-v1.ts'
 import { identityOfAddress } from '../identity.ts'
 import { type KeyingOutput, report, type World } from '../machine.ts'
 import { isInUdp } from '../nat-findings.ts'
-import { type Driven, find, findNotify } from './opened.ts'
+import { type Driven, find, findNotify, type News } from './opened.ts'
 import { LINGER, tell, withExchange } from './phase-two.ts'
 import { about, type ChildTerms, type Established, type QuickSent, type Session } from './session.ts'
+import { windowsExchange } from './windows-errors.ts'
 
 type Standing = Session<Established>
 
@@ -132,4 +133,26 @@ export function undone(
   }
   const told = deletions.length === 0 ? { session: over, outputs: [] } : tell(over, deletions, world)
   return { session: told.session, outputs: [...told.outputs, ...wishFailed(session, begun.wish, what)] }
+}
+
+/** The same of a child that stands, in whichever message under keys it comes. */
+export function childLifetime(notify: NotifyV1): readonly News[] {
+  const read = readNotifyV1(notify)
+  if (!read.ok || read.value.kind !== 'RESPONDER-LIFETIME' || notify.spi.length !== 4) return []
+  const seconds = lifetimesOf(read.value.attributes, LIFE)?.seconds
+  return seconds === undefined ? [] : [{ kind: 'child-lifetime', spi: readSpi(notify.spi), seconds }]
+}
+
+/** [MS-IKEE] §2.2.8, in words; it asks for nothing that our own policy does not settle. */
+export function exchangeInfo(session: Session, payloads: readonly PayloadV1[]): readonly KeyingOutput[] {
+  const notify = findNotify(payloads, 'MS-EXCHANGE-INFO')
+  const read = notify && readNotifyV1(notify)
+  if (read?.ok !== true || read.value.kind !== 'MS-EXCHANGE-INFO') return []
+  return [
+    report({
+      ...about(session),
+      kind: 'warning',
+      what: `the peer, a Windows, tells of what it asks for: ${windowsExchange(read.value.flags)}`,
+    }),
+  ]
 }

@@ -27,6 +27,8 @@ import {
 import { agreeOnTerms, beginChild, concludeTerms, makeChild } from './quick-agreement.ts'
 import {
   answerExchange,
+  childLifetime,
+  exchangeInfo,
   originalAddresses,
   refuse,
   sharedWith,
@@ -85,6 +87,10 @@ export function answerQuickMode(
   used.add(messageId)
   const heard = { ...session, state: { ...session.state, heardAt: world.now } }
   if (hasTooMany(heard.state)) return ignoredIn(heard, path, 'too many exchanges are under way')
+  // Both may begin one at the same moment. A second one of the peer's gets no answer but that it has to begin anew.
+  if (world.policy.policy.ike?.masterPfs === true && heard.state.peerQuickModes > 0) {
+    return { session: heard, outputs: [], news: [{ kind: 'used-up' }] }
+  }
   const [association, nonce] = [find(payloads, 'security-association'), find(payloads, 'nonce')]
   if (association === undefined || nonce === undefined || association.proposals.length === 0) {
     return refuse(
@@ -143,11 +149,12 @@ export function answerQuickMode(
     isCommitted,
     flight: said.flight,
   }
-  const state = withExchange({ ...heard.state, saidAt: world.now }, messageId, exchange, world.now)
+  const peerQuickModes = heard.state.peerQuickModes + 1
+  const state = withExchange({ ...heard.state, peerQuickModes, saidAt: world.now }, messageId, exchange, world.now)
   return {
     session: { ...heard, state },
     // An association receives before the peer can know of it.
-    outputs: [made.install, ...said.outputs, made.told],
+    outputs: [...exchangeInfo(session, payloads), made.install, ...said.outputs, made.told],
     news: [{ kind: 'child-made', child: made.child }],
   }
 }
@@ -204,7 +211,7 @@ export function quickModeAnswered(
   const state = withExchange({ ...heard.state, saidAt: world.now }, messageId, next, world.now)
   return {
     session: { ...heard, state },
-    outputs: [made.install, ...said.outputs, made.told],
+    outputs: [...exchangeInfo(session, payloads), made.install, ...said.outputs, made.told],
     news: [{ kind: 'child-made', child: { ...child, standing: 'coming' } }],
   }
 }
@@ -279,7 +286,11 @@ export function quickModeConnected(
   if (!isRight || findNotify(message.payloads, 'CONNECTED') === undefined) {
     return ignoredIn(session, message.path, 'it does not say CONNECTED')
   }
-  return connectedNow(session, messageId, { child, flight }, world)
+  const connected = connectedNow(session, messageId, { child, flight }, world)
+  const lifetime = findNotify(message.payloads, 'RESPONDER-LIFETIME')
+  return lifetime === undefined
+    ? connected
+    : { ...connected, news: [...(connected.news ?? []), ...childLifetime(lifetime)] }
 }
 
 /** The peer said so, or sent a packet, or has had its time. */
@@ -292,6 +303,14 @@ export function connectedNow(
   const over = { kind: 'over', until: world.now + LINGER, flight } as const
   const state = withExchange({ ...session.state, heardAt: world.now }, messageId, over, world.now)
   return { session: { ...session, state }, outputs: [], news: [{ kind: 'child-ready', name }] }
+}
+
+/** The same by a packet that came through the child. */
+export function connectedByPacket(session: Standing, child: number, world: World): Driven | undefined {
+  for (const [id, one] of session.state.exchanges) {
+    if (one.kind === 'quick-connecting' && one.child === child) return connectedNow(session, id, one, world)
+  }
+  return undefined
 }
 
 /** Nobody answered, or the peer refuses by a notification under keys. */

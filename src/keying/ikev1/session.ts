@@ -78,6 +78,8 @@ export interface MainMode {
 
 export interface SaSent {
   readonly kind: 'sa-sent'
+  /** How often a Windows asked for a cookie ([MS-IKEE] §3.9). */
+  readonly cookies?: number
   readonly wishes: readonly ChildWish[]
   readonly association: Uint8Array
   readonly flight: Flight
@@ -235,6 +237,8 @@ export interface Established {
   readonly queue: readonly ChildWish[]
   /** How many quick modes were made under it. */
   readonly quickModes: number
+  /** And how many the peer made. */
+  readonly peerQuickModes: number
   readonly establishedAt: Instant
   readonly rekeyAt: Instant
   readonly expiresAt: Instant

@@ -155,6 +155,8 @@ export class Liar {
     this.said++
     const payloads = this.lies.payloads(saying)
     const isSealed = (header.flags & 1) !== 0
+    // The last word of a session that is gone: nobody waits for it.
+    if (isSealed && session === undefined) return
     if (!isSealed || session === undefined) {
       const bytes = writeMessageV1({ kind: 'clear', header, payloads })
       return this.#send(this.#path, bytes)

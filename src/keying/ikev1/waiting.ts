@@ -1,5 +1,6 @@
 // Wishes that wait for a session which stands: which of them become quick modes now, which wait for one that is under way, and
 // which need another session.
+import { sameAddress } from '../../base/address.ts'
 import type { Flow } from '../../base/flow.ts'
 import type { RuleId } from '../../policy/model.ts'
 import type { ChildWish } from '../child-rule.ts'
@@ -10,7 +11,7 @@ import type { ChildBook } from './child-book.ts'
 import { type Child, isSamePeer, serves } from './children.ts'
 import { peerOf } from './quick-agreement.ts'
 import { beginQuickMode } from './quick-mode.ts'
-import { type ChildBegun, type Established, inState, type Session } from './session.ts'
+import { type ChildBegun, type Established, inState, isEstablished, type Session, wishesOf } from './session.ts'
 
 type Standing = Session<Established>
 
@@ -59,7 +60,7 @@ function coversFlow({ wish, own, peer, mode }: ChildBegun, rule: RuleId, flow: F
 
 /** Under master PFS a main mode makes one quick mode and no more; one that is about to end makes none. */
 export function mayMake({ state }: Standing, { policy, now }: World): boolean {
-  const isUsedUp = policy.policy.ike?.masterPfs === true && state.quickModes > 0
+  const isUsedUp = policy.policy.ike?.masterPfs === true && state.quickModes + state.peerQuickModes > 0
   return !isUsedUp && state.replacedAt === undefined && now < state.expiresAt && !state.used.isFull
 }
 
@@ -102,4 +103,32 @@ export function pathTo(
   const flow = { source: own.start, destination: peer.address, protocol: 0 }
   const found = pathFor(rule, flow, known?.path.local.address, policy)
   return found && { ...found, remote: { ...found.remote, address: peer.address } }
+}
+
+/** The session that a wish waits for: one that stands, with a peer of the rule's, or one that is on its way. */
+export function sessionFor(wish: ChildWish, path: Path, toPeer: readonly Session[], world: World): Session | undefined {
+  const credentials = world.credentials.of(wish.rule)
+  const ofPath = toPeer.filter(one => sameAddress(one.path.local.address, path.local.address))
+  const standing = ofPath.filter(isEstablished).filter(one => mayMake(one, world))
+  const session = newest(standing.filter(one => credentials.includes(one.state.peer.credential)))
+  const isComing = (one: Session) =>
+    one.role === 'initiator' &&
+    'wishes' in one.state &&
+    world.credentials.of(one.rule).some(each => credentials.includes(each))
+  return session ?? ofPath.find(isComing)
+}
+
+/** Wishes that wait for one session; more are refused. */
+const MOST_WAITING = 256
+
+export function withWish(session: Session, wish: ChildWish): Session | undefined {
+  const { state } = session
+  if (isEstablished(session)) {
+    const { queue } = session.state
+    return queue.length >= MOST_WAITING ? undefined : inState(session, { ...session.state, queue: [...queue, wish] })
+  }
+  const wishes = wishesOf(session)
+  return wishes.length >= MOST_WAITING
+    ? undefined
+    : ({ ...session, state: { ...state, wishes: [...wishes, wish] } } as Session)
 }

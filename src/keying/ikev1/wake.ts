@@ -165,7 +165,12 @@ function ended(session: Session, what: string, isSilent = false): Driven {
     one.kind === 'refuse' && isSilent ? { ...one, isSilent: true as const } : one,
   )
   if (session.state.kind === 'key-sent') session.state.exchange.close()
-  return { session: undefined, outputs: [...refused, report({ kind: 'session-failed', ...about(session), what })] }
+  const news: readonly News[] = isSilent ? [{ kind: 'unanswered' }] : []
+  return {
+    session: undefined,
+    outputs: [...refused, report({ kind: 'session-failed', ...about(session), what })],
+    news,
+  }
 }
 
 function wakeEstablished(session: Session<Established>, world: World): Driven {

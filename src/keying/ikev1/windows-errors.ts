@@ -1,6 +1,8 @@
 // What a Windows says when it gives a negotiation up: an error number of its own in a private notification ([MS-IKEE] §2.2.6),
 // and what it means, of those that say something.
 
+import { GUARANTEED_ENCRYPTION, NEGOTIATION_DISCOVERY_BOUNDARY } from '../../wire/ike/v1-notify.ts'
+
 const words: ReadonlyMap<number, string> = new Map([
   [13801, 'our credentials are not acceptable to it'],
   [13804, 'a general error in processing'],
@@ -25,4 +27,13 @@ export function windowsError(data: Uint8Array): string {
   const number = new DataView(data.buffer, data.byteOffset, data.length).getUint32(0)
   const meaning = words.get(number)
   return meaning === undefined ? `Windows error ${number}` : `Windows error ${number}: ${meaning}`
+}
+
+/** What a quick mode is for, by its flags ([MS-IKEE] §2.2.8). */
+export function windowsExchange(flags: number): string {
+  const told = [
+    (flags & NEGOTIATION_DISCOVERY_BOUNDARY) !== 0 ? ['it stands at a boundary and speaks in clear as well'] : [],
+    (flags & GUARANTEED_ENCRYPTION) !== 0 ? ['encryption has to be guaranteed'] : [],
+  ].flat()
+  return told.length === 0 ? `flags ${flags}, which are not known here` : told.join('; ')
 }

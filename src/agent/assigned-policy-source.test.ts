@@ -24,10 +24,10 @@ function host(context: TestContext) {
   const source = new AssignedPolicySource({ registry, folder, date: unixSeconds })
   const netsh = async (text: string) => {
     const changed = await registry.change(root => {
-      const { start } = readNetshStart(root)
-      const run = runNetshScript(text, 'x', start, { random: seededRandom(unixSeconds()), now: 0, host: 'H' })
+      const read = readNetshStart(root)
+      const run = runNetshScript(text, 'x', read.start, { random: seededRandom(unixSeconds()), now: 0, host: 'H' })
       assert.deepEqual(run.problems, [])
-      return success(netshChanges(root, start, run).changes)
+      return success(netshChanges(root, read, run).changes)
     })
     assert.ok(changed.ok)
   }

@@ -128,7 +128,7 @@ for (const [program, write] of forms) {
       const before = performance.now()
       try {
         const made = run(text)
-        const { changes } = netshChanges(emptyRegistry, readNetshStart(emptyRegistry).start, made)
+        const { changes } = netshChanges(emptyRegistry, readNetshStart(emptyRegistry), made)
         assert.ok(changes.length < 100_000)
         const { local } = made.state.stores
         if (local.assigned !== undefined) assert.ok(toPolicy(local).ok)
@@ -264,9 +264,11 @@ const hostile: readonly (readonly [string, () => unknown])[] = [
 
 for (const [what, attack] of hostile) {
   test(`${what}: an end within seconds and within 512 MiB`, () => {
-    const [before, heap] = [performance.now(), process.memoryUsage().heapUsed]
+    const [before, heap] = [process.cpuUsage(), process.memoryUsage().heapUsed]
     attack()
-    assert.ok(performance.now() - before < 20_000, `${Math.round(performance.now() - before)} ms`)
+    // Of this process alone: others may have the machine busy.
+    const { user } = process.cpuUsage(before)
+    assert.ok(user < 20_000_000, `${Math.round(user / 1000)} ms`)
     const grown = process.memoryUsage().heapUsed - heap
     assert.ok(grown < 512 * 1024 * 1024, `${grown >> 20} MiB`)
   })

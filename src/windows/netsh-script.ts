@@ -50,8 +50,8 @@ export function runNetshScript(text: string, where: string, start: NetshStart, w
   return finished(session, start, problems)
 }
 
-/** Objects looked at by all commands together; a script of 2,000 rules stays below. */
-const MOST_WORK = 12_000_000
+/** Objects looked at by all commands together; a script of 1,000 rules stays below. */
+const MOST_WORK = 6_000_000
 
 function sizeOf({ stores: { local, persistent, dynamic } }: NetshState): number {
   return local.objects.length + persistent.objects.length + dynamic.objects.length

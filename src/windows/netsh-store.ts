@@ -26,8 +26,13 @@ const places: readonly NetshPlace[] = ['local', 'persistent', 'dynamic']
 
 export interface ReadNetshStart {
   readonly start: NetshStart
-  /** Errors: something of the registry cannot be read, and would be lost by writing it anew. */
-  readonly problems: readonly Problem[]
+  /** What of each part cannot be read, and would be lost by writing that part anew. */
+  readonly unread: Readonly<Record<NetshPlace | 'rules', readonly Problem[]>>
+}
+
+/** A reference that leads nowhere is kept as it is, and may be what a command mends. */
+function losing(problems: readonly Problem[]): readonly Problem[] {
+  return problems.filter(({ severity, what }) => severity === 'error' && !what.endsWith(' is not there'))
 }
 
 export function readNetshStart(root: RegistryKey): ReadNetshStart {
@@ -42,19 +47,24 @@ export function readNetshStart(root: RegistryKey): ReadNetshStart {
   )
   const stores = { local: local!.store, persistent: persistent!.store, dynamic: dynamic!.store }
   const state = { ...emptyNetshState, stores, config }
-  const problems = [local!, persistent!, dynamic!].flatMap(read => read.problems)
-  return { start: { state, rules: rules?.value ?? emptyPolicy }, problems: [...problems, ...(rules?.problems ?? [])] }
+  const unread = {
+    local: losing(local!.problems),
+    persistent: losing(persistent!.problems),
+    dynamic: losing(dynamic!.problems),
+    rules: losing(rules?.problems ?? []),
+  }
+  return { start: { state, rules: rules?.value ?? emptyPolicy }, unread }
 }
 
 export interface NetshChanges {
   readonly changes: readonly RegistryChange[]
+  /** Errors where a part is changed that cannot be read whole. */
   readonly losses: readonly Problem[]
 }
 
-export function netshChanges(root: RegistryKey, start: NetshStart, run: NetshRun): NetshChanges {
-  const stores = places
-    .filter(place => run.state.stores[place] !== start.state.stores[place])
-    .flatMap(place => registryChanges(root, run.state.stores[place], place))
+export function netshChanges(root: RegistryKey, { start, unread }: ReadNetshStart, run: NetshRun): NetshChanges {
+  const changed = places.filter(place => run.state.stores[place] !== start.state.stores[place])
+  const stores = changed.flatMap(place => registryChanges(root, run.state.stores[place], place))
   const config = Object.entries(run.state.config).flatMap(([property, value]): readonly RegistryChange[] => {
     const setting = settings[property]
     if (setting === undefined || start.state.config[property] === value) return []
@@ -62,7 +72,8 @@ export function netshChanges(root: RegistryKey, start: NetshStart, run: NetshRun
     return [{ kind: 'set', key, value: typeof value === 'string' ? stringValue(name, value) : dwordValue(name, value) }]
   })
   const rules = run.rules === start.rules ? { changes: [], losses: [] } : ruleChanges(root, start.rules, run.rules)
-  return { changes: [...stores, ...config, ...rules.changes], losses: rules.losses }
+  const lost = [...changed.flatMap(place => unread[place]), ...(run.rules === start.rules ? [] : unread.rules)]
+  return { changes: [...stores, ...config, ...rules.changes], losses: [...lost, ...rules.losses] }
 }
 
 const ruleKeys = [

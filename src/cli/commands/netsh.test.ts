@@ -126,3 +126,17 @@ test('JSON has what was printed and whether anything changed', async context => 
   assert.equal(shown.changed, false)
   assert.match(shown.output, /add filterlist name=L/)
 })
+
+test('a policy that cannot be read is not written around, and what has nothing to do with it is', async context => {
+  const { run } = host(context)
+  const local = String.raw`HKLM\SOFTWARE\Policies\Microsoft\Windows\IPSec\Policy\Local`
+  const key = `${local}\\ipsecPolicy{72385230-70FA-11D1-864C-14A300000000}`
+  await run(`reg add ${key} /v ipsecData /t REG_BINARY /d 00 /f`)
+  const refused = await run('netsh ipsec static add filterlist L')
+  assert.equal(refused.status, 2)
+  assert.match(refused.said, /ipsecData cannot be read/)
+  assert.deepEqual(await run('netsh ipsec dynamic set config ipsecexempt 1'), done)
+  await run(`reg delete ${key} /f`)
+  await run(`reg add ${local} /v ActivePolicy /d ipsecPolicy{72385230-70FA-11D1-864C-14A300000000} /f`)
+  assert.deepEqual(await run('netsh ipsec static add policy P assign=yes'), done)
+})

@@ -118,13 +118,11 @@ function printed({ output }: NetshRun, reg: RegRun, console: Console): number {
 }
 
 function attempt(root: RegistryKey, work: Work) {
-  const { start, problems } = readNetshStart(root)
-  const run = work.run(start)
-  const { changes, losses } = netshChanges(root, start, run)
+  const read = readNetshStart(root)
+  const run = work.run(read.start)
+  const { changes, losses } = netshChanges(root, read, run)
   const all = [...run.problems, ...losses]
-  // What cannot be read would be lost by writing around it; only reading goes on.
-  const unread = changes.length > 0 ? problems : []
-  const errors = [...unread, ...all].filter(({ severity }) => severity === 'error')
+  const errors = all.filter(({ severity }) => severity === 'error')
   return { run, changes, errors, warnings: all.filter(({ severity }) => severity === 'warning') }
 }
 

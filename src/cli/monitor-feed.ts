@@ -12,6 +12,8 @@ export interface Feed {
   view(): MonitorView
   /** Asks for the status now; resolves when it is heard, or the agent is not. */
   look(): Promise<void>
+  /** Calls back when something happened that is more than a detail: the status may be another one now. */
+  onNews(hear: () => void): void
   close(): void
 }
 
@@ -24,8 +26,10 @@ export function feedFrom(first: ControlClient, folder: StateFolder): Feed {
   let client: ControlClient | undefined
   let view = emptyView
   let waiting: Heard[] = []
+  let news = () => {}
   const hear = (heard: Heard) => {
     if (heard.kind !== 'event' || waiting.length < MOST_WAITING) waiting.push(heard)
+    if (heard.kind === 'event' && heard.event.level !== 'debug') news()
   }
   const take = (taken: ControlClient) => {
     client = taken
@@ -34,6 +38,7 @@ export function feedFrom(first: ControlClient, folder: StateFolder): Feed {
       if (client !== taken) return
       client = undefined
       hear({ kind: 'lost', why: 'it is gone' })
+      news()
     })
   }
   const reach = async () => {
@@ -61,6 +66,9 @@ export function feedFrom(first: ControlClient, folder: StateFolder): Feed {
       } catch (error) {
         hear({ kind: 'lost', why: error instanceof Error ? error.message : 'it does not answer' })
       }
+    },
+    onNews(hear) {
+      news = hear
     },
     close() {
       const last = client

@@ -31,6 +31,9 @@ const [FRAME, SHOWN] = ['\x1b[?2026h\x1b[H', '\x1b[J\x1b[?2026l']
 /** The least seconds between two frames, however fast keys and events come. */
 const FRAME_AFTER = 0.05
 
+/** The least seconds between two looks at the status, whatever happens: each costs the agent a listing of its guard. */
+const LOOK_AFTER = 0.3
+
 /** Resolves when the person has seen enough. */
 export async function showOnTerminal(feed: Feed, first: Choices, interval: number, paint: Paint): Promise<void> {
   const { stdin, stdout } = process
@@ -48,12 +51,28 @@ export async function showOnTerminal(feed: Feed, first: Choices, interval: numbe
   const drawSoon = () => {
     if (!isOver) cancelFrame ??= systemClock.at(systemClock.now() + FRAME_AFTER, draw)
   }
+  let lookedAt = Number.NEGATIVE_INFINITY
+  let isLooking = false
+  let isNews = false
+  const lookIn = (seconds: number) => {
+    cancelLook?.()
+    cancelLook = systemClock.at(Math.max(systemClock.now() + seconds, lookedAt + LOOK_AFTER), () => void look())
+  }
   const look = async () => {
+    isLooking = true
+    isNews = false
+    lookedAt = systemClock.now()
     await feed.look()
+    isLooking = false
     if (isOver) return
     drawSoon()
-    cancelLook = systemClock.at(systemClock.now() + interval, () => void look())
+    lookIn(isNews ? 0 : interval)
   }
+  feed.onNews(() => {
+    drawSoon()
+    isNews = true
+    if (!isLooking && !isOver) lookIn(0)
+  })
   const typed = (text: string) => {
     for (const key of keysOf(text)) {
       const next = press(choices, key, feed.view())

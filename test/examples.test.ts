@@ -17,3 +17,18 @@ test('examples/scripted-peer.ts plays its scripts: faults of the wire are surviv
   for (const words of ['lost', 'comes twice', 'comes 2 s late', 'is altered', 'is replaced', 'NO_PROPOSAL_CHOSEN'])
     assert.ok(ran.stdout.includes(words), words)
 })
+
+test('examples/windows-2000-peer.ts speaks IKEv1 as Windows 2000 does, in both roles, and by its scripts', () => {
+  const ran = spawnSync(process.execPath, ['examples/windows-2000-peer.ts'], { cwd: root, encoding: 'utf8' })
+  assert.equal(ran.status, 0, ran.stderr)
+  const ends = [...ran.stdout.matchAll(/then {2}ours has (\d) pair of associations, Windows (\d)/g)]
+  assert.deepEqual(
+    ends.map(([, ours, windows]) => `${ours}${windows}`),
+    ['11', '11', '11', '11', '00'],
+  )
+  const offered = ran.stdout.split('\n').filter(line => line.includes('offers '))
+  assert.match(offered[0]!, /3des-sha1-modp1024 .*28,?800|8 h/)
+  assert.ok(offered.every(line => !line.includes('prf')))
+  for (const words of ['VID(Windows 2000)', 'lost', 'comes 2 s late', 'NO-PROPOSAL-CHOSEN'])
+    assert.ok(ran.stdout.includes(words), words)
+})

@@ -15,6 +15,9 @@ import { readPolicyText } from '../policy/policy-text.ts'
 import { type IkeHeader, isResponse } from '../wire/ike/header.ts'
 import { readHeader, writeMessage } from '../wire/ike/message.ts'
 import { exchangeTypes } from '../wire/ike/numbers.ts'
+import { readMessageV1, writeMessageV1 } from '../wire/ike/v1-message.ts'
+import { exchangeTypesV1 } from '../wire/ike/v1-numbers.ts'
+import type { PayloadV1 } from '../wire/ike/v1-payloads.ts'
 import type { Payload } from '../wire/ike/v2-payloads.ts'
 import { NAT_TRAVERSAL_PORT } from '../wire/udp-encapsulation.ts'
 import { type Credential, type Credentials, credentialsOf } from './credentials.ts'
@@ -24,8 +27,12 @@ import type { ExchangeName } from './ikev2/step.ts'
 import { defaultKeyingSettings, type KeyingSettings } from './keying-settings.ts'
 import type { KeyingEvent, KeyingInput, KeyingOutput, Path } from './machine.ts'
 
-/** Which messages: of an exchange and a direction, as in `IKE_AUTH response`. */
-export type MessageName = `${ExchangeName} ${'request' | 'response'}`
+/**
+ * Which messages: of an exchange and a direction, as in `IKE_AUTH response`; of IKEv1 by their number in the exchange, as in
+ * `main mode message 2`.
+ */
+export type MessageName = `${ExchangeName} ${'request' | 'response'}` | `${ExchangeNameV1} message ${number}`
+type ExchangeNameV1 = keyof typeof exchangeTypesV1.of
 
 /** What happens to a message of that name, so many `times`; left out, to the first one. Of several, the first counts. */
 export type ScriptedFault = { readonly on: MessageName; readonly times?: number } & (
@@ -68,6 +75,8 @@ export class ScriptedWire {
   readonly startDate: number
   readonly #ends: WireEnd[] = []
   readonly #options: ScriptedWireOptions
+  /** Of IKEv1: the messages of each exchange, each once. */
+  readonly #exchanges = new Map<string, string[]>()
   readonly #left: { readonly fault: ScriptedFault; times: number }[]
 
   constructor(options: ScriptedWireOptions = {}) {
@@ -103,9 +112,10 @@ export class ScriptedWire {
   /** `path.local` is the sender's; the datagram goes to whoever has the other address. */
   send(path: Path, bytes: Uint8Array): void {
     const header = readHeader(isMarked(path) ? bytes.subarray(MARKER_BYTES) : bytes)
-    const named = header.ok ? messageName(header.value) : undefined
+    const named = header.ok ? this.#nameOf(header.value, bytes) : undefined
     const fault = this.#faultOn(named)
-    const what = header.ok ? `${named} ${header.value.messageId}` : 'a keepalive, or no IKE'
+    const number = header.ok && header.value.version.major > 1 ? ` ${header.value.messageId}` : ''
+    const what = header.ok ? `${named}${number}` : 'a keepalive, or no IKE'
     const names = [path.local, path.remote].map(({ address }) => this.#endAt(address)?.name ?? formatAddress(address))
     this.tell(
       `${names.join(' → ')}  ${what}, ${bytes.length} octets${fault === undefined ? '' : `: ${wordsOf(fault)}`}`,
@@ -126,6 +136,18 @@ export class ScriptedWire {
       case undefined:
         return this.#carry(path, bytes, delay)
     }
+  }
+
+  /** IKEv1 has no requests and answers in its header: messages are counted, and one that is said again keeps its number. */
+  #nameOf(header: IkeHeader, bytes: Uint8Array): MessageName {
+    const { version, exchange, initiatorSpi, messageId } = header
+    if (version.major > 1) return messageName(header)
+    const key = `${initiatorSpi} ${exchange} ${messageId}`
+    const known = this.#exchanges.get(key) ?? []
+    const text = bytes.toHex()
+    const all = known.includes(text) ? known : [...known, text]
+    this.#exchanges.set(key, all)
+    return `${exchangeTypesV1.nameOf(exchange) as ExchangeNameV1} message ${all.indexOf(text) + 1}`
   }
 
   #faultOn(named: MessageName | undefined): ScriptedFault | undefined {
@@ -225,7 +247,8 @@ export class ScriptedHost implements WireEnd {
         return this.#wire.tell(`${this.name}: the packet gets no keys`)
       case 'report':
         this.events.push(output.event)
-        if (output.event.kind !== 'message') this.#wire.tell(`${this.name}: ${describeEvent(output.event)}`)
+        if (output.event.kind !== 'message' && output.event.kind !== 'message-v1')
+          this.#wire.tell(`${this.name}: ${describeEvent(output.event)}`)
     }
   }
 
@@ -292,6 +315,17 @@ export function answering(...payloads: readonly Payload[]): (message: Uint8Array
   return bytes => {
     const read = readHeader(bytes)
     return read.ok ? writeMessage({ header: read.value, payloads }) : bytes
+  }
+}
+
+/** The same of a message of IKEv1 in clear: other payloads stand behind its header. Sealed ones go on as they are. */
+export function rewritten(
+  change: (payloads: readonly PayloadV1[]) => readonly PayloadV1[],
+): (message: Uint8Array) => Uint8Array {
+  return bytes => {
+    const read = readMessageV1(bytes)
+    if (!read.ok || read.value.kind !== 'clear') return bytes
+    return writeMessageV1({ ...read.value, payloads: change(read.value.payloads) })
   }
 }
 

@@ -7,7 +7,7 @@ import { wipeSecrets } from '../../crypto/ike-keys.ts'
 import { wipeIke1Keys } from '../../crypto/ike1-keys.ts'
 import { beginKeyExchange, respondToKeyExchange } from '../../crypto/run-key-exchange.ts'
 import { ikeOffersOf } from '../../policy/ike-offers.ts'
-import type { notifyTypesV1 } from '../../wire/ike/v1-notify-numbers.ts'
+import { isErrorTypeV1, notifyTypesV1 } from '../../wire/ike/v1-notify-numbers.ts'
 import { bodyOfV1, type PayloadV1, payloadV1 } from '../../wire/ike/v1-payloads.ts'
 import { associationOf } from '../../wire/ike/v1-security-association.ts'
 import { credentialsFor, rulesForPeer } from '../candidates.ts'
@@ -28,7 +28,7 @@ import { askForAnswerToken, askForFirstToken } from './kerberos-asks.ts'
 import { beginProof } from './main-mode-proof.ts'
 import { KERBEROS, methodsOf } from './methods.ts'
 import { natFindings, natPayloads } from './nat.ts'
-import { bodyOf, type Driven, find, type Opened } from './opened.ts'
+import { bodyOf, type Driven, find, findAll, type Opened } from './opened.ts'
 import { allowsOld, candidatesFor } from './proof.ts'
 import {
   type Bare,
@@ -147,7 +147,7 @@ export function saAnswered(session: Session<SaSent>, message: Opened, world: Wor
   const { wishes, association } = session.state
   const answer = find(payloads, 'security-association')
   if (answer === undefined || header.responderSpi === 0n)
-    return refusedForNow(session, 'the peer agrees on nothing', world)
+    return refusedForNow(session, `the peer agrees on nothing${errorsIn(payloads)}`, world)
   const credentials = world.credentials.of(session.rule)
   const accepted = acceptedIke1(offersOf(credentials, world), answer.proposals)
   if (!accepted.ok) return refusedForNow(session, accepted.error.what, world)
@@ -158,6 +158,14 @@ export function saAnswered(session: Session<SaSent>, message: Opened, world: Wor
   const main: MainMode = { choice, association }
   if (choice.authentication === KERBEROS) return askForFirstToken(next, { main, wishes }, mark, world)
   return sendKeys(next, { main, wishes }, mark, world)
+}
+
+/** Some refuse in main mode itself, and not by an informational exchange. */
+function errorsIn(payloads: readonly PayloadV1[]): string {
+  const types = findAll(payloads, 'notify').flatMap(({ type }) =>
+    isErrorTypeV1(type) ? [notifyTypesV1.nameOf(type)] : [],
+  )
+  return types.length === 0 ? '' : `: ${[...new Set(types)].join(', ')}`
 }
 
 /** Initiator's message 3. */

@@ -111,6 +111,15 @@ test('a peer that ended its main mode and is gone takes its associations with it
   assert.ok(mainModes(given).length < 10, 'nobody is asked for ever')
 })
 
+test('a peer that is watched is waited for as long as any, though its rule may fall back to clear', () => {
+  const given = ended(scene(v1Policy({ fallBackToClear: true }, { ike: { liveness: 20, silence: 0.5 } })))
+  given.silence()
+  given.net.advance(25)
+  assert.deepEqual([mainModes(given).length > 2, given.host.pairs.size], [true, 1])
+  given.net.advance(30)
+  assert.equal(given.host.pairs.size, 0)
+})
+
 test('a peer whose packets still come keeps its associations, whether or not it answers main mode', () => {
   const given = ended(scene())
   const { net, host } = given

@@ -10,7 +10,7 @@ import { failed } from './main-mode-kerberos.ts'
 import type { Driven, News } from './opened.ts'
 import { LINGER, withExchange } from './phase-two.ts'
 import { connectedNow, quickModeOver } from './quick-mode.ts'
-import { about, type Established, inState, isEstablished, type Session } from './session.ts'
+import { about, type Established, inState, isEstablished, type Session, wishesOf } from './session.ts'
 
 /** RFC 3948 §2.3. */
 const KEEPALIVE = 0xff
@@ -71,11 +71,10 @@ function keepaliveAt({ nat, saidAt, rhythm }: Established): Instant | undefined 
   return nat.beforeUs ? saidAt + rhythm.keepalive : undefined
 }
 
-/** Where the rule may fall back to clear, a host without IPsec is not waited for long. */
-function silentAt(
-  { rule, begunAt }: Session,
-  { policy, settings }: Pick<World, 'settings' | 'policy'>,
-): Instant | undefined {
+/** Where the rule may fall back to clear, a host without IPsec is not waited for long, if any packet waits. */
+function silentAt(session: Session, { policy, settings }: Pick<World, 'settings' | 'policy'>): Instant | undefined {
+  const { rule, begunAt } = session
+  if (wishesOf(session).length === 0) return undefined
   const found = ruleNamed(rule, { policy } as World)
   return found?.fallBackToClear === true ? begunAt + (policy.policy.ike?.silence ?? settings.silence) : undefined
 }

@@ -1,5 +1,6 @@
 // strongSwan with the Linux kernel's ESP, in a user-mode Linux guest, and our endpoint by IKEv1: main mode and quick mode in
-// both roles, by every proof, cipher, hash and group that both have. One boot for all.
+// both roles, by every proof, cipher, hash and group that both have. One boot for all. Each method begins from one side, in turn;
+// SEALWIRE_LONG_TESTS=1 takes both sides for each.
 import { after, before, describe, test } from 'node:test'
 import { whyNoGuest } from '../uml/guest-machine.ts'
 import type { KeyKind } from './certificates.ts'
@@ -9,6 +10,7 @@ import { agreeV1 } from './negotiation-v1.ts'
 import { whyNoStrongSwan } from './strongswan.ts'
 
 const skip = whyNoGuest() || whyNoStrongSwan() || false
+const isLong = process.env['SEALWIRE_LONG_TESTS'] === '1'
 const roles = ['ours', 'theirs'] as const
 const beginner = { ours: 'we begin', theirs: 'strongSwan begins' } as const
 const proofs: readonly KeyKind[] = ['rsa', 'ecdsa-256', 'ecdsa-384', 'ecdsa-521']
@@ -54,10 +56,11 @@ describe('strongSwan and our endpoint understand each other by IKEv1', { skip },
       const theirs = { child: { esp_proposals: ['aes256gcm16-modp2048'] } }
       await agreeV1(scene, { initiator, rule, theirs })
     })
-    for (const ike of ikeMethods) {
+    const own = (_: string, index: number) => isLong || index % 2 === roles.indexOf(initiator)
+    for (const ike of ikeMethods.filter(own)) {
       test(`${ike}; ${who}`, async () => void (await agreeV1(scene, { initiator, ike })))
     }
-    for (const security of securityMethods) {
+    for (const security of securityMethods.filter(own)) {
       test(`${security}; ${who}`, async () => void (await agreeV1(scene, { initiator, security })))
     }
   }

@@ -257,5 +257,10 @@ export async function audit(file: string, policy: string) {
     readonly totals: Readonly<Record<string, number>>
     readonly classes: Readonly<Record<string, number>>
     readonly findings: readonly unknown[]
+    readonly conversations: readonly {
+      readonly verdict: string
+      readonly packets: number
+      readonly flow: { readonly source: string; readonly destination: string } | null
+    }[]
   }
 }

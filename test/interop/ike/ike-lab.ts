@@ -10,6 +10,7 @@ import { IkeHost, type IkeHostOptions } from './ike-host.ts'
 import { LabRoom } from './lab-room.ts'
 import { type NatBox, startNat } from './nat-box.ts'
 import { type RoomStrongSwan, type StrongSwan, type StrongSwanSettings, startStrongSwan } from './strongswan.ts'
+import type { ViciSection } from './vici.ts'
 
 export const ours = { 4: '10.54.9.1', 6: 'fd54:9::1' } as const
 export const theirs = { 4: '10.54.9.2', 6: 'fd54:9::2' } as const
@@ -230,7 +231,16 @@ export class GuestLab {
 
 /** Ends everything that strongSwan has with anybody, at once; our host does not hear of it for certain. */
 export async function clear({ vici }: StrongSwan): Promise<void> {
-  for (const session of await vici.list('list-sas', 'list-sa')) {
+  // One that is being rekeyed has a successor, which is listed only when it stands.
+  for (let look = 0; look < 5; look++) {
+    const sessions = await vici.list('list-sas', 'list-sa')
+    if (sessions.length === 0) return
+    await endAll(vici, sessions)
+  }
+}
+
+async function endAll(vici: StrongSwan['vici'], sessions: readonly ViciSection[]): Promise<void> {
+  for (const session of sessions) {
     for (const value of Object.values(session)) {
       const id = (value as { uniqueid?: string }).uniqueid
       // It may be gone meanwhile.

@@ -6,7 +6,7 @@ import { dirname, join, relative } from 'node:path'
 import { test } from 'node:test'
 
 const root = join(import.meta.dirname, '..')
-const files = globSync('src/**/*.ts', { cwd: root }).toSorted()
+const files = globSync('src/**/*.{ts,tsx}', { cwd: root }).toSorted()
 const sources = new Map(files.map(file => [file, readFileSync(join(root, file), 'utf8')]))
 
 /** What each folder may import beside itself and base. */
@@ -75,14 +75,17 @@ test('no source file is over 400 lines, and each opens by saying what it is', ()
 
 test('files are named for what they hold', () => {
   for (const file of files) {
-    assert.doesNotMatch(file, /\/(index|types|utils|helpers)\.ts$/, file)
-    assert.match(file, /\/[a-z0-9-]+(\.test)?\.ts$/, file)
+    assert.doesNotMatch(file, /\/(index|types|utils|helpers)\.tsx?$/, file)
+    assert.match(file, /\/[a-z0-9-]+(\.test)?\.tsx?$/, file)
   }
 })
 
 const impure =
-  /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.env\b|\bperformance\.now\b|\bsetTimeout\b|\bsetInterval\b|\brandom(Bytes|Int|UUID|FillSync)\b|\bprocess\.hrtime\b/
-const mayBeImpure = new Set(['src/base/time.ts', 'src/base/random.ts', 'src/agent/start.ts', 'src/cli/main.ts'])
+  /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.env\b|\bperformance\.now\b|\bsetTimeout\b|\bsetInterval\b|\brandom(Bytes|Int|UUID|FillSync)\b|\bprocess\.hrtime\b|\brequestAnimationFrame\b|\blocalStorage\b|\bsessionStorage\b/
+const mayBeImpure = new Set([
+  ...['src/base/time.ts', 'src/base/random.ts', 'src/agent/start.ts', 'src/cli/main.ts'],
+  'src/monitor/page/browser.ts',
+])
 
 test('clocks, timers, the environment and randomness are read in few named places', () => {
   for (const [file, text] of sources) {

@@ -3,6 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { type Address, compareAddresses, formatAddress } from '../base/address.ts'
+import { prefixesOf, spanOf } from '../base/address-span.ts'
 import type { Problem } from '../base/result.ts'
 import { compile, orderedFilters } from '../policy/compile.ts'
 import type { Exemption } from '../policy/exemptions.ts'
@@ -159,33 +160,12 @@ export function exemptBoxes(
 }
 
 /** A range as the fewest prefixes, `address/length` each. */
-export function prefixesOf(spec: AddressSpec, family: 4 | 6): readonly string[] {
+export function prefixTexts(spec: AddressSpec, family: 4 | 6): readonly string[] {
   if (spec.kind !== 'range') return [family === 4 ? '0.0.0.0/0' : '::/0']
   if (spec.first.family !== family) return []
-  const bits = family === 4 ? 32 : 128
-  const last = numberOf(spec.last)
-  const found: string[] = []
-  for (let at = numberOf(spec.first); at <= last; ) {
-    let size = 0
-    // As large as its own zeros and what is left allow.
-    while (size < bits && (at & ((1n << BigInt(size + 1)) - 1n)) === 0n && at + (1n << BigInt(size + 1)) - 1n <= last)
-      size++
-    found.push(`${formatAddress(addressOf(at, family))}/${bits - size}`)
-    at += 1n << BigInt(size)
-  }
-  return found
-}
-
-function numberOf({ words }: Address): bigint {
-  return words.reduce((sum, word) => (sum << 32n) | BigInt(word), 0n)
-}
-
-function addressOf(value: bigint, family: 4 | 6): Address {
-  const count = family === 4 ? 1 : 4
-  const words = Array.from({ length: count }, (_, index) =>
-    Number((value >> BigInt(32 * (count - 1 - index))) & 0xffffffffn),
-  )
-  return { family, words }
+  const prefixes = prefixesOf(spanOf(spec.first, spec.last), family)
+  // With its length also where it is one address: so all three want it.
+  return prefixes.map(({ address, length }) => `${formatAddress(address)}/${length}`)
 }
 
 export function familiesOf({ own, peer }: Pick<OwnFilter, 'own' | 'peer'>): readonly (4 | 6)[] {

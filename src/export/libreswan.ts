@@ -16,7 +16,7 @@ import {
   orderLosses,
   ownFilters,
   plainName,
-  prefixesOf,
+  prefixTexts,
 } from './exported.ts'
 import { libreswanGroup, libreswanIke, libreswanPackets } from './ipsec-words.ts'
 
@@ -88,7 +88,7 @@ function endsOf(filter: OwnFilter, losses: Losses): readonly Words[] {
 }
 
 function sidesOf(spec: AddressSpec, family: 4 | 6): readonly string[] {
-  return spec.kind === 'me' ? ['%defaultroute'] : prefixesOf(spec, family)
+  return spec.kind === 'me' ? ['%defaultroute'] : prefixTexts(spec, family)
 }
 
 function wordsOf({ rule, place, mirrored }: OwnFilter, policy: Policy, losses: Losses): Words | undefined {
@@ -221,8 +221,8 @@ function exempt(policy: Policy, names: Set<string>, losses: Losses): readonly (r
     }
     const words = (port: PortRange | undefined) =>
       `${protocolText(protocol!)}/${port === undefined ? '%any' : port.first}`
-    return prefixesOf(own, family).flatMap(left =>
-      prefixesOf(peer, family).map(right =>
+    return prefixTexts(own, family).flatMap(left =>
+      prefixTexts(peer, family).map(right =>
         section(plainName(`exempt-${exemption}`, names), [
           ['left', '%defaultroute'],
           ['right', family === 4 ? '0.0.0.0' : '::'],

@@ -6,7 +6,7 @@ import { type FilterEntry, orderedFilters } from '../policy/compile.ts'
 import type { AddressSpec, Policy, PortRange, Rule } from '../policy/model.ts'
 import { offerOf } from '../policy/offers.ts'
 import { exemptPackets } from './exempt-selectors.ts'
-import { type Exported, type ExportOptions, familiesOf, groupLosses, loss, mayBeOwn, prefixesOf } from './exported.ts'
+import { type Exported, type ExportOptions, familiesOf, groupLosses, loss, mayBeOwn, prefixTexts } from './exported.ts'
 
 type Losses = ReturnType<typeof loss>[]
 type Direction = 'in' | 'out'
@@ -135,7 +135,7 @@ function selectors(family: 4 | 6, packet: Packet, me: readonly Address[]): reado
       ? me
           .filter(address => address.family === family)
           .map(address => `${formatAddress(address)}/${family === 4 ? 32 : 128}`)
-      : prefixesOf(spec, family)
+      : prefixTexts(spec, family)
   const isIcmp = protocol === ICMP || protocol === ICMPV6
   return prefixes(source).flatMap(from =>
     prefixes(destination).flatMap(to =>

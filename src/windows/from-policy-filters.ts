@@ -1,6 +1,7 @@
 // Filters of ours as filters of Windows. Version 1 has IPv4 alone, subnets, single ports; what it has no words for stands in
 // version 2, which Windows reads since Vista, or is said with more filters, or is lost.
 import { type Address, addressOctets, formatAddress } from '../base/address.ts'
+import { prefixesOf, spanOf } from '../base/address-span.ts'
 import { formatFilter, prefixLength } from '../policy/filter.ts'
 import type { AddressSpec, Filter, FilterAction, PortRange } from '../policy/model.ts'
 import type {
@@ -129,24 +130,13 @@ function subnetsOf(spec: AddressSpec): readonly Subnet[] | undefined {
   if (spec.kind === 'any') return [{ address: 0, mask: 0 }]
   if (spec.kind === 'me') return [ME]
   if (spec.first.family === 6) return undefined
-  const [first, last] = [spec.first.words[0]!, spec.last.words[0]!]
   if (isZero(spec)) return undefined
-  const subnets = subnetsBetween(first, last)
+  const subnets = prefixesOf(spanOf(spec.first, spec.last), 4).map(({ address, length }) => ({
+    address: address.words[0]!,
+    mask: maskOf(length).words[0]!,
+  }))
   const isMe = subnets.some(({ address, mask }) => address === ME.address && mask === ME.mask)
   return isMe || subnets.length > MOST_FOR_ONE ? undefined : subnets
-}
-
-/** The fewest subnets that are exactly the range: at most 62. */
-function subnetsBetween(first: number, last: number): readonly Subnet[] {
-  const found: Subnet[] = []
-  for (let at = first; at <= last; ) {
-    // The largest block that begins here and does not go beyond the end.
-    let bits = at === 0 ? 32 : 31 - Math.clz32(at & -at)
-    while (2 ** bits > last - at + 1) bits--
-    found.push({ address: at, mask: bits === 32 ? 0 : (0xffff_ffff << bits) >>> 0 })
-    at += 2 ** bits
-  }
-  return found
 }
 
 function sayInVersion2(filter: Filter, instead: readonly FilterVersion1[], to: ToFilters): Said {

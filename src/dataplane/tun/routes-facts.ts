@@ -1,10 +1,11 @@
 // What the kernel says of the way to the hosts of a policy: by which link, with which address of ours, how large the
 // packets may be; and whether it is strict about where packets come from.
 import type { Address, Prefix } from '../../base/address.ts'
+import { addressNumber, numberAddress, type Span } from '../../base/address-span.ts'
 import type { NetlinkSocket } from '../../native/netlink.ts'
 import { listAddresses, listLinks, listRoutes, lookUpRoute } from '../../native/routing.ts'
 import { readSysctl } from '../../native/sysctl.ts'
-import { addressNumber, everyAddress, numberAddress, prefixSpan, type Span } from './routes-spans.ts'
+import { everyAddress, prefixSpan } from './routes-spans.ts'
 import { SEALWIRE_MARK } from './tun-options.ts'
 
 /** As the kernel would send to any address in `to`; the longest prefix counts. */

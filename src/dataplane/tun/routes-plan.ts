@@ -3,24 +3,14 @@
 // and that some packet could fit both, has a lower number. That takes few priorities, and makes changes safe in small steps
 // (routes-change.ts). docs/decisions/0008-routing-into-the-device.md has the reasons.
 import type { Address, Prefix } from '../../base/address.ts'
+import { addressNumber, prefixesOf, type Span, spanOf } from '../../base/address-span.ts'
 import type { Route, Rule } from '../../native/route-messages.ts'
 import { type CompiledPolicy, type FilterEntry, orderedFilters } from '../../policy/compile.ts'
 import type { AddressSpec, PortRange } from '../../policy/model.ts'
 import { sealedMtu } from './device-setup.ts'
 import { type RoutingFacts, type Way, wholeFamily } from './routes-facts.ts'
 import { ranked, relevant } from './routes-order.ts'
-import {
-  addressNumber,
-  everyAddress,
-  hostSpan,
-  isWithin,
-  joined,
-  prefixesOf,
-  prefixSpan,
-  type Span,
-  spanOf,
-  touches,
-} from './routes-spans.ts'
+import { everyAddress, hostSpan, isWithin, joined, prefixSpan, touches } from './routes-spans.ts'
 import { type ClearPair, coarseWishes, sealedProtocols, type Wish, wishesOf } from './routes-wishes.ts'
 
 /** Priorities, of `ip rule`; each list of wishes lies from FIRST to LAST. */

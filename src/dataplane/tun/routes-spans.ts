@@ -1,31 +1,9 @@
-// Ranges of addresses of one family as pairs of whole numbers: cut, joined, and taken apart into the prefixes that the
-// kernel's rules and routes speak of.
-import type { Address, Prefix } from '../../base/address.ts'
-import { lastAddress } from '../../base/address.ts'
-
-/** Every address from `first` to `last`, both included. */
-export interface Span {
-  readonly first: bigint
-  readonly last: bigint
-}
-
-const WORD = 32n
-
-export function addressNumber({ words }: Address): bigint {
-  return words.reduce((number, word) => (number << WORD) | BigInt(word), 0n)
-}
-
-export function numberAddress(number: bigint, family: 4 | 6): Address {
-  const words = family === 4 ? [0n] : [96n, 64n, 32n, 0n]
-  return { family, words: words.map(shift => Number((number >> shift) & 0xffff_ffffn)) }
-}
+// Sets of addresses of one family as lists of spans: cut, joined and compared, for the kernel's rules and routes.
+import { type Address, lastAddress, type Prefix } from '../../base/address.ts'
+import { type Span, spanOf } from '../../base/address-span.ts'
 
 export function everyAddress(family: 4 | 6): Span {
   return { first: 0n, last: (1n << (family === 4 ? 32n : 128n)) - 1n }
-}
-
-export function spanOf(first: Address, last: Address): Span {
-  return { first: addressNumber(first), last: addressNumber(last) }
 }
 
 export function prefixSpan(prefix: Prefix): Span {
@@ -105,18 +83,4 @@ export function without(spans: readonly Span[], taken: readonly Span[]): readonl
     }
     return first <= span.last ? [...left, { first, last: span.last }] : left
   })
-}
-
-/** The fewest prefixes that together are the span. */
-export function prefixesOf({ first, last }: Span, family: 4 | 6): readonly Prefix[] {
-  const bits = family === 4 ? 32 : 128
-  const found: Prefix[] = []
-  for (let at = first; at <= last; ) {
-    let free = 0
-    // One bit more has to start where it does and to end within.
-    while (free < bits && (at & (1n << BigInt(free))) === 0n && at + (2n << BigInt(free)) - 1n <= last) free++
-    found.push({ address: numberAddress(at, family), length: bits - free })
-    at += 1n << BigInt(free)
-  }
-  return found
 }

@@ -1,26 +1,16 @@
 // A policy's filters and exemptions as an ordered list of wishes: which packets go into the device, which stay with the
 // kernel; the first that fits counts, as among filters. One list for each source that packets may have, since the kernel asks
 // for a way before it knows which of its addresses a packet will have.
+
 import type { Address } from '../../base/address.ts'
+import { addressNumber, type Span, spanOf } from '../../base/address-span.ts'
 import { AH, ESP, ICMPV6 } from '../../base/flow.ts'
 import { type CompiledPolicy, type FamilyTable, type FilterEntry, orderedFilters } from '../../policy/compile.ts'
 import { tableOf } from '../../policy/decide.ts'
 import type { AddressSpec, PortRange, RuleId } from '../../policy/model.ts'
 import { type Box, type Layout, NO_PORT } from '../../policy/region.ts'
 import type { RoutingFacts, Way } from './routes-facts.ts'
-import {
-  addressNumber,
-  commonSpans,
-  everyAddress,
-  holds,
-  hostSpan,
-  joined,
-  overlap,
-  prefixSpan,
-  type Span,
-  spanOf,
-  without,
-} from './routes-spans.ts'
+import { commonSpans, everyAddress, holds, hostSpan, joined, overlap, prefixSpan, without } from './routes-spans.ts'
 
 export interface Wish {
   readonly target: 'device' | 'kernel'

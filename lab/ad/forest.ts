@@ -30,6 +30,15 @@ export const corp: Forest = {
   ],
 }
 
+/** A forest of its own, which the first one trusts and which trusts it: made by second-forest.ts where it is wanted. */
+export const other: Forest = {
+  domain: 'other.test',
+  realm: 'OTHER.TEST',
+  netbiosName: 'OTHER',
+  administratorPassword: 'Lab-Admin-2',
+  controllers: [{ name: 'dc3', address: '10.54.0.3', hardwareAddress: '02:00:0a:36:00:03' }],
+}
+
 export const prefixLength = 24
 export const broadcastAddress = '10.54.0.255'
 

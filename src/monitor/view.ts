@@ -21,6 +21,8 @@ export interface Sample {
   readonly exempt: Rate
   /** By fall-back, in both directions. */
   readonly inClear: Rate
+  /** What rules of the policy let pass as it is, in both directions. */
+  readonly permitted: Rate
   /** By guard and data plane. */
   readonly droppedPackets: number
 }
@@ -115,6 +117,7 @@ function sampleOf(now: AgentStatus, before: AgentStatus, seconds: number): Sampl
     },
     exempt: guardRate(now, before, 'exempt', seconds),
     inClear: guardRate(now, before, 'in-clear', seconds),
+    permitted: guardRate(now, before, 'permitted', seconds),
     droppedPackets: Math.max(0, droppedBy(now) - dropped) / seconds,
   }
 }

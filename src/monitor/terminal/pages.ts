@@ -4,8 +4,8 @@ import type { Negotiation } from '../negotiations.ts'
 import type { AssociationView } from '../rates.ts'
 import { statisticsOf } from '../statistics.ts'
 import type { MonitorView } from '../view.ts'
+import { clockTime, count, octets, rate, span } from '../words.ts'
 import { type Line, piece, type Style } from './line.ts'
-import { clockTime, count, octets, rate, span } from './words.ts'
 
 export interface Column {
   readonly title: string

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { testAssociation, testStatus } from '../test-status.ts'
 import { emptyView, follow, type MonitorView } from '../view.ts'
+import { octets, span } from '../words.ts'
 import { keysOf, press } from './keys.ts'
 import { type Line, widthOf } from './line.ts'
 import { pageNames } from './pages.ts'
 import { type Choices, firstChoices, type Size, screenOf } from './screen.ts'
-import { octets, span } from './words.ts'
 
 const wide: Size = { columns: 160, rows: 40 }
 const session = { session: 'abcdef0123456789', peer: '10.0.0.3' }

@@ -2,9 +2,9 @@
 // A function of view, what the person chose, and the terminal's size.
 import type { AgentStatus } from '../agent-status.ts'
 import type { MonitorView } from '../view.ts'
+import { rate, span } from '../words.ts'
 import { cutLine, type Line, padded, piece, widthOf } from './line.ts'
 import { type Column, type Page, type PageName, pageNames, pageOf, type Row } from './pages.ts'
-import { rate, span } from './words.ts'
 
 export interface Choices {
   readonly page: PageName

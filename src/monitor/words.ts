@@ -1,4 +1,4 @@
-// Numbers as a person reads them in a column.
+// Numbers as a person reads them in a column, in the terminal and on the page.
 
 export function octets(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']

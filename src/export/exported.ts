@@ -7,7 +7,7 @@ import { prefixesOf, spanOf } from '../base/address-span.ts'
 import type { Problem } from '../base/result.ts'
 import { compile, orderedFilters } from '../policy/compile.ts'
 import type { Exemption } from '../policy/exemptions.ts'
-import { type DirectedFilter, directions } from '../policy/filter.ts'
+import { type DirectedFilter, directions, specMatches } from '../policy/filter.ts'
 import type { AddressSpec, Filter, Policy, PortRange, Rule } from '../policy/model.ts'
 import { profiles } from '../policy/profiles.ts'
 import type { Box } from '../policy/region.ts'
@@ -121,13 +121,7 @@ function ownSide({ source, destination }: Filter, me: readonly Address[]): 'sour
 
 /** Whether the host can be at this end. */
 export function mayBeOwn(spec: AddressSpec, me: readonly Address[]): boolean {
-  return me.length === 0 || spec.kind !== 'range' || me.some(own => inSpec(spec, own))
-}
-
-function inSpec(spec: AddressSpec, address: Address): boolean {
-  if (spec.kind !== 'range') return true
-  if (spec.first.family !== address.family) return false
-  return compareAddresses(spec.first, address) <= 0 && compareAddresses(address, spec.last) <= 0
+  return me.length === 0 || spec.kind !== 'range' || me.some(own => specMatches(spec, own, me))
 }
 
 function turned(rule: Rule, filter: Filter, side: 'source' | 'destination', places: Places): OwnFilter {

@@ -78,7 +78,7 @@ export function filterMatches(filter: DirectedFilter, flow: Flow, me: Me): boole
   )
 }
 
-function specMatches(spec: AddressSpec, address: Address, me: Me): boolean {
+export function specMatches(spec: AddressSpec, address: Address, me: Me): boolean {
   if (spec.kind === 'any') return true
   if (spec.kind === 'me') return me === 'any' || me.some(own => compareAddresses(own, address) === 0)
   if (spec.first.family !== address.family) return false

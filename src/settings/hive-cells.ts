@@ -1,6 +1,7 @@
 // The cells of a registry hive (regf 1.2 to 1.6), as the public descriptions of the format have them: keys, values, lists of
 // keys, security left out. Bytes of any content give what can be read and a word about what cannot; nothing is read twice
 // over a circle, and nothing beyond the file.
+import { viewOf } from '../base/bytes.ts'
 import { utf16Text } from './value.ts'
 
 /** Octets of the base block in front of the first bin; all offsets count from its end. */
@@ -153,12 +154,9 @@ export class HiveCells {
   }
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-}
-
-function hasMark(cell: Uint8Array, mark: string): boolean {
-  return cell[0] === mark.charCodeAt(0) && cell[1] === mark.charCodeAt(1)
+/** False also where the bytes end within the mark. */
+export function hasMark(bytes: Uint8Array, mark: string, at = 0): boolean {
+  return [...mark].every((letter, index) => bytes[at + index] === letter.charCodeAt(0))
 }
 
 /** Compressed names are of one octet a character: the lowest 256 of Unicode. */

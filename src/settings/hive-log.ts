@@ -1,6 +1,7 @@
 // The transaction logs of a hive: what Windows had written to them and not yet to the hive itself. Both forms: pages behind
 // a bitmap (up to Windows 8), and entries with check sums of their own (from Windows 8.1 on).
-import { BASE_BLOCK } from './hive-cells.ts'
+import { viewOf } from '../base/bytes.ts'
+import { BASE_BLOCK, hasMark } from './hive-cells.ts'
 
 const SECTOR = 512
 const PAGE = 512
@@ -19,7 +20,7 @@ export interface BaseBlock {
 
 /** Undefined where the bytes are no hive and no log. */
 export function baseBlockOf(bytes: Uint8Array): BaseBlock | undefined {
-  if (bytes.length < SECTOR || !hasMark(bytes, 0, 'regf')) return undefined
+  if (bytes.length < SECTOR || !hasMark(bytes, 'regf', 0)) return undefined
   const view = viewOf(bytes)
   let sum = 0
   for (let at = 0; at < 508; at += 4) sum = (sum ^ view.getUint32(at, true)) >>> 0
@@ -54,9 +55,9 @@ export function replay(hive: Uint8Array, logs: readonly Uint8Array[]): Replayed 
     const block = baseBlockOf(bytes)
     return block?.isSound === true ? [{ bytes, block }] : []
   })
-  const entries = known.filter(({ bytes }) => hasMark(bytes, SECTOR, 'HvLE'))
+  const entries = known.filter(({ bytes }) => hasMark(bytes, 'HvLE', SECTOR))
   if (entries.length > 0) return replayEntries(hive, base, entries)
-  const bitmap = known.filter(({ bytes }) => hasMark(bytes, SECTOR, 'DIRT'))
+  const bitmap = known.filter(({ bytes }) => hasMark(bytes, 'DIRT', SECTOR))
   const newest = bitmap.toSorted((a, b) => b.block.primary - a.block.primary)[0]
   return newest === undefined ? none : replayBitmap(hive, newest.bytes)
 }
@@ -104,7 +105,7 @@ interface Entry {
 
 /** Undefined behind the last, and for one that was not written whole. */
 function entryAt(log: Uint8Array, at: number): Entry | undefined {
-  if (at + ENTRY_HEADER > log.length || !hasMark(log, at, 'HvLE')) return undefined
+  if (at + ENTRY_HEADER > log.length || !hasMark(log, 'HvLE', at)) return undefined
   const view = viewOf(log)
   const size = view.getUint32(at + 4, true)
   const count = view.getUint32(at + 20, true)
@@ -166,8 +167,8 @@ function grown(bytes: Uint8Array, length: number): Uint8Array {
 }
 
 /** Marvin32 over octets, 64 bits. */
-export function marvin32(octets: Uint8Array): bigint {
-  let [low, high]: [number, number] = [...SEED]
+export function marvin32(octets: Uint8Array, seed: readonly [low: number, high: number] = SEED): bigint {
+  let [low, high] = seed
   const mix = (word: number) => {
     low = (low + word) >>> 0
     high = (high ^ low) >>> 0
@@ -188,14 +189,4 @@ export function marvin32(octets: Uint8Array): bigint {
 
 function rotated(word: number, by: number): number {
   return ((word << by) | (word >>> (32 - by))) >>> 0
-}
-
-function hasMark(bytes: Uint8Array, at: number, mark: string): boolean {
-  return (
-    at + mark.length <= bytes.length && [...mark].every((letter, index) => bytes[at + index] === letter.charCodeAt(0))
-  )
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }

@@ -273,9 +273,19 @@ test('a template sets NoDefaultExempt, and a line that is none is told with its 
 })
 
 test('Marvin32 is that of published answers', () => {
-  // By hand from the published description: nothing but the end mark.
-  assert.equal(typeof marvin32(new Uint8Array(0)), 'bigint')
-  assert.notEqual(marvin32(Uint8Array.of(0)), marvin32(Uint8Array.of(0, 0)))
+  // Those that .NET's own tests have for the seed 0x004fb61a001bdbcc.
+  const answers: readonly (readonly [octets: string, answer: bigint])[] = [
+    ['', 0x30ed35c100cd3c7dn],
+    ['af', 0x48e73fc77d75ddc1n],
+    ['e70f', 0xb5f6e1fc485dbff8n],
+    ['37f495', 0xf0b07c789b8cf7e8n],
+    ['8642dc59', 0x7008f2e87e9cf556n],
+    ['153fb79826', 0xe6c08c6da2afa997n],
+    ['0932e6246c47', 0x6f04bf1a5ea24060n],
+    ['ab427ea8d10fc7', 0xe11847e4f0678c41n],
+  ]
+  for (const [octets, answer] of answers)
+    assert.equal(marvin32(Uint8Array.fromHex(octets), [0x001bdbcc, 0x004fb61a]), answer, octets)
 })
 
 test('20,000 damaged hives, logs and policy files neither throw nor hang', { skip }, () => {

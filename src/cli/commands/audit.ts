@@ -9,7 +9,6 @@ import type { KnownKey } from '../../audit/known-key.ts'
 import { STANDARD_INPUT } from '../../audit/open-capture.ts'
 import { packetLines } from '../../audit/packet-lines.ts'
 import type { AuditReport } from '../../audit/report.ts'
-import { type Address, parseAddress } from '../../base/address.ts'
 import { random32 } from '../../base/random.ts'
 import type { Problem } from '../../base/result.ts'
 import { type CompiledPolicy, compile } from '../../policy/compile.ts'
@@ -25,6 +24,7 @@ import {
   WRONG_INPUT,
 } from '../command.ts'
 import type { Console } from '../console.ts'
+import { meFlags, readMe } from '../me-option.ts'
 import { ProgressLine } from '../progress.ts'
 import { readKeys } from '../read-keys.ts'
 import { readPolicy } from '../read-policy.ts'
@@ -47,9 +47,7 @@ export const audit: CommandSpec = {
       values: 'file',
     },
     {
-      // One word: a list of words would take the captures behind it for addresses.
-      flags: '--me <addresses>',
-      key: 'me',
+      ...meFlags,
       description: 'addresses of the host whose policy it is, separated by commas; left out, "me" is every host',
     },
     {
@@ -136,18 +134,8 @@ function readSettings(input: CommandInput, console: Console): Settings | undefin
     const what = `“${point}” is no capture point`
     problems.push({ severity: 'error', where: '--capture-point', what, hint: `one of ${points.join(', ')}` })
   }
-  const me: Address[] = []
-  for (const text of textOption(input, 'me')?.split(',') ?? []) {
-    const address = parseAddress(text)
-    if (address !== undefined) me.push(address)
-    else
-      problems.push({
-        severity: 'error',
-        where: '--me',
-        what: `“${text}” is no IP address`,
-        hint: 'as in 10.54.0.1,10.54.0.2',
-      })
-  }
+  const { me, problems: wrongMe } = readMe(input)
+  problems.push(...wrongMe)
   if (input.arguments.filter(file => file === STANDARD_INPUT).length > 1) {
     problems.push({ severity: 'error', where: '-', what: 'standard input can be read once only', hint: '' })
   }

@@ -1,12 +1,12 @@
 // `sealwire policy export`: a policy in the words of another program, and what those words cannot say.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type Address, parseAddress } from '../../base/address.ts'
-import { nearest, type Problem } from '../../base/result.ts'
+import { nearest } from '../../base/result.ts'
 import type { Exported } from '../../export/exported.ts'
 import { utf16File } from '../../settings/reg-encoding.ts'
 import { type CommandInput, type CommandSpec, FINE, jsonOption, textOption, WRONG_INPUT } from '../command.ts'
 import type { Console } from '../console.ts'
+import { meFlags, readMe } from '../me-option.ts'
 import { type PolicyFormat, policyFormats } from '../policy-formats.ts'
 import { readPolicy } from '../read-policy.ts'
 
@@ -26,8 +26,7 @@ export const policyExport: CommandSpec = {
       required: true,
     },
     {
-      flags: '--me <addresses>',
-      key: 'me',
+      ...meFlags,
       description:
         'addresses of the host that it is written for, separated by commas; left out, the sources of filters',
     },
@@ -53,8 +52,9 @@ export const policyExport: CommandSpec = {
 
 function runExport(input: CommandInput, console: Console): number {
   const format = formatOf(textOption(input, 'to') ?? '', console)
-  const me = addressesOf(textOption(input, 'me'), console)
-  if (format === undefined || me === undefined) return WRONG_INPUT
+  const { me, problems } = readMe(input)
+  console.problems(problems)
+  if (format === undefined || problems.length > 0) return WRONG_INPUT
   const policy = readPolicy(input.arguments[0]!, console)
   if (policy === undefined) return WRONG_INPUT
   const secrets = input.options['secrets'] === true ? 'write' : 'leave-out'
@@ -86,24 +86,6 @@ function formatOf(name: string, console: Console): PolicyFormat | undefined {
   const hint = near === undefined ? `one of ${names.join(', ')}` : `did you mean ${near}?`
   console.problems([{ severity: 'error', where: '--to', what: `“${name}” is no form of a policy`, hint }])
   return undefined
-}
-
-function addressesOf(text: string | undefined, console: Console): readonly Address[] | undefined {
-  const problems: Problem[] = []
-  const found = (text?.split(',') ?? []).flatMap(word => {
-    const address = parseAddress(word)
-    if (address === undefined) {
-      problems.push({
-        severity: 'error',
-        where: '--me',
-        what: `“${word}” is no IP address`,
-        hint: 'as in 10.54.0.1,10.54.0.2',
-      })
-    }
-    return address ?? []
-  })
-  console.problems(problems)
-  return problems.length > 0 ? undefined : found
 }
 
 /** The names of the files, or why they could not be written. Keys may stand in them. */

@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import type { CommandInput, CommandSpec } from './command.ts'
+import type { CommandInput } from './command.ts'
 import { explain } from './commands/explain.ts'
 import { policyLint } from './commands/policy-lint.ts'
 import { policyShow } from './commands/policy-show.ts'
 import { prove } from './commands/prove.ts'
 import { regCommands } from './commands/reg.ts'
-import { Console } from './console.ts'
+import { runCommand as run } from './test-run.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sealwire-option-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -28,17 +28,6 @@ const policy = file(
 )
 const key = '[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\IPSEC]'
 const registry = file('one.reg', `REGEDIT4\n\n${key}\n"NoDefaultExempt"=dword:00000001\n`)
-
-async function run(command: CommandSpec, words: readonly string[], options: CommandInput['options']) {
-  const [out, said]: string[][] = [[], []]
-  const console = new Console({
-    output: { write: text => out!.push(text) },
-    errorOutput: { write: text => said!.push(text) },
-    color: false,
-  })
-  const status = await command.run({ arguments: words, options }, console)
-  return { status, out: out!.join(''), said: said!.join('') }
-}
 
 const flow = { policy, source: '10.0.0.1', destination: '10.0.0.2', protocol: 'udp', destinationPort: '88' }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { keyTypes } from '../../agent/certificates/small-authority.ts'
 import type { CommandInput, CommandSpec } from '../command.ts'
-import { Console } from '../console.ts'
+import { type Ran, runCommand } from '../test-run.ts'
 import { certCa } from './cert-ca.ts'
 import { certRequest } from './cert-request.ts'
 import { certShow } from './cert-show.ts'
@@ -17,21 +17,8 @@ const base = mkdtempSync(join(tmpdir(), 'sealwire-cert-'))
 after(() => rmSync(base, { recursive: true }))
 const skip = spawnSync('openssl', ['version']).status === 0 ? false : 'skipped, because openssl is not installed'
 
-interface Ran {
-  readonly status: number
-  readonly out: string
-  readonly said: string
-}
-
-async function run(command: CommandSpec, options: CommandInput['options'], ...words: readonly string[]): Promise<Ran> {
-  const [out, said]: string[][] = [[], []]
-  const console = new Console({
-    output: { write: text => out!.push(text) },
-    errorOutput: { write: text => said!.push(text) },
-    color: false,
-  })
-  const status = await command.run({ arguments: words, options }, console)
-  return { status, out: out!.join(''), said: said!.join('') }
+function run(command: CommandSpec, options: CommandInput['options'], ...words: readonly string[]): Promise<Ran> {
+  return runCommand(command, words, options)
 }
 
 async function good(command: CommandSpec, options: CommandInput['options'], ...words: readonly string[]): Promise<Ran> {

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { Console } from '../console.ts'
+import { runCommand } from '../test-run.ts'
 import { netshCommands } from './netsh.ts'
 import { regCommands } from './reg.ts'
 
@@ -18,15 +18,7 @@ function host(context: TestContext) {
     const command = isReg
       ? regCommands.find(one => one.name === `reg ${words[0]}`)!
       : netshCommands.find(one => one.name === name)!
-    const [out, said]: string[][] = [[], []]
-    const console = new Console({
-      output: { write: text => out!.push(text) },
-      errorOutput: { write: text => said!.push(text) },
-      color: false,
-    })
-    const input = { arguments: isReg ? words.slice(1) : words, options: { state: folder, ...options } }
-    const status = await command.run(input, console)
-    return { status, out: out!.join(''), said: said!.join('') }
+    return runCommand(command, isReg ? words.slice(1) : words, { state: folder, ...options })
   }
   const file = (name: string, text: string | Uint8Array) => {
     writeFileSync(join(folder, name), text)

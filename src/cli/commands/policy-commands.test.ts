@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { CommandSpec } from '../command.ts'
-import { Console } from '../console.ts'
+import { type Ran, runCommand } from '../test-run.ts'
 import { policyCheck } from './policy-check.ts'
 import { policyLint } from './policy-lint.ts'
 import { policyShow } from './policy-show.ts'
@@ -20,21 +20,8 @@ function file(content: string | Uint8Array): string {
   return path
 }
 
-interface Ran {
-  readonly status: number
-  readonly out: string
-  readonly said: string
-}
-
-async function run(command: CommandSpec, words: readonly string[], json = false): Promise<Ran> {
-  const [out, said]: string[][] = [[], []]
-  const console = new Console({
-    output: { write: text => out!.push(text) },
-    errorOutput: { write: text => said!.push(text) },
-    color: false,
-  })
-  const status = await command.run({ arguments: words, options: json ? { json: true } : {} }, console)
-  return { status, out: out!.join(''), said: said!.join('') }
+function run(command: CommandSpec, words: readonly string[], json = false): Promise<Ran> {
+  return runCommand(command, words, json ? { json: true } : {})
 }
 
 async function jsonOf(

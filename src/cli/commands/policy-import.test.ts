@@ -7,7 +7,7 @@ import { after, test } from 'node:test'
 import { testdata, testdataMissing } from '../../../test/truth/compare-truth.ts'
 import { readPolicyText } from '../../policy/policy-text.ts'
 import type { CommandSpec } from '../command.ts'
-import { Console } from '../console.ts'
+import { runCommand as run } from '../test-run.ts'
 import { policyExport } from './policy-export.ts'
 import { policyImport } from './policy-import.ts'
 import { policyShow } from './policy-show.ts'
@@ -15,18 +15,6 @@ import { policyShow } from './policy-show.ts'
 const skip = testdataMissing === '' ? false : `skipped, because ${testdataMissing}`
 const folder = mkdtempSync(join(tmpdir(), 'sealwire-import-'))
 after(() => rmSync(folder, { recursive: true }))
-
-async function run(command: CommandSpec, words: readonly string[], options: Record<string, string | true> = {}) {
-  let out = ''
-  let errors = ''
-  const console = new Console({
-    output: { write: text => (out += text) },
-    errorOutput: { write: text => (errors += text) },
-    color: false,
-  })
-  const status = await command.run({ arguments: words, options }, console)
-  return { status, out, errors }
-}
 
 function file(name: string, text: string | Uint8Array): string {
   const path = join(folder, name)
@@ -54,12 +42,12 @@ rules:
 
 test('a policy comes back from a .reg file with its rules, its setting and its key', async () => {
   const exported = await run(policyExport, [policy], { to: 'reg', secrets: true, out: folder })
-  assert.equal(exported.status, 0, exported.errors)
+  assert.equal(exported.status, 0, exported.said)
   const path = exported.out.trim()
   assert.equal(statSync(path).mode & 0o777, 0o600)
   assert.deepEqual([...readFileSync(path).subarray(0, 2)], [0xff, 0xfe])
   const imported = await run(policyImport, [path], { secrets: true })
-  assert.equal(imported.status, 0, imported.errors)
+  assert.equal(imported.status, 0, imported.said)
   const read = readPolicyText(imported.out, 'again')
   assert.ok(read.ok, imported.out)
   const { rules, noDefaultExempt } = read.value.policy
@@ -83,10 +71,10 @@ test('secrets are left out of every form unless they are asked for', async () =>
     'libreswan',
     'xfrm',
   ]) {
-    const { out, errors, status } = await run(policyExport, [policy], { to })
+    const { out, said, status } = await run(policyExport, [policy], { to })
     assert.equal(status, 0, to)
     const hex = Buffer.from('a word', 'utf16le').toString('hex').replaceAll(/(..)/g, '$1,')
-    assert.ok(!`${out}${errors}`.includes('a word that'), to)
+    assert.ok(!`${out}${said}`.includes('a word that'), to)
     assert.ok(!out.replaceAll(/\\\r?\n\s*/g, '').includes(hex.slice(0, -1)), to)
   }
 })
@@ -100,7 +88,7 @@ test('each form of connection security rules that is written is read again as ru
   ] as const) {
     const { out } = await run(policyExport, [policy], { to, secrets: true })
     const shown = await run(policyImport, [file(name, out)], { lossy: true })
-    assert.equal(shown.status, 0, `${to}: ${shown.errors}`)
+    assert.equal(shown.status, 0, `${to}: ${shown.said}`)
     assert.match(shown.out, /Everything between the two/, to)
   }
 })
@@ -110,11 +98,11 @@ test('what loses more than it may is not written, and says how it could be', asy
     'script.ps1',
     'New-NetIPsecRule -DisplayName Soft -InboundSecurity Request -OutboundSecurity Request\nGet-Weather\n',
   )
-  const { status, out, errors } = await run(policyImport, [script])
+  const { status, out, said } = await run(policyImport, [script])
   assert.equal(status, 2)
   assert.equal(out, '')
-  assert.match(errors, /script\.ps1:2: .*Get-Weather/)
-  assert.match(errors, /--lossy/)
+  assert.match(said, /script\.ps1:2: .*Get-Weather/)
+  assert.match(said, /--lossy/)
 })
 
 test('wrong input is told, and nothing is printed', async () => {
@@ -141,10 +129,10 @@ test('wrong input is told, and nothing is printed', async () => {
     [policyExport, [join(folder, 'nowhere')], { to: 'yaml' }, /there is no such file/],
   ]
   for (const [command, words, options, fault] of table) {
-    const { status, out, errors } = await run(command, words, options)
+    const { status, out, said } = await run(command, words, options)
     assert.equal(status, 2, words.join())
     assert.equal(out, '', words.join())
-    assert.match(errors, fault)
+    assert.match(said, fault)
   }
 })
 
@@ -154,7 +142,7 @@ test('the policies of a domain are named where none is assigned, and one of them
   const ldif = join(testdata, 'policy-texts/samba/ip-security-objects.ldif')
   const none = await run(policyImport, [ldif])
   assert.equal(none.status, 2)
-  assert.match(none.errors, /"Client \(Respond Only\)"/)
+  assert.match(none.said, /"Client \(Respond Only\)"/)
   const { status, out } = await run(policyImport, [ldif], { name: 'secure server (require security)' })
   assert.equal(status, 0)
   const read = readPolicyText(out, 'x')

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { CommandInput } from '../command.ts'
-import { Console } from '../console.ts'
+import { runCommand } from '../test-run.ts'
 import { policyPair } from './policy-pair.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sealwire-pair-'))
@@ -18,16 +18,7 @@ function file(content: string): string {
   return path
 }
 
-async function run(words: readonly string[], options: CommandInput['options'] = {}) {
-  const [out, said]: string[][] = [[], []]
-  const console = new Console({
-    output: { write: text => out!.push(text) },
-    errorOutput: { write: text => said!.push(text) },
-    color: false,
-  })
-  const status = await policyPair.run({ arguments: words, options }, console)
-  return { status, out: out!.join(''), said: said!.join('') }
-}
+const run = (words: readonly string[], options: CommandInput['options'] = {}) => runCommand(policyPair, words, options)
 
 const hostPolicy = (name: string, filters: string, rest = '') =>
   file(

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import type { CommandSpec } from '../command.ts'
-import { Console } from '../console.ts'
+import type { CommandInput, CommandSpec } from '../command.ts'
+import { type Ran, runCommand } from '../test-run.ts'
 import { compare } from './compare.ts'
 import { explain } from './explain.ts'
 import { prove } from './prove.ts'
@@ -35,27 +35,13 @@ const strict = policyFile('strict', { profile: 'strict' })
 const vista = policyFile('vista', { profile: 'windows-vista' })
 const falling = policyFile('falling', { profile: 'strict' }, { fallBackToClear: true })
 
-interface Outcome {
-  readonly status: number
-  readonly output: string
-  readonly errors: string
-}
-
-async function run(command: CommandSpec, options: Record<string, string | readonly string[] | true>): Promise<Outcome> {
-  let output = ''
-  let errors = ''
-  const console = new Console({
-    output: { write: text => (output += text) },
-    errorOutput: { write: text => (errors += text) },
-    color: false,
-  })
-  const status = await command.run({ arguments: [], options }, console)
-  return { status, output, errors }
+function run(command: CommandSpec, options: CommandInput['options']): Promise<Ran> {
+  return runCommand(command, [], options)
 }
 
 async function json(command: CommandSpec, options: Record<string, string | readonly string[] | true>) {
-  const { status, output } = await run(command, { ...options, json: true })
-  return { status, value: JSON.parse(output) }
+  const { status, out } = await run(command, { ...options, json: true })
+  return { status, value: JSON.parse(out) }
 }
 
 const kerberos = {
@@ -111,19 +97,19 @@ test('explain judges on the host that the direction means, or on the one that is
 })
 
 test('explain in words is a verdict, the filters that lost, other values, and notes', async () => {
-  const { output } = await run(explain, { policy: xp, source: '10.54.0.1', destination: '10.54.0.2', protocol: 'udp' })
-  assert.match(output, /^udp 10\.54\.0\.1 → 10\.54\.0\.2 \(a later fragment\) {2}as it leaves\n/)
-  assert.match(output, /\nprotected: rule “Everything” secures it: any protocol 10\.54\.0\.1 ↔ 10\.54\.0\.2\n/)
-  assert.match(output, /\nAt other values of NoDefaultExempt:\n {2}1, 2, 3 {2}protected /)
-  assert.match(output, /\nNote: without ports it is a later fragment/)
+  const { out } = await run(explain, { policy: xp, source: '10.54.0.1', destination: '10.54.0.2', protocol: 'udp' })
+  assert.match(out, /^udp 10\.54\.0\.1 → 10\.54\.0\.2 \(a later fragment\) {2}as it leaves\n/)
+  assert.match(out, /\nprotected: rule “Everything” secures it: any protocol 10\.54\.0\.1 ↔ 10\.54\.0\.2\n/)
+  assert.match(out, /\nAt other values of NoDefaultExempt:\n {2}1, 2, 3 {2}protected /)
+  assert.match(out, /\nNote: without ports it is a later fragment/)
 })
 
 test('prove answers 0 and true where nothing leaves in clear', async () => {
   const { status, value } = await json(prove, { policy: strict, between: pair })
   assert.equal(status, 0)
   assert.deepEqual([value.proved, value.outcome, value.counterExample, value.because], [true, 'proved', null, null])
-  const { output } = await run(prove, { policy: strict, between: pair })
-  assert.match(output, /proved: no packet between 10\.54\.0\.1 and 10\.54\.0\.2 leaves in clear\./)
+  const { out } = await run(prove, { policy: strict, between: pair })
+  assert.match(out, /proved: no packet between 10\.54\.0\.1 and 10\.54\.0\.2 leaves in clear\./)
 })
 
 test('prove answers 1 and the smallest counter-example where something does', async () => {
@@ -141,8 +127,8 @@ test('prove answers 1 and the smallest counter-example where something does', as
       { kind: 'exemption', exemption: 'rsvp' },
     ],
   )
-  const { output } = await run(prove, { policy: xp, between: pair })
-  assert.match(output, /refuted: .* the smallest packet that does is\n {2}tcp 10\.54\.0\.1:0 → 10\.54\.0\.2:88\n/)
+  const { out } = await run(prove, { policy: xp, between: pair })
+  assert.match(out, /refuted: .* the smallest packet that does is\n {2}tcp 10\.54\.0\.1:0 → 10\.54\.0\.2:88\n/)
 })
 
 test('prove takes another value of the setting', async () => {
@@ -155,9 +141,9 @@ test('prove takes another value of the setting', async () => {
 })
 
 test('prove counts a rule that may fall back, and says so', async () => {
-  const { output, status } = await run(prove, { policy: falling, between: pair })
+  const { out, status } = await run(prove, { policy: falling, between: pair })
   assert.equal(status, 1)
-  assert.match(output, /rule “Everything” secures it but falls back to clear/)
+  assert.match(out, /rule “Everything” secures it but falls back to clear/)
 })
 
 test('prove tells a counter-example without ports with null ports', async () => {
@@ -193,10 +179,10 @@ test('compare takes several values and compares each with the next', async () =>
     value.comparisons.map(({ from, to }: { from: number; to: number }) => `${from} → ${to}`),
     ['0 → 1', '1 → 3', '3 → 0'],
   )
-  const { output } = await run(compare, { policy: xp, noDefaultExempt: ['0', '1'] })
-  assert.match(output, /NoDefaultExempt 0 → 1\nBecomes secured\n {2}Kerberos /)
-  assert.match(output, /\nStays clear\n {2}Kerberos .* that no filter matches: was exempt, stays in clear\n/)
-  assert.match(output, /\nStays exempt: IKE, Multicast, Broadcast\n/)
+  const { out } = await run(compare, { policy: xp, noDefaultExempt: ['0', '1'] })
+  assert.match(out, /NoDefaultExempt 0 → 1\nBecomes secured\n {2}Kerberos /)
+  assert.match(out, /\nStays clear\n {2}Kerberos .* that no filter matches: was exempt, stays in clear\n/)
+  assert.match(out, /\nStays exempt: IKE, Multicast, Broadcast\n/)
 })
 
 test('compare compares the mask of Vista', async () => {
@@ -315,10 +301,10 @@ const wrong: readonly (readonly [
 
 for (const [what, command, options, patterns] of wrong) {
   test(`${command.name} refuses ${what} with every problem and status 2`, async () => {
-    const { status, output, errors } = await run(command, options)
-    assert.deepEqual([status, output], [2, ''])
-    const lines = errors.trimEnd().split('\n')
-    assert.equal(lines.length, patterns.length, errors)
+    const { status, out, said } = await run(command, options)
+    assert.deepEqual([status, out], [2, ''])
+    const lines = said.trimEnd().split('\n')
+    assert.equal(lines.length, patterns.length, said)
     lines.forEach((line, index) => {
       assert.match(line, patterns[index]!)
       assert.match(line, /^error: /)

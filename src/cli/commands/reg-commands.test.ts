@@ -4,19 +4,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { Console } from '../console.ts'
+import { type Ran, runCommand } from '../test-run.ts'
 import { regCommands } from './reg.ts'
 
 const IPSEC = String.raw`HKLM\SYSTEM\CurrentControlSet\Services\IPSEC`
 const FULL = String.raw`HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\IPSEC`
 const DONE = 'The operation completed successfully.\n'
 const NOT_FOUND = 'ERROR: The system was unable to find the specified registry key or value.\n'
-
-interface Ran {
-  readonly status: number
-  readonly out: string
-  readonly said: string
-}
 
 /** A registry of its own; the command's words stand in one text, those with spaces in quotation marks. */
 function registry(context: TestContext) {
@@ -25,14 +19,7 @@ function registry(context: TestContext) {
   const run = async (line: string, options: Readonly<Record<string, true>> = {}): Promise<Ran> => {
     const [name, ...words] = line.match(/"[^"]*"|\S+/g)!.map(word => word.replaceAll('"', ''))
     const command = regCommands.find(one => one.name === `reg ${name}`)!
-    const [out, said]: string[][] = [[], []]
-    const console = new Console({
-      output: { write: text => out!.push(text) },
-      errorOutput: { write: text => said!.push(text) },
-      color: false,
-    })
-    const status = await command.run({ arguments: words, options: { state: folder, ...options } }, console)
-    return { status, out: out!.join(''), said: said!.join('') }
+    return runCommand(command, words, { state: folder, ...options })
   }
   return { folder, run }
 }

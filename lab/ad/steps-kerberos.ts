@@ -10,14 +10,18 @@ import { ask, type Direction, expectAnswer, freshCache, kerberos, type Step, tog
 const traceFile = '/tmp/kerberos-trace'
 
 /** MIT's trace names who answered and how: dgram for UDP, stream for TCP. The last answer is the one that counted. */
-function lastAnswerFrom({ to }: Direction, transport: KerberosTransport): RegExp {
+export function lastAnswerFrom({ to }: Pick<Direction, 'to'>, transport: KerberosTransport): RegExp {
   const kind = transport === 'udp' ? 'dgram' : 'stream'
   const server = to.address.replaceAll('.', '\\.')
   return new RegExp(`Received answer \\(\\d+ bytes\\) from ${kind} ${server}:\\d+(?![\\s\\S]*Received answer)`)
 }
 
 /** The outcome with the trace behind the tool's own words: a file, since the pipes of run.ts cannot be opened by a name. */
-async function askTraced(direction: Direction, command: readonly string[], options: RunOptions): Promise<Outcome> {
+export async function askTraced(
+  direction: Direction,
+  command: readonly string[],
+  options: RunOptions,
+): Promise<Outcome> {
   const { host } = direction.from
   await must(inside(host, ['rm', '-f', traceFile]))
   const environment = { ...options.environment, KRB5_TRACE: traceFile }

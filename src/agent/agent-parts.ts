@@ -8,7 +8,8 @@ import type { DataPlane } from '../dataplane/data-plane.ts'
 import type { KeyingSettings } from '../keying/keying-settings.ts'
 import type { KerberosAnswer, KerberosAsk, Path, SessionId } from '../keying/machine.ts'
 import type { GuardTraffic } from '../monitor/agent-status.ts'
-import type { ToldEvent } from '../monitor/told-event.ts'
+import type { AgentEvent, ToldEvent } from '../monitor/told-event.ts'
+import type { WireStatus } from '../monitor/wire-status.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { RuleId } from '../policy/model.ts'
 import type { PolicySource } from './policy-source.ts'
@@ -91,6 +92,23 @@ export interface AddressesPart {
   close(): void
 }
 
+/** What the watch on the wire judges by, as it stands when it is asked. */
+export interface WireRules {
+  readonly compiled: CompiledPolicy
+  readonly clearPairs: readonly ClearPair[]
+  /** Another policy is being put in place: packets may obey either. */
+  readonly isChanging: boolean
+}
+
+/** Looks at what really passes the host's links. */
+export interface WirePart {
+  /** Throws where the machine does not let it. */
+  start(rules: () => WireRules, tell: (event: AgentEvent) => void): void
+  /** Null where it does not run. */
+  status(): WireStatus | null
+  stop(): void
+}
+
 /** The system's Kerberos, which may have to ask a key centre. */
 export interface KerberosPart {
   /** Never rejects, and answers in bounded time; undefined for what nothing answers. */
@@ -106,6 +124,8 @@ export interface AgentParts {
   readonly routing: RoutingPart
   readonly sockets: SocketsPart
   readonly addresses: AddressesPart
+  /** Left out, nobody watches. */
+  readonly wire?: WirePart | undefined
   /** Left out, sessions that want it fail. */
   readonly kerberos?: KerberosPart
   readonly clock: Clock

@@ -1,5 +1,7 @@
 // The order in which an agent takes hold of its host, and lets go of it in reverse. Guard first and last: from there on, and
 // up to there, what must be sealed cannot leave in clear whatever else stands or falls.
+import type { AgentEvent } from '../monitor/told-event.ts'
+import { wordsOfError } from './agent-event.ts'
 import type { AgentParts } from './agent-parts.ts'
 import type { Enforcement } from './enforcement.ts'
 import type { Keeper } from './perform.ts'
@@ -18,13 +20,14 @@ export interface StepParts {
   readonly wasUp: () => boolean
   readonly addressesChanged: () => void
   readonly policyChanged: () => void
+  readonly tell: (event: AgentEvent) => void
 }
 
 const nothing = async () => {}
 
 export function agentSteps(given: StepParts): readonly Step[] {
   const { parts, keeper, plane, enforcement, farewell } = given
-  const { guard, routing, sockets, addresses, source, kerberos } = parts
+  const { guard, routing, sockets, addresses, source, kerberos, wire } = parts
   const compiled = () => enforcement.inForce.compiled
   const watches: { stop(): void }[] = []
   let wasGuarded = false
@@ -53,6 +56,23 @@ export function agentSteps(given: StepParts): readonly Step[] {
     { name: 'the keys of the policy', up: () => enforcement.installManualKeys(), down: nothing },
     { name: 'Kerberos', up: nothing, down: async () => kerberos?.stop() },
     { name: 'keying', up: nothing, down: () => keeper.stop(farewell) },
+    // From when everything stands to when the first of it goes: what passes outside of that is no leak of ours.
+    wire && {
+      name: 'the watch on the wire',
+      async up() {
+        const rules = () => ({
+          ...{ compiled: compiled(), clearPairs: plane.clearPairs },
+          isChanging: enforcement.isChanging,
+        })
+        try {
+          wire.start(rules, given.tell)
+        } catch (error) {
+          const text = `Nobody watches the wire: ${wordsOfError(error)}`
+          given.tell({ level: 'warning', kind: 'wire-unwatched', text })
+        }
+      },
+      down: async () => wire.stop(),
+    },
     {
       name: 'watching',
       async up() {

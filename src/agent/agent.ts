@@ -7,12 +7,13 @@ import type { Counters, Spi } from '../ipsec/association.ts'
 import { KeyingEndpoint } from '../keying/endpoint.ts'
 import type { Path } from '../keying/machine.ts'
 import type { AgentStatus } from '../monitor/agent-status.ts'
-import type { AgentEvent, ToldEvent } from '../monitor/told-event.ts'
+import type { AgentEvent, Level, ToldEvent } from '../monitor/told-event.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { NAT_TRAVERSAL_PORT } from '../wire/udp-encapsulation.ts'
 import { eventOfKeying, eventOfProblems, wordsOfError } from './agent-event.ts'
 import { type AgentParts, Unready } from './agent-parts.ts'
 import { agentSteps } from './agent-steps.ts'
+import { isAtLeast } from './control-protocol.ts'
 import { Enforcement, HalfEnforced } from './enforcement.ts'
 import { GuardWatch } from './guard-watch.ts'
 import { sameAddresses } from './own-addresses.ts'
@@ -66,7 +67,7 @@ export class Agent {
   /** What is done one after the other. */
   #last: Promise<unknown> = Promise.resolve()
   readonly #recent: ToldEvent[] = []
-  readonly #listeners = new Set<(event: ToldEvent) => void>()
+  readonly #listeners = new Map<(event: ToldEvent) => void, Level>()
   readonly #since: number
   #state: AgentStatus['state'] = 'going-up'
   #refused: { readonly at: number; readonly problems: readonly Problem[] } | undefined
@@ -102,7 +103,7 @@ export class Agent {
       world: () => {
         const { compiled, loaded } = this.#enforcement.inForce
         const world = { random, policy: compiled, credentials: loaded.credentials }
-        return { ...world, date: Math.floor(parts.date()), settings: this.#listeners.size > 0 ? talkative : settings }
+        return { ...world, date: Math.floor(parts.date()), settings: this.#isDetailHeard ? talkative : settings }
       },
       send: (path, bytes) => this.#send(path, bytes),
       kerberos: parts.kerberos,
@@ -122,6 +123,7 @@ export class Agent {
       wasUp: () => this.#state !== 'going-up',
       addressesChanged: () => this.#addressesSoon(),
       policyChanged: () => this.input({ kind: 'policy-changed' }),
+      tell: event => this.tell(event),
     })
     const failed = (step: string, error: unknown) => this.#fault(`taking back ${step}`, error)
     this.#steps = new Steps([...own, ...last(this)], { clock, patience: STEP_PATIENCE, failed })
@@ -175,13 +177,17 @@ export class Agent {
     }
     this.plane.tally.event(event)
     this.parts.tell(told)
-    for (const listener of this.#listeners) listener(told)
+    for (const [listener, least] of this.#listeners) if (isAtLeast(event.level, least)) listener(told)
   }
 
-  /** Hears of every event until the answer is called. */
-  listen(listener: (event: ToldEvent) => void): () => void {
-    this.#listeners.add(listener)
+  /** Hears of events of this level and above until the answer is called. */
+  listen(listener: (event: ToldEvent) => void, least: Level = 'debug'): () => void {
+    this.#listeners.set(listener, least)
     return () => this.#listeners.delete(listener)
+  }
+
+  get #isDetailHeard(): boolean {
+    return this.#listeners.values().some(least => least === 'debug')
   }
 
   /** What is in force. */
@@ -213,6 +219,7 @@ export class Agent {
       associations: plane.associations,
       counters: (await counters?.catch(() => undefined)) ?? new Map<Spi, Counters>(),
       ...{ clearPairs: plane.clearPairs, drops: plane.drops, recent: this.#recent, tally: plane.tally },
+      wire: parts.wire?.status() ?? null,
     })
   }
 

@@ -32,6 +32,7 @@ export class Enforcement {
   readonly #keeper: Pick<Keeper, 'enforce'>
   readonly #plane: WatchedPlane
   #inForce: InForce | undefined
+  #isChanging = false
 
   constructor(parts: AgentParts, keeper: Pick<Keeper, 'enforce'>, plane: WatchedPlane) {
     this.#parts = parts
@@ -42,6 +43,11 @@ export class Enforcement {
   get inForce(): InForce {
     if (this.#inForce === undefined) throw new Error('no policy is in force yet')
     return this.#inForce
+  }
+
+  /** From the first part that takes another policy to the last. */
+  get isChanging(): boolean {
+    return this.#isChanging
   }
 
   /** Changes nothing. */
@@ -60,6 +66,7 @@ export class Enforcement {
   /** Throws what a part threw, with the policy before back in place; HalfEnforced where that failed too. */
   async change(next: InForce): Promise<void> {
     const before = this.inForce
+    this.#isChanging = true
     try {
       await this.#putInPlace(next)
     } catch (error) {
@@ -69,6 +76,8 @@ export class Enforcement {
         throw new HalfEnforced('neither policy could be put in place', { cause: other })
       }
       throw error
+    } finally {
+      this.#isChanging = false
     }
   }
 

@@ -10,6 +10,7 @@ import type { AgentStatus, AssociationStatus, SelectorStatus, SessionStatus } fr
 import type { Counts } from '../monitor/counts.ts'
 import type { SealedTraffic } from '../monitor/sealed-traffic.ts'
 import type { ToldEvent } from '../monitor/told-event.ts'
+import { leaksNow, type WireStatus } from '../monitor/wire-status.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { ClearPair, GuardHealth } from './agent-parts.ts'
 import type { InstalledAssociation } from './watched-plane.ts'
@@ -34,6 +35,7 @@ export interface StatusFacts {
   readonly counters: ReadonlyMap<Spi, Counters>
   readonly clearPairs: readonly ClearPair[]
   readonly drops: ReadonlyMap<DropReason, number>
+  readonly wire: WireStatus | null
   readonly tally: { readonly counts: Counts; readonly sealed: SealedTraffic }
   /** Seconds since 1970. */
   readonly at: number
@@ -85,6 +87,7 @@ export function statusOf(facts: StatusFacts): AgentStatus {
     drops: [...facts.drops].map(([reason, packets]) => ({ reason, packets, meaning: dropReasons[reason] })),
     counts: { ...facts.tally.counts },
     sealed: facts.tally.sealed,
+    wire: facts.wire,
     warnings: warningsOf(facts),
     recent: facts.recent.map(({ at, kind, text }) => ({ at, kind, text })),
   }
@@ -161,8 +164,23 @@ function portWords(range: InstalledAssociation['selectors'][number]['sourcePort'
   return range.first === range.last ? `${range.first}` : `${range.first}-${range.last}`
 }
 
-function warningsOf({ refused, clearPairs, guard, isAnswering, compiled, state }: StatusFacts): readonly string[] {
+function warningsOf({
+  refused,
+  clearPairs,
+  guard,
+  isAnswering,
+  compiled,
+  state,
+  wire,
+  at,
+}: StatusFacts): readonly string[] {
   const warnings: string[] = []
+  const leaks = leaksNow(wire, at)
+  if (leaks.length > 0) {
+    const { flow, because } = leaks[0]!
+    const more = leaks.length === 1 ? '' : `, and ${leaks.length - 1} other flows`
+    warnings.push(`LEAKING: this host sent ${flow}${more}: ${because}.`)
+  }
   if (state === 'up' && !isAnswering) warnings.push('The data plane does not answer: no packet of the policy passes.')
   if (guard === undefined) warnings.push('There is no guard (--no-guard): where the agent is not, traffic is in clear.')
   else if (!guard.health.isThere) warnings.push(`The guard is not as it was put in place: ${guard.health.text}.`)

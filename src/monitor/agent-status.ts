@@ -3,6 +3,7 @@
 import type { DropReason } from '../ipsec/drop-reasons.ts'
 import type { Counts } from './counts.ts'
 import type { SealedTraffic } from './sealed-traffic.ts'
+import type { WireStatus } from './wire-status.ts'
 
 /** What the guard counted since it was last put in place: a new policy begins at nothing. */
 export interface GuardTraffic {
@@ -114,6 +115,8 @@ export interface AgentStatus {
   readonly counts: Counts
   /** Sealed since the agent started, also by associations that are gone. */
   readonly sealed: SealedTraffic
+  /** What passes the host's links; null where nobody watches them. */
+  readonly wire: WireStatus | null
   /** What needs somebody's eyes now. */
   readonly warnings: readonly string[]
   /** The last warnings and errors, the newest last. */

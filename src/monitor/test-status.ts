@@ -50,7 +50,7 @@ export function testStatus(changes: Partial<AgentStatus> = {}): AgentStatus {
     ...{ inClear: [], drops: [{ reason: 'replayed', packets: 3, meaning: 'its sequence number was seen before' }] },
     counts: { ...noCounts(), sessionsEstablished: 1, childrenEstablished: 1 },
     sealed: nothingSealed,
-    ...{ warnings: [], recent: [] },
+    ...{ wire: null, warnings: [], recent: [] },
     ...changes,
   }
 }

@@ -1,11 +1,12 @@
 // Where the agent's events are written: one JSON object a line where a program reads, one readable line where a person
-// does. Strange characters of peers are escaped, so that nobody writes lines of somebody else's log. Own lines and no
+// does, fields where systemd's journal listens. Strange characters of peers are escaped, so that nobody writes lines of somebody else's log. Own lines and no
 // library: see docs/decisions/0009-own-log-lines.md.
-import { printable, unprintable } from '../base/printable.ts'
+import { unprintable } from '../base/printable.ts'
 import type { Level, ToldEvent } from '../monitor/told-event.ts'
+import { journalEntry, linesOf, priorities } from './journal-entry.ts'
 
 export type LogForm =
-  /** For journals and collectors. */
+  /** For collectors. */
   | 'json'
   /** JSON behind the priority that journald reads (sd-daemon(3)). */
   | 'journal'
@@ -14,6 +15,8 @@ export type LogForm =
 export interface LogOptions {
   readonly form: LogForm
   readonly write: (text: string) => void
+  /** With the form `journal`: takes an entry with fields, or answers false, and a line is written. */
+  readonly enter?: (entry: Uint8Array) => boolean
   /** Less than this is not written. */
   readonly least?: Level
   /** Styles for a terminal; left out, none. */
@@ -21,8 +24,6 @@ export interface LogOptions {
 }
 
 const weights: Readonly<Record<Level, number>> = { debug: 0, info: 1, warning: 2, error: 3 }
-/** syslog's numbers. */
-const priorities: Readonly<Record<Level, number>> = { debug: 7, info: 6, warning: 4, error: 3 }
 
 export class Log {
   readonly #options: LogOptions
@@ -32,8 +33,9 @@ export class Log {
   }
 
   write(event: ToldEvent): void {
-    const { form, write, least = 'info', paint } = this.#options
+    const { form, write, enter, least = 'info', paint } = this.#options
     if (weights[event.level] < weights[least]) return
+    if (form === 'journal' && enter?.(journalEntry(event)) === true) return
     if (form === 'words') {
       const line = wordsOf(event)
       write(`${paint === undefined ? line : paint(event.level, line)}\n`)
@@ -57,13 +59,10 @@ function inPlainLetters(json: string): string {
   )
 }
 
-function wordsOf({ at, level, text, fields }: ToldEvent): string {
-  const mark = level === 'warning' || level === 'error' ? `${level}: ` : ''
-  const problems = Array.isArray(fields?.['problems']) ? (fields['problems'] as readonly string[]) : []
-  return [
-    `${timeOf(at).slice(11, 19)}  ${mark}${printable(text)}`,
-    ...problems.map(problem => `          ${printable(problem)}`),
-  ].join('\n')
+function wordsOf(event: ToldEvent): string {
+  const mark = event.level === 'warning' || event.level === 'error' ? `${event.level}: ` : ''
+  const [text, ...problems] = linesOf(event)
+  return [`${timeOf(event.at).slice(11, 19)}  ${mark}${text}`, ...problems.map(one => `          ${one}`)].join('\n')
 }
 
 function timeOf(at: number): string {

@@ -12,6 +12,7 @@ import { writeMetrics } from '../monitor/metrics.ts'
 import { pageNames } from '../monitor/terminal/pages.ts'
 import { firstChoices, screenOf } from '../monitor/terminal/screen.ts'
 import { emptyView, follow, type Heard } from '../monitor/view.ts'
+import { journalEntry } from './journal-entry.ts'
 import { Log } from './log.ts'
 import { loaded, one, other, TestAgent } from './test-agent-parts.ts'
 
@@ -106,6 +107,7 @@ test('status, events, logs, metrics and the monitor’s frames hold no secret an
     for (const event of told) log.write(event)
     return lines
   })
+  const entries = told.map(event => Buffer.from(journalEntry(event)).toString('latin1'))
   const frames = pageNames.flatMap(page =>
     screenOf(view, { ...firstChoices, page }, { columns: 10_000, rows: 500 }).map(line =>
       line.map(({ text }) => text).join(''),
@@ -115,6 +117,7 @@ test('status, events, logs, metrics and the monitor’s frames hold no secret an
     status: JSON.stringify(statuses),
     events: JSON.stringify(told),
     log: logs.join(''),
+    journal: entries.join(''),
     metrics: statuses.map(status => writeMetrics(status, 'openmetrics') + writeMetrics(status, 'prometheus')).join(''),
     view: JSON.stringify(view),
     frames: frames.join('\n'),

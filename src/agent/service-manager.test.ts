@@ -4,27 +4,20 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { check, libC } from '../native/libc.ts'
+import { listenForDatagrams } from '../native/test-unix-datagram.ts'
 import { serviceManager } from './service-manager.ts'
 
 const skip = process.platform === 'linux' ? false : 'skipped, because this needs Linux'
-const [AF_UNIX, SOCK_DGRAM_NONBLOCK] = [1, 2 | 0x800]
 
 /** A socket as systemd has one; answers what came since. */
 function listening(name: string) {
-  const { scratch, ...c } = libC()
-  const fd = check(c.socket(AF_UNIX, SOCK_DGRAM_NONBLOCK, 0), 'socket', 'a test')
-  const isAbstract = name.startsWith('@')
-  const octets = new TextEncoder().encode(isAbstract ? name.replace('@', '\0') : `${name}\0`)
-  new DataView(scratch.bytes.buffer, scratch.bytes.byteOffset).setUint16(0, AF_UNIX, true)
-  scratch.bytes.set(octets, 2)
-  check(c.bind(fd, scratch.address, 2 + octets.length), 'bind', 'a test')
+  const socket = listenForDatagrams(name)
   return {
     take: () => {
-      const length = c.read(fd, scratch.address, scratch.bytes.length)
-      return length < 0 ? undefined : new TextDecoder().decode(scratch.bytes.slice(0, length))
+      const datagram = socket.take()
+      return datagram && new TextDecoder().decode(datagram)
     },
-    close: () => c.close(fd),
+    close: socket.close,
   }
 }
 

@@ -10,7 +10,7 @@ import { SEALWIRE_MARK } from '../dataplane/tun/tun-options.ts'
 import { defaultKeyingSettings, type KeyingSettings } from '../keying/keying-settings.ts'
 import type { Path } from '../keying/machine.ts'
 import { MonitorServer, type Place } from '../monitor/server.ts'
-import type { AgentEvent, ToldEvent } from '../monitor/told-event.ts'
+import type { AgentEvent, Level, ToldEvent } from '../monitor/told-event.ts'
 import { missingForPackets } from '../native/capabilities.ts'
 import type { FileLock } from '../native/file-lock.ts'
 import { gssapi } from '../native/gssapi.ts'
@@ -21,6 +21,7 @@ import { IKE_PORT, NAT_TRAVERSAL_PORT } from '../wire/udp-encapsulation.ts'
 import { Agent, type AgentInput, type Ending } from './agent.ts'
 import { wordsOfError } from './agent-event.ts'
 import { type GuardPart, Unready } from './agent-parts.ts'
+import { ownSource } from './asked-source.ts'
 import { AssignedPolicySource, forgetDynamicRules, type OwnCertificate } from './assigned-policy-source.ts'
 import { keepForBoot } from './boot.ts'
 import { bootPlaces } from './boot-units.ts'
@@ -28,9 +29,10 @@ import { undoDeadAgent } from './clean-up.ts'
 import { answerCommand } from './control-commands.ts'
 import { ControlServer } from './control-server.ts'
 import { guardPart } from './guard-part.ts'
+import { journalOf } from './journal.ts'
 import { KerberosService } from './kerberos/kerberos-service.ts'
 import { KeyingSockets, wordsOfPath } from './keying-sockets.ts'
-import { Log, type LogForm } from './log.ts'
+import { Log } from './log.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { FilePolicySource } from './policy-source.ts'
 import { RegistryPolicySource } from './registry-policy-source.ts'
@@ -87,12 +89,7 @@ export async function startAgent(options: UpOptions): Promise<Refused | Running>
   const held = await refuseEarly(options, folder, guard)
   if ('problems' in held) return held
   await forgetDynamicRules(openRegistry(folder))
-  const log = new Log({
-    form: logForm(options),
-    write: text => process.stderr.write(text),
-    least: options.least,
-    ...(options.paint === undefined ? {} : { paint: options.paint }),
-  })
+  const log = logTo(options)
   const agent = compose(options, folder, guard, log)
   const signals = listenToSignals(agent)
   try {
@@ -242,7 +239,7 @@ function compose(options: UpOptions, folder: folders.StateFolder, guard: GuardPa
 
 /** From here on others find the agent; what it answers while it goes down is that it does. */
 function controlStep(agent: Agent, folder: folders.StateFolder): Step {
-  const listen = (listener: (event: ToldEvent) => void) => agent.listen(listener)
+  const listen = (listener: (event: ToldEvent) => void, least: Level) => agent.listen(listener, least)
   const server = new ControlServer({ folder, listen, answer: command => answerCommand(agent, command) })
   return {
     name: 'the control socket',
@@ -259,7 +256,7 @@ function controlStep(agent: Agent, folder: folders.StateFolder): Step {
 
 function metricsSteps(agent: Agent, { metrics }: UpOptions): readonly Step[] {
   if (metrics === undefined) return []
-  const server = new MonitorServer({ ...metrics, status: () => agent.status(), now: systemClock.now })
+  const server = new MonitorServer({ ...metrics, source: ownSource(agent, 'nobody'), clock: systemClock })
   return [{ name: 'metrics', up: () => server.start(), down: () => server.close() }]
 }
 
@@ -271,9 +268,15 @@ function managerStep(manager: ServiceManager): Step {
   }
 }
 
-function logForm({ paint }: UpOptions): LogForm {
-  if (paint !== undefined) return 'words'
-  return (process.env['JOURNAL_STREAM'] ?? '') === '' ? 'json' : 'journal'
+function logTo({ paint, least }: UpOptions): Log {
+  const write = (text: string) => process.stderr.write(text)
+  if (paint !== undefined) return new Log({ form: 'words', write, least, paint })
+  const journal = journalOf(process.env)
+  return new Log(
+    journal === undefined
+      ? { form: 'json', write, least }
+      : { form: 'journal', write, least, enter: entry => journal.enter(entry) },
+  )
 }
 
 /** SIGTERM and SIGINT go down, SIGHUP reads the policy anew. What comes before the agent is up counts once it is. */

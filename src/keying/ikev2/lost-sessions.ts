@@ -7,7 +7,7 @@ import { readMessage } from '../../wire/ike/message.ts'
 import { placeOf } from '../exchange-window.ts'
 import type { Instant, Path, SessionId } from '../machine.ts'
 import { RateLimit } from '../rate-limit.ts'
-import { isUsable } from '../redundancy.ts'
+import { isUsable } from './redundancy.ts'
 import type { ChildWish, Session } from './session.ts'
 import { findNotify } from './step.ts'
 

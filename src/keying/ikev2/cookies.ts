@@ -2,14 +2,14 @@
 // it. A cookie is a keyed hash of what the request repeats, so nothing is remembered of those that were asked. One costs a
 // microsecond or two, since a flood of strangers is answered with nothing else.
 import { hash } from 'node:crypto'
-import type { Address } from '../base/address.ts'
-import type { Random } from '../base/random.ts'
-import { isEqual, writeWord } from '../crypto/octets.ts'
-import { HEADER_LENGTH, RESPONSE } from '../wire/ike/header.ts'
-import { IKE_VERSION_2 } from '../wire/ike/message.ts'
-import { notifyStatuses } from '../wire/ike/notify-numbers.ts'
-import { exchangeTypes, payloadTypes } from '../wire/ike/numbers.ts'
-import type { Instant } from './machine.ts'
+import type { Address } from '../../base/address.ts'
+import type { Random } from '../../base/random.ts'
+import { isEqual, writeWord } from '../../crypto/octets.ts'
+import { HEADER_LENGTH, RESPONSE } from '../../wire/ike/header.ts'
+import { IKE_VERSION_2 } from '../../wire/ike/message.ts'
+import { notifyStatuses } from '../../wire/ike/notify-numbers.ts'
+import { exchangeTypes, payloadTypes } from '../../wire/ike/numbers.ts'
+import type { Instant } from '../machine.ts'
 
 /** An IKE_SA_INIT request, and where it claims to come from. */
 export interface FirstRequest {

@@ -1,16 +1,16 @@
 // Who may begin a session with this host, and at what price: nothing as long as few try; a cookie, which proves the address,
 // when many do (RFC 7296 §2.6), whether they stay half open or are refused; and never more than some at once. All of it before a key is exchanged or a word believed.
-import { FROM_INITIATOR, type IkeHeader, isFromInitiator, isResponse, RESPONSE } from '../wire/ike/header.ts'
-import { IKE_VERSION_2, type MessageHeader, readHeader, writeMessage } from '../wire/ike/message.ts'
-import { notification } from '../wire/ike/notify.ts'
-import { exchangeTypes } from '../wire/ike/numbers.ts'
-import type { Payload } from '../wire/ike/v2-payloads.ts'
-import { NAT_TRAVERSAL_PORT } from '../wire/udp-encapsulation.ts'
+import { FROM_INITIATOR, type IkeHeader, isFromInitiator, isResponse, RESPONSE } from '../../wire/ike/header.ts'
+import { IKE_VERSION_2, type MessageHeader, readHeader, writeMessage } from '../../wire/ike/message.ts'
+import { notification } from '../../wire/ike/notify.ts'
+import { exchangeTypes } from '../../wire/ike/numbers.ts'
+import type { Payload } from '../../wire/ike/v2-payloads.ts'
+import { NAT_TRAVERSAL_PORT } from '../../wire/udp-encapsulation.ts'
+import { MARKER_BYTES, withMarker } from '../first-look.ts'
+import type { HalfOpen } from '../half-open.ts'
+import { type KeyingOutput, type Path, report, type SessionId, type World } from '../machine.ts'
+import { RateLimit } from '../rate-limit.ts'
 import { CookieJar, cookieAnswer } from './cookies.ts'
-import { MARKER_BYTES, withMarker } from './first-look.ts'
-import type { HalfOpen } from './half-open.ts'
-import { type KeyingOutput, type Path, report, type SessionId, type World } from './machine.ts'
-import { RateLimit } from './rate-limit.ts'
 
 export type Entry =
   | { readonly kind: 'enters'; readonly insteadOf?: SessionId }

@@ -1,13 +1,13 @@
 // What a host does about strangers: messages of nobody, of other versions, and those who begin and may or may not be honest.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseAddress } from '../base/address.ts'
-import { FROM_INITIATOR, RESPONSE } from '../wire/ike/header.ts'
-import { IKE_VERSION_2, readMessage, writeMessage } from '../wire/ike/message.ts'
-import { notifyErrors, notifyStatuses } from '../wire/ike/notify-numbers.ts'
-import { exchangeTypes } from '../wire/ike/numbers.ts'
-import type { Path } from './machine.ts'
-import { pskPolicy, sharedSecret, type TestHost, TestNet } from './test-hosts.ts'
+import { parseAddress } from '../../base/address.ts'
+import { FROM_INITIATOR, RESPONSE } from '../../wire/ike/header.ts'
+import { IKE_VERSION_2, readMessage, writeMessage } from '../../wire/ike/message.ts'
+import { notifyErrors, notifyStatuses } from '../../wire/ike/notify-numbers.ts'
+import { exchangeTypes } from '../../wire/ike/numbers.ts'
+import type { Path } from '../machine.ts'
+import { pskPolicy, sharedSecret, type TestHost, TestNet } from '../test-hosts.ts'
 
 const ike = { security: ['aes128gcm16-prfsha256-curve25519'] }
 

@@ -1,12 +1,12 @@
 // RFC 7296 §2.6: what a cookie proves, and for how long.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseAddress } from '../base/address.ts'
-import { seededRandom } from '../base/random.ts'
-import { RESPONSE } from '../wire/ike/header.ts'
-import { IKE_VERSION_2, writeMessage } from '../wire/ike/message.ts'
-import { notification } from '../wire/ike/notify.ts'
-import { exchangeTypes, payloadTypes } from '../wire/ike/numbers.ts'
+import { parseAddress } from '../../base/address.ts'
+import { seededRandom } from '../../base/random.ts'
+import { RESPONSE } from '../../wire/ike/header.ts'
+import { IKE_VERSION_2, writeMessage } from '../../wire/ike/message.ts'
+import { notification } from '../../wire/ike/notify.ts'
+import { exchangeTypes, payloadTypes } from '../../wire/ike/numbers.ts'
 import { CookieJar, cookieAnswer, cookieIn, type FirstRequest } from './cookies.ts'
 
 const random = seededRandom(1)

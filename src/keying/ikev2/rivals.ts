@@ -1,12 +1,12 @@
 // Children of which one too many was made (redundancy.ts): which of them sends, who closes the other one and when, so that
 // no packet is lost over it. Both ends receive on both; the loser stops being used before it is closed, and goes from the
 // data plane of whoever closes it only when nothing can be on its way any more.
-import { type Address, sameAddress } from '../base/address.ts'
-import type { Spi } from '../ipsec/association.ts'
-import type { RuleId } from '../policy/model.ts'
-import type { Intention } from './ikev2/session.ts'
-import type { Instant, KeyingOutput, SessionId, World } from './machine.ts'
+import { type Address, sameAddress } from '../../base/address.ts'
+import type { Spi } from '../../ipsec/association.ts'
+import type { RuleId } from '../../policy/model.ts'
+import type { Instant, KeyingOutput, SessionId, World } from '../machine.ts'
 import { areRivals, type ChildOfSession, isEstablished, isUsable, wins } from './redundancy.ts'
+import type { Intention } from './session.ts'
 import type { SessionBook } from './session-book.ts'
 
 /** Installed, and does not send yet because another one does. */

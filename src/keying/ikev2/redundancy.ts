@@ -1,12 +1,12 @@
 // Two hosts that begin at the same moment get two of what one needs; RFC 7296 §2.8.1 has a rule for rekeying and none for
 // this. Ours (docs/decisions/0006): both ends see by SPIs which of the two loses; the maker of the other one, which alone
 // is sure that both ends have it, closes the loser. And what a peer that starts anew has forgotten.
-import { sameAddress } from '../base/address.ts'
-import { isSameIdentity } from './identity.ts'
-import type { Child, Established, Session } from './ikev2/session.ts'
-import type { NatClaim } from './machine.ts'
-import { isSameValue } from './same-value.ts'
-import { overlap } from './selectors.ts'
+import { sameAddress } from '../../base/address.ts'
+import { isSameIdentity } from '../identity.ts'
+import type { NatClaim } from '../machine.ts'
+import { isSameValue } from '../same-value.ts'
+import { overlap } from '../selectors.ts'
+import type { Child, Established, Session } from './session.ts'
 
 /** Sessions with one peer: it takes one for each way in which rules want it to prove itself. */
 const MOST_SESSIONS = 64

@@ -1,11 +1,11 @@
 // All sessions of a host, found by what a message, a packet or the clock knows of them. Sessions are values; this is where
 // the present one of each stands.
-import { createHash } from 'node:crypto'
-import { type Address, formatAddress } from '../base/address.ts'
-import type { Spi } from '../ipsec/association.ts'
-import { HalfOpen } from './half-open.ts'
-import type { Child, Session, State } from './ikev2/session.ts'
-import type { Instant, Path, SessionId } from './machine.ts'
+import { type Address, formatAddress } from '../../base/address.ts'
+import type { Spi } from '../../ipsec/association.ts'
+import { DueTimes } from '../due-times.ts'
+import { HalfOpen } from '../half-open.ts'
+import type { Instant, SessionId } from '../machine.ts'
+import type { Child, Session, State } from './session.ts'
 
 export class SessionBook {
   readonly halfOpen = new HalfOpen()
@@ -17,9 +17,7 @@ export class SessionBook {
   readonly #initOf = new Map<SessionId, string>()
   /** How many of them have an initiator's SPI: to see without a hash that a message is new. */
   readonly #initSpis = new Map<number, number>()
-  readonly #wakes = new Map<SessionId, Instant>()
-  #earliest: Instant | undefined
-  #isEarliestKnown = true
+  readonly #wakes = new DueTimes<SessionId>()
 
   get size(): number {
     return this.#sessions.size
@@ -78,7 +76,7 @@ export class SessionBook {
     const { state } = session
     if (state.kind === 'awaiting-auth') this.halfOpen.add(session.id, session.path.remote.address, state.agreed.since)
     else this.halfOpen.delete(session.id)
-    this.#setWake(session.id, wakeAt)
+    this.#wakes.set(session.id, wakeAt)
   }
 
   delete(id: SessionId): void {
@@ -90,7 +88,7 @@ export class SessionBook {
     if (init !== undefined && this.#byInit.get(init) === id) this.#byInit.delete(init)
     if (this.#initOf.delete(id)) this.#countInit(id, -1)
     this.#sessions.delete(id)
-    this.#setWake(id, undefined)
+    this.#wakes.set(id, undefined)
   }
 
   #unlist({ id, path, state }: Session): void {
@@ -105,30 +103,12 @@ export class SessionBook {
   }
 
   due(now: Instant): readonly Session[] {
-    if (this.earliest === undefined || this.earliest > now) return []
-    return [...this.#wakes].filter(([, at]) => at <= now).map(([id]) => this.#sessions.get(id)!)
+    return this.#wakes.due(now).map(id => this.#sessions.get(id)!)
   }
 
   /** When the first session has something to do. */
   get earliest(): Instant | undefined {
-    if (!this.#isEarliestKnown) {
-      this.#earliest = undefined
-      for (const at of this.#wakes.values()) {
-        if (this.#earliest === undefined || at < this.#earliest) this.#earliest = at
-      }
-      this.#isEarliestKnown = true
-    }
-    return this.#earliest
-  }
-
-  #setWake(id: SessionId, at: Instant | undefined): void {
-    const before = this.#wakes.get(id)
-    if (before === at) return
-    if (at === undefined) this.#wakes.delete(id)
-    else this.#wakes.set(id, at)
-    if (!this.#isEarliestKnown) return
-    if (before !== undefined && before === this.#earliest) this.#isEarliestKnown = false
-    else if (at !== undefined && (this.#earliest === undefined || at < this.#earliest)) this.#earliest = at
+    return this.#wakes.earliest
   }
 }
 
@@ -150,13 +130,4 @@ function spisOf(state: State): readonly Spi[] {
   const { task } = state
   const asked = task !== undefined && 'begun' in task ? [task.begun.spi] : []
   return [...state.children.map(({ name }) => name), ...asked]
-}
-
-/**
- * The whole request counts, and where it came from (RFC 7296 §2.1): who only copies an SPI that it saw begins a session of
- * its own and keeps nobody out.
- */
-export function nameOfInit({ local, remote }: Path, octets: Uint8Array): string {
-  const ends = [local, remote].map(({ address, port }) => `${formatAddress(address)} ${port}`)
-  return createHash('sha256').update(ends.join(' ')).update(octets).digest('base64')
 }

@@ -20,12 +20,25 @@ export async function makeController(
   controller: Controller,
   host: LabHost,
 ): Promise<RunningController> {
+  await prepareHost(forest, controller, host)
+  const [first] = forest.controllers
+  await (controller.name === first.name ? provision(forest, controller, host) : join(forest, host))
+  return startController(forest, controller, host)
+}
+
+/** Who it is and whom it asks; no controller yet. */
+export async function prepareHost(forest: Forest, controller: Controller, host: LabHost): Promise<void> {
   for (const [path, text] of filesOf(forest, controller)) await writeFile(host, path, text)
   // The package's smb.conf: Samba refuses to provision while there is one of another role.
   await must(inside(host, ['rm', '-f', '/etc/samba/smb.conf']))
-  const [first] = forest.controllers
-  const made = controller.name === first.name ? provision(forest, controller) : join(forest)
-  await must(inside(host, [...made, ...configurationOptions]))
+}
+
+/** Samba starts on a host that has been provisioned, or has joined. */
+export async function startController(
+  forest: Forest,
+  controller: Controller,
+  host: LabHost,
+): Promise<RunningController> {
   // From here on it answers for its own domain; the others only when its own DNS is not up.
   const others = forest.controllers.filter(each => each.name !== controller.name)
   await writeFile(host, '/etc/resolv.conf', resolverFile(forest, [controller, ...others]))
@@ -36,20 +49,23 @@ export async function makeController(
   return running
 }
 
-function provision(forest: Forest, controller: Controller): readonly string[] {
-  return [
+function provision(forest: Forest, controller: Controller, host: LabHost): Promise<string> {
+  const command = [
     ...['samba-tool', 'domain', 'provision', '--server-role=dc', '--dns-backend=SAMBA_INTERNAL'],
     ...[`--realm=${forest.realm}`, `--domain=${forest.netbiosName}`, `--adminpass=${forest.administratorPassword}`],
     ...[`--host-name=${controller.name}`, `--host-ip=${controller.address}`],
   ]
+  return must(inside(host, [...command, ...configurationOptions]))
 }
 
-function join(forest: Forest): readonly string[] {
-  return [
+/** The host becomes a controller beside the first one; everything that makes it one crosses the wire. */
+export function join(forest: Forest, host: LabHost): Promise<string> {
+  const command = [
     ...['samba-tool', 'domain', 'join', forest.domain, 'DC', '--dns-backend=SAMBA_INTERNAL'],
     ...[`--server=${fullName(forest, forest.controllers[0])}`, `--workgroup=${forest.netbiosName}`],
     ...['-U', `Administrator%${forest.administratorPassword}`],
   ]
+  return must(inside(host, [...command, ...configurationOptions]))
 }
 
 async function waitForServices(forest: Forest, controller: RunningController): Promise<void> {

@@ -23,35 +23,31 @@ export type Progress = (step: string) => void
 
 const wireName = 'wire'
 
+export interface Extent {
+  /** How many of the forest's controllers there are in the end; left out, all of them. */
+  readonly controllers?: number
+}
+
 /** Whatever fails, nothing of it stays. */
-export async function bringUp(directory: string, progress: Progress): Promise<Lab> {
+export async function bringUp(directory: string, progress: Progress, extent: Extent = {}): Promise<Lab> {
   if (existsSync(directory)) throw new Error(`${directory} exists: the lab is up, or was not taken down`)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   writeState(directory, [])
   try {
-    return await build(directory, progress)
+    return await build(directory, progress, extent)
   } catch (error) {
     await takeDown(directory)
     throw error
   }
 }
 
-async function build(directory: string, progress: Progress): Promise<Lab> {
-  const hosts: LabHost[] = []
-  const newHost = async (name: string): Promise<LabHost> => {
-    const host = await hold(name, `${directory}/${name}`)
-    hosts.push(host)
-    // After every single one: should this process be killed, `down` knows what there is to end.
-    writeState(directory, hosts)
-    return host
-  }
+async function build(directory: string, progress: Progress, extent: Extent): Promise<Lab> {
   const forest = corp
-  const wire = await newHost(wireName)
+  const wire = await newHost(directory, wireName)
   await makeBridge(wire)
   const controllers: RunningController[] = []
-  for (const controller of forest.controllers) {
-    const host = await newHost(controller.name)
-    await connect(wire, host, controller)
+  for (const controller of forest.controllers.slice(0, extent.controllers)) {
+    const host = await addHost(directory, wire, controller)
     const running = await makeController(forest, controller, host)
     progress(`${controller.name} is a domain controller of ${forest.domain}`)
     // Before the others join: they then get the accounts with everything else.
@@ -61,6 +57,30 @@ async function build(directory: string, progress: Progress): Promise<Lab> {
   await replicateAll(forest, controllers)
   progress('replicated both ways')
   return { forest, wire, controllers }
+}
+
+async function newHost(directory: string, name: string): Promise<LabHost> {
+  const host = await hold(name, `${directory}/${name}`)
+  // After every single one: should this process be killed, `down` knows what there is to end.
+  writeState(directory, [...readState(directory), host])
+  return host
+}
+
+/** One more host on the wire, which is nothing yet: no controller, no member of a domain. */
+export async function addHost(directory: string, wire: LabHost, controller: Controller): Promise<LabHost> {
+  const host = await newHost(directory, controller.name)
+  await connect(wire, host, controller)
+  return host
+}
+
+/** Its link goes with it. */
+export async function removeHost(directory: string, host: LabHost): Promise<void> {
+  await end(host)
+  writeState(
+    directory,
+    readState(directory).filter(({ name }) => name !== host.name),
+  )
+  rmSync(host.directory, { recursive: true, force: true })
 }
 
 /** The lab that an earlier `up` made. */
@@ -110,7 +130,7 @@ async function makeAccounts(forest: Forest, first: RunningController): Promise<v
 }
 
 /** Left to themselves the controllers would take minutes: first decide who copies from whom, then copy, each way. */
-async function replicateAll(forest: Forest, controllers: readonly RunningController[]): Promise<void> {
+export async function replicateAll(forest: Forest, controllers: readonly RunningController[]): Promise<void> {
   for (const { host, name } of controllers) await must(inside(host, ['samba-tool', 'drs', 'kcc', name]))
   const pull = async (to: RunningController, from: RunningController): Promise<void> => {
     for (const context of namingContexts(forest)) {

@@ -17,11 +17,15 @@ export interface LabHost {
 }
 
 const holdScript = fileURLToPath(new URL('hold.sh', import.meta.url))
+const checkout = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The launcher of this checkout, as every lab host sees it. */
+export const sealwireInside = '/run/sealwire-lab/program/sealwire'
 
 export async function hold(name: string, directory: string): Promise<LabHost> {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const unshare = ['--net', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child=SIGKILL']
-  const holder = spawn('unshare', [...unshare, 'bash', holdScript, name, directory], {
+  const holder = spawn('unshare', [...unshare, 'bash', holdScript, name, directory, checkout], {
     cwd: '/',
     env: cleanEnvironment,
     // Its own session: Ctrl-C at the terminal must reach main.ts only, which then ends the hosts in order.

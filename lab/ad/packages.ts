@@ -8,6 +8,7 @@ const packages = [
   ...['samba', 'samba-ad-dc', 'samba-ad-provision', 'samba-dsdb-modules', 'samba-vfs-modules', 'winbind', 'smbclient'],
   ...['krb5-user', 'ldb-tools', 'ldap-utils', 'libsasl2-modules-gssapi-mit', 'bind9-dnsutils'],
   ...['tcpdump', 'tshark', 'ethtool', 'iproute2', 'iputils-ping', 'attr', 'acl', 'python3'],
+  ...['nftables', 'nmap'],
   ...['nftables', 'dnsmasq-base'],
 ]
 

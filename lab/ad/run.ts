@@ -9,6 +9,8 @@ export interface Outcome {
   readonly status: number
   /** Standard output and standard error, as they came. */
   readonly output: string
+  /** Standard output alone. */
+  readonly result: string
   readonly seconds: number
 }
 
@@ -50,9 +52,11 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
       signal: interruption.signal,
     })
     const chunks: Buffer[] = []
+    const results: Buffer[] = []
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         chunks.push(chunk)
+        if (stream === child.stdout) results.push(chunk)
         if (options.show) process.stderr.write(chunk)
       })
     }
@@ -64,6 +68,7 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
       resolve({
         status: code ?? (signal === null ? 1 : 128),
         output: Buffer.concat(chunks).toString('utf8'),
+        result: Buffer.concat(results).toString('utf8'),
         seconds: (performance.now() - begin) / 1000,
       })
     })

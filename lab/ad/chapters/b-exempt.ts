@@ -1,0 +1,59 @@
+// Chapter b: the policy as everybody writes it, and the setting absent, as it was when Windows 2000 came.
+
+import type { Chapter } from '../chapter.ts'
+import type { JudgedCapture } from '../judge.ts'
+import type { Scene } from '../scene.ts'
+
+export const exemptByDefault: Chapter = {
+  letter: 'b',
+  title: 'Everything between the two is secured, and Kerberos is in clear',
+  kb: 'KB 254728, KB 253169',
+  story: [
+    'Both domain controllers have a policy that says: all IP traffic between the two is secured. They prove to each other who ' +
+      'they are by certificates, and everything works as before.',
+    'But on the wire stands Kerberos, readable by anybody, and RSVP too. Windows has exemptions by default that no policy shows: ' +
+      'Kerberos, RSVP, broadcast, multicast and IKE itself pass unsecured. The value NoDefaultExempt of the registry would ' +
+      'change that; nobody has set it.',
+  ],
+  run: async scene => {
+    await scene.secure({ profile: 'windows-2000-sp1' })
+    for (const agent of scene.agents) {
+      const { setting } = await agent.status()
+      const seen = `${setting.value}, from the ${setting.from}`
+      scene.check(
+        `${agent.name}: NoDefaultExempt is absent, and counts as 0`,
+        setting.value === 0 && setting.from === 'default',
+        seen,
+      )
+    }
+    const recording = await scene.record('exempt')
+    const results = await scene.exercise('sealed, with the default exemptions')
+    await scene.noteMemory('after the exercise')
+    const judged = await recording.stop()
+    scene.checkAllWell('sealed, with the default exemptions', results)
+    checkOnlyExempt(scene, judged)
+    checkKerberosReadable(scene, judged)
+  },
+}
+
+/** Nothing in clear but what the exemptions name. */
+function checkOnlyExempt(scene: Scene, { verdicts, classes, packets }: JudgedCapture): void {
+  scene.checkEqual('packets that leaked', verdicts.leaked, 0)
+  scene.checkEqual('unicast in clear that is neither Kerberos nor RSVP', classes.unicast, 0)
+  const exempt = classes.kerberos + classes.rsvp + classes.multicast + classes.broadcast
+  scene.checkEqual('exempt packets: all of Kerberos, RSVP, multicast and broadcast', verdicts.exempt, exempt)
+  const all = verdicts.protected + verdicts.keying + verdicts.exempt + verdicts['not-ip']
+  scene.checkEqual('sealed, keying, exempt and ARP together are all packets', all, packets)
+  for (const name of ['kerberos', 'rsvp', 'multicast', 'broadcast'] as const) {
+    scene.check(`${name} is there, in clear`, classes[name] > 0, `${classes[name]} packets`)
+  }
+  scene.check('most is sealed', verdicts.protected > verdicts.exempt, `${verdicts.protected} packets`)
+}
+
+/** As Kerberos, by its content: a port alone proves nothing. */
+function checkKerberosReadable(scene: Scene, { tshark }: JudgedCapture): void {
+  for (const name of ['AS-REQ', 'AS-REP', 'TGS-REQ', 'TGS-REP']) {
+    const seen = tshark.messages[name] ?? 0
+    scene.check(`tshark reads ${name} on the wire`, seen > 0, String(seen))
+  }
+}

@@ -96,7 +96,7 @@ test('clocks, timers, the environment and randomness are read in few named place
 })
 
 const mayDoIo =
-  /^src\/(native|dataplane|settings\/registry-file|monitor\/server|agent|cli|audit\/(open-capture|audit-files|audit-worker))/
+  /^src\/(native|dataplane|settings\/registry-file|monitor\/(server|page-files)|agent|cli|audit\/(open-capture|audit-files|audit-worker))/
 
 test('files and processes are touched in few named places', () => {
   for (const [file, text] of sources) {

@@ -12,6 +12,7 @@ import type { AgentEvent, ToldEvent } from '../monitor/told-event.ts'
 import type { WireStatus } from '../monitor/wire-status.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { RuleId } from '../policy/model.ts'
+import type { RegistryFile } from '../settings/registry-file.ts'
 import type { PolicySource } from './policy-source.ts'
 
 /** A mistake or a state of the machine that a person can do something about, found while going up. */
@@ -118,6 +119,8 @@ export interface KerberosPart {
 
 export interface AgentParts {
   readonly source: PolicySource
+  /** Where the setting is changed; left out, it is not. */
+  readonly registry?: Pick<RegistryFile, 'change'>
   /** Undefined under --no-guard. */
   readonly guard: GuardPart | undefined
   readonly plane: PlanePart

@@ -13,9 +13,9 @@ import { NAT_TRAVERSAL_PORT } from '../wire/udp-encapsulation.ts'
 import { eventOfKeying, eventOfProblems, wordsOfError } from './agent-event.ts'
 import { type AgentParts, Unready } from './agent-parts.ts'
 import { agentSteps } from './agent-steps.ts'
-import { isAtLeast } from './control-protocol.ts'
-import { Enforcement, HalfEnforced } from './enforcement.ts'
+import { Enforcement, HalfEnforced, type InForce } from './enforcement.ts'
 import { GuardWatch } from './guard-watch.ts'
+import { Listeners } from './listeners.ts'
 import { sameAddresses } from './own-addresses.ts'
 import { Keeper } from './perform.ts'
 import { planeForKeeper } from './plane-for-keeper.ts'
@@ -67,7 +67,7 @@ export class Agent {
   /** What is done one after the other. */
   #last: Promise<unknown> = Promise.resolve()
   readonly #recent: ToldEvent[] = []
-  readonly #listeners = new Map<(event: ToldEvent) => void, Level>()
+  readonly #listeners = new Listeners()
   readonly #since: number
   #state: AgentStatus['state'] = 'going-up'
   #refused: { readonly at: number; readonly problems: readonly Problem[] } | undefined
@@ -103,7 +103,11 @@ export class Agent {
       world: () => {
         const { compiled, loaded } = this.#enforcement.inForce
         const world = { random, policy: compiled, credentials: loaded.credentials }
-        return { ...world, date: Math.floor(parts.date()), settings: this.#isDetailHeard ? talkative : settings }
+        return {
+          ...world,
+          date: Math.floor(parts.date()),
+          settings: this.#listeners.wantDetails ? talkative : settings,
+        }
       },
       send: (path, bytes) => this.#send(path, bytes),
       kerberos: parts.kerberos,
@@ -177,22 +181,20 @@ export class Agent {
     }
     this.plane.tally.event(event)
     this.parts.tell(told)
-    for (const [listener, least] of this.#listeners) if (isAtLeast(event.level, least)) listener(told)
+    this.#listeners.tell(told)
   }
 
   /** Hears of events of this level and above until the answer is called. */
   listen(listener: (event: ToldEvent) => void, least: Level = 'debug'): () => void {
-    this.#listeners.set(listener, least)
-    return () => this.#listeners.delete(listener)
+    return this.#listeners.add(listener, least)
   }
 
-  get #isDetailHeard(): boolean {
-    return this.#listeners.values().some(least => least === 'debug')
+  get inForce(): InForce {
+    return this.#enforcement.inForce
   }
 
-  /** What is in force. */
   get compiled(): CompiledPolicy {
-    return this.#enforcement.inForce.compiled
+    return this.inForce.compiled
   }
 
   get addresses(): readonly Address[] {

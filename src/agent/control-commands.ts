@@ -4,7 +4,10 @@ import { type Flow, formatFlow, ICMP, ICMPV6 } from '../base/flow.ts'
 import { decide } from '../policy/decide.ts'
 import { because } from '../policy/explain.ts'
 import type { Agent } from './agent.ts'
+import { changeSetting } from './change-setting.ts'
 import { type Answer, type Command, refusal } from './control-protocol.ts'
+import { policyViewOf } from './policy-words.ts'
+import { previewOf } from './setting-preview.ts'
 
 /** What is known after `negotiate`; events tell the rest. */
 export interface Negotiating {
@@ -35,6 +38,12 @@ export async function answerCommand(agent: Agent, command: Command): Promise<Ans
       return negotiate(agent, command)
     case 'subscribe':
       return fine(null)
+    case 'policy':
+      return fine(policyViewOf(agent.compiled, agent.parts.source.name))
+    case 'preview-setting':
+      return previewOf(agent.inForce, agent.parts.source.name, command.value)
+    case 'change-setting':
+      return changeSetting(agent, command)
   }
 }
 

@@ -3,7 +3,9 @@
 // alone; still, a line is held to be hostile until it is read.
 import { type Address, formatAddress, parseAddress } from '../base/address.ts'
 import { hasPorts, parseProtocol } from '../base/flow.ts'
+import { printable } from '../base/printable.ts'
 import { failure, type Problem, type Result, success } from '../base/result.ts'
+import { isSettingValue } from '../monitor/setting-change.ts'
 import type { Level, ToldEvent } from '../monitor/told-event.ts'
 
 export const CONTROL_VERSION = 1
@@ -26,6 +28,12 @@ export type Command =
       readonly destinationPort: number | undefined
     }
   | { readonly kind: 'subscribe'; readonly least: Level }
+  /** The policy in force as a page shows it. */
+  | { readonly kind: 'policy' }
+  /** What another value of the setting would do; left out, the one in force. */
+  | { readonly kind: 'preview-setting'; readonly value: number | undefined }
+  /** In the agent's registry. `by`: who asks for it, in words. */
+  | { readonly kind: 'change-setting'; readonly value: number; readonly expected: number; readonly by: string }
 
 export interface Request {
   readonly id: number
@@ -92,7 +100,20 @@ const readers: Readonly<Record<Command['kind'], (fields: Fields) => Command | st
   subscribe({ least = 'info' }) {
     return isLevel(least) ? { kind: 'subscribe', least } : '“least” has to be debug, info, warning or error'
   },
+  policy: () => ({ kind: 'policy' }),
+  'preview-setting'({ value }) {
+    if (value === undefined || isSettingValue(value)) return { kind: 'preview-setting', value }
+    return '“value” has to be a whole number'
+  },
+  'change-setting'({ value, expected, by = 'somebody at the control socket' }) {
+    if (!isSettingValue(value) || !isSettingValue(expected)) return '“value” and “expected” have to be whole numbers'
+    if (typeof by !== 'string') return '“by” has to be words'
+    return { kind: 'change-setting', value, expected, by: printable(by.slice(0, LONGEST_BY)) }
+  },
 }
+
+/** Characters. */
+const LONGEST_BY = 200
 
 function readAddress(value: unknown): Address | undefined {
   return typeof value === 'string' ? parseAddress(value) : undefined

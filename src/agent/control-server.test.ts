@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { ToldEvent } from '../monitor/told-event.ts'
 import { ControlClient } from './control-client.ts'
-import type { Answer, Command } from './control-protocol.ts'
+import { type Answer, type Command, isAtLeast } from './control-protocol.ts'
 import { ControlServer } from './control-server.ts'
 import { prepareStateFolder, stateFolder } from './state-folder.ts'
 
@@ -15,9 +15,9 @@ async function serving(context: TestContext, answer: (command: Command) => Promi
   const base = mkdtempSync(join(tmpdir(), 'sealwire-control-'))
   const folder = stateFolder(join(base, 'state'))
   assert.ok(prepareStateFolder(folder).ok)
-  const listeners = new Set<(event: ToldEvent) => void>()
-  const listen = (listener: (event: ToldEvent) => void) => {
-    listeners.add(listener)
+  const listeners = new Map<(event: ToldEvent) => void, ToldEvent['level']>()
+  const listen = (listener: (event: ToldEvent) => void, least: ToldEvent['level']) => {
+    listeners.set(listener, least)
     return () => listeners.delete(listener)
   }
   const server = new ControlServer({ folder, answer, listen })
@@ -28,7 +28,8 @@ async function serving(context: TestContext, answer: (command: Command) => Promi
     rmSync(base, { recursive: true })
   })
   const tell = (text: string, level: ToldEvent['level'] = 'info') => {
-    for (const listener of listeners) listener({ at: 0, level, kind: 'test', text })
+    for (const [listener, least] of listeners)
+      if (isAtLeast(level, least)) listener({ at: 0, level, kind: 'test', text })
   }
   return { folder, server, tell, listeners }
 }

@@ -6,7 +6,6 @@ import { wordsOfError } from './agent-event.ts'
 import {
   type Answer,
   type Command,
-  isAtLeast,
   LONGEST_REQUEST,
   readRequest,
   refusal,
@@ -19,8 +18,8 @@ import { closeToOthers, removeSocket, type StateFolder } from './state-folder.ts
 export interface ControlServerOptions {
   readonly folder: StateFolder
   readonly answer: (command: Command) => Promise<Answer>
-  /** Calls back with every event until it is stopped. */
-  readonly listen: (listener: (event: ToldEvent) => void) => () => void
+  /** Calls back with every event of this level and above until it is stopped. */
+  readonly listen: (listener: (event: ToldEvent) => void, least: Level) => () => void
 }
 
 const MOST_CLIENTS = 32
@@ -94,9 +93,7 @@ export class ControlServer {
     }
     const subscribe = (least: Level) => {
       stop?.()
-      stop = this.#options.listen(event => {
-        if (isAtLeast(event.level, least)) say(writeEvent(event))
-      })
+      stop = this.#options.listen(event => say(writeEvent(event)), least)
     }
     const work = async () => {
       for (let line = waiting.shift(); line !== undefined && !socket.destroyed; line = waiting.shift()) {

@@ -8,12 +8,14 @@ import { type CompiledPolicy, compile, withExemptionsOf } from '../policy/compil
 import type { AgentParts } from './agent-parts.ts'
 import type { Keeper } from './perform.ts'
 import type { LoadedPolicy } from './policy-source.ts'
+import { SettingOutlook } from './setting-outlook.ts'
 import type { WatchedPlane } from './watched-plane.ts'
 import { within } from './within.ts'
 
 export interface InForce {
   readonly loaded: LoadedPolicy
   readonly compiled: CompiledPolicy
+  readonly outlook: SettingOutlook
   readonly addresses: readonly Address[]
   /** Of keys that stand in the policy. */
   readonly manual: readonly AssociationPair[]
@@ -55,7 +57,8 @@ export class Enforcement {
     const manual = manualPairs(loaded.policy, addresses)
     if (!manual.ok) return manual.error
     const compiled = compile(loaded.policy, { me: addresses })
-    return { loaded, compiled, addresses, manual: manual.value, loadedAt: this.#parts.date() }
+    const outlook = new SettingOutlook(compiled)
+    return { loaded, compiled, outlook, addresses, manual: manual.value, loadedAt: this.#parts.date() }
   }
 
   /** The first one: what stands on it goes up by itself. */

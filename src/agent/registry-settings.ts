@@ -2,7 +2,7 @@
 // Windows reads them.
 import { dirname, join } from 'node:path'
 import type { Problem } from '../base/result.ts'
-import type { Policy, RegistrySetting } from '../policy/model.ts'
+import type { Policy, RegistrySetting, SettingName } from '../policy/model.ts'
 import { ipsecExempt, KB_NAME_HINT, type KnownSetting, noDefaultExempt } from '../settings/catalogue.ts'
 import { keyAt, type RegistryKey, spelledPath, valueAt, valueIn } from '../settings/registry.ts'
 import { numberOf, type RegistryValue, valueTypes } from '../settings/value.ts'
@@ -30,9 +30,19 @@ export function withRegistry(policy: Policy, root: RegistryKey): Policy {
   return { ...policy, registry }
 }
 
-function settingIn(root: RegistryKey, { name, keys }: KnownSetting): RegistrySetting | undefined {
-  // The first key is the one that counts; others are for a Windows whose profile does not read it.
-  const path = controlSetPath(root, keys[0]!.path)
+/** Where a registry has it, or would. */
+export function settingKey(root: RegistryKey, name: SettingName): string {
+  return keyOf(root, { NoDefaultExempt: noDefaultExempt, IPsecExempt: ipsecExempt }[name])
+}
+
+/** The first key is the one that counts; others are for a Windows whose profile does not read it. */
+function keyOf(root: RegistryKey, { keys }: KnownSetting): string {
+  return controlSetPath(root, keys[0]!.path)
+}
+
+function settingIn(root: RegistryKey, known: KnownSetting): RegistrySetting | undefined {
+  const { name } = known
+  const path = keyOf(root, known)
   const key = keyAt(root, path)
   const value = key && valueIn(key, name)
   if (value === undefined) return undefined

@@ -218,6 +218,7 @@ function compose(options: UpOptions, folder: folders.StateFolder, guard: GuardPa
     {
       ...{ guard, plane, clock: systemClock, date: unixTime, random: systemRandom },
       source: policySource(options, folder, () => addresses.list()),
+      registry: openRegistry(folder),
       routing: routingPart({ folder: folder.path, device: () => plane.facts()['device'], failed: notFollowed }),
       sockets: new KeyingSockets({ mark: SEALWIRE_MARK, heard, failed: notSent }),
       addresses,

@@ -6,9 +6,11 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { VirtualClock } from '../base/time.ts'
 import { digestOf } from './access.ts'
 import type { AgentStatus } from './agent-status.ts'
 import { MonitorServer, type MonitorServerOptions } from './server.ts'
+import { testSource } from './test-source.ts'
 import { testStatus } from './test-status.ts'
 
 interface Got {
@@ -18,16 +20,10 @@ interface Got {
 }
 
 async function serve(t: TestContext, changes: Partial<MonitorServerOptions> = {}) {
-  let time = 0
-  let asked = 0
+  const clock = new VirtualClock()
+  const source = testSource()
   const server = new MonitorServer({
-    place: { kind: 'port', host: '127.0.0.1', port: 0 },
-    tokenDigest: undefined,
-    status: async () => {
-      asked++
-      return testStatus()
-    },
-    now: () => time,
+    ...{ place: { kind: 'port', host: '127.0.0.1', port: 0 }, tokenDigest: undefined, source, clock },
     ...changes,
   })
   await server.start()
@@ -45,7 +41,12 @@ async function serve(t: TestContext, changes: Partial<MonitorServerOptions> = {}
     sent.end()
     return promise
   }
-  return { server, get, pass: (seconds: number) => (time += seconds), asked: () => asked }
+  return {
+    server,
+    get,
+    pass: (seconds: number) => clock.advanceTo(clock.now() + seconds),
+    asked: () => source.asked.length,
+  }
 }
 
 test('metrics come in the form that is asked for, and are kept by nobody', async t => {
@@ -128,11 +129,13 @@ test('health and readiness say what is so', async t => {
     [{ state: 'going-down' }, 200, 503],
   ]
   for (const [changes, health, readiness] of cases) {
-    const { get } = await serve(t, { status: async () => testStatus(changes) })
+    const { get } = await serve(t, { source: testSource({ status: async () => testStatus(changes) }) })
     assert.equal((await get('/healthz')).code, health)
     assert.equal((await get('/readyz')).code, readiness)
   }
-  const { get } = await serve(t, { status: () => Promise.reject(new Error('a secret of the system')) })
+  const { get } = await serve(t, {
+    source: testSource({ status: () => Promise.reject(new Error('a secret of the system')) }),
+  })
   const broken = await get('/metrics')
   assert.equal(broken.code, 503)
   assert.ok(!broken.text.includes('secret'))

@@ -10,6 +10,8 @@ import type { ToldEvent } from './told-event.ts'
 export type Heard =
   | { readonly kind: 'status'; readonly status: AgentStatus }
   | { readonly kind: 'event'; readonly event: ToldEvent }
+  /** So many came at once that these are not told one by one. */
+  | { readonly kind: 'omitted'; readonly events: number }
   /** The agent is gone, or nobody reaches it. */
   | { readonly kind: 'lost'; readonly why: string }
 
@@ -45,6 +47,8 @@ export interface MonitorView {
   readonly exempt: readonly ExemptView[]
   readonly samples: readonly Sample[]
   readonly log: readonly ToldEvent[]
+  /** Events that came too fast to be told one by one, since this view began. */
+  readonly omitted: number
 }
 
 export const MOST_SAMPLES = 600
@@ -54,7 +58,7 @@ export const LONGEST_TEXT = 1000
 
 export const emptyView: MonitorView = {
   ...{ connection: 'waiting', lostBecause: null, status: null },
-  ...{ associations: [], hosts: [], negotiations: [], exempt: [], samples: [], log: [] },
+  ...{ associations: [], hosts: [], negotiations: [], exempt: [], samples: [], log: [], omitted: 0 },
 }
 
 /** All at once, because ten thousand events a second come in bursts: each burst costs one copy of what is kept. */
@@ -67,6 +71,7 @@ export function follow(view: MonitorView, heard: readonly Heard[]): MonitorView 
   let next: MonitorView = { ...view, negotiations, log }
   for (const one of heard) {
     if (one.kind === 'status') next = withStatus(next, one.status)
+    if (one.kind === 'omitted') next = { ...next, omitted: next.omitted + one.events }
     if (one.kind === 'lost') next = { ...next, connection: 'lost', lostBecause: one.why }
   }
   const { status } = next

@@ -3,32 +3,18 @@
 import { type Address, parseAddress } from '../base/address.ts'
 import { failure, type Result, success } from '../base/result.ts'
 import { Secret } from '../base/secret.ts'
-import { type CipherName, ciphers, findCipher } from '../crypto/ciphers.ts'
-import { findIntegrity, type IntegrityName, integrityAlgorithms } from '../crypto/integrity.ts'
+import { ciphers, findCipher } from '../crypto/ciphers.ts'
+import { integrityAlgorithms } from '../crypto/integrity.ts'
 import type { Suite } from '../crypto/suites.ts'
+import { kernelCiphers, kernelMacs } from '../policy/kernel-names.ts'
 import { type KeysRead, type KnownKey, keyProblem } from './known-key.ts'
 
-const ciphersOfKernel: Readonly<Record<string, CipherName>> = {
-  'ecb(cipher_null)': 'null',
-  cipher_null: 'null',
-  'cbc(aes)': 'aes-cbc',
-  'rfc3686(ctr(aes))': 'aes-ctr',
-  'cbc(des3_ede)': '3des-cbc',
-  'cbc(des)': 'des-cbc',
-  'rfc4106(gcm(aes))': 'aes-gcm',
-  'rfc4309(ccm(aes))': 'aes-ccm',
-  'rfc4543(gcm(aes))': 'aes-gmac',
-  'rfc7539esp(chacha20,poly1305)': 'chacha20-poly1305',
-}
+/** Names of ours by the kernel's, which writes the empty cipher in two ways. */
+const ciphersOfKernel = new Map([...turned(kernelCiphers), ['cipher_null', 'null']])
+const integritiesOfKernel = new Map(turned(kernelMacs))
 
-const integritiesOfKernel: Readonly<Record<string, IntegrityName>> = {
-  'hmac(md5)': 'hmac-md5',
-  'hmac(sha1)': 'hmac-sha1',
-  'hmac(sha256)': 'hmac-sha2-256',
-  'hmac(sha384)': 'hmac-sha2-384',
-  'hmac(sha512)': 'hmac-sha2-512',
-  'xcbc(aes)': 'aes-xcbc',
-  'cmac(aes)': 'aes-cmac',
+function turned(names: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
+  return Object.entries(names).map(([ours, kernels]) => [kernels, ours])
 }
 
 interface Algorithm {
@@ -111,7 +97,7 @@ function suiteOf({ protocol, cipher, combined, integrity }: Block): Result<Suite
   if (protocol === 'ah')
     return checking === undefined ? failure('AH without a key') : success({ protocol, integrity: checking })
   const named = combined ?? cipher
-  const name = named === undefined ? 'null' : ciphersOfKernel[named.name]
+  const name = named === undefined ? 'null' : ciphersOfKernel.get(named.name)
   if (name === undefined) return failure(`the cipher ${named!.name} is not known here`)
   const icvBytes = combined === undefined ? 0 : (combined.bits ?? 128) / 8
   const length = named?.key.length ?? 0
@@ -126,10 +112,10 @@ function suiteOf({ protocol, cipher, combined, integrity }: Block): Result<Suite
 }
 
 function integrityOf({ name, key, bits }: Algorithm) {
-  const known = integritiesOfKernel[name]
-  if (known === undefined) return `the integrity algorithm ${name} is not known here`
-  const row = findIntegrity(known)!
+  const known = integritiesOfKernel.get(name)
+  const row = integrityAlgorithms.find(one => one.name === known)
+  if (row === undefined) return `the integrity algorithm ${name} is not known here`
   if (row.keyBytes !== key.length) return `a key of ${key.length} octets does not fit ${name}`
   const isWhole = bits === undefined || bits / 8 === row.icvBytes
-  return isWhole ? integrityAlgorithms.find(one => one === row)! : `${name} cut to ${bits} bits is not known here`
+  return isWhole ? row : `${name} cut to ${bits} bits is not known here`
 }

@@ -4,6 +4,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Address, compareAddresses, formatAddress } from '../base/address.ts'
 import { prefixesOf, spanOf } from '../base/address-span.ts'
+import { protocolName } from '../base/flow.ts'
 import type { Problem } from '../base/result.ts'
 import { compile, orderedFilters } from '../policy/compile.ts'
 import type { Exemption } from '../policy/exemptions.ts'
@@ -166,6 +167,12 @@ export function familiesOf({ own, peer }: Pick<OwnFilter, 'own' | 'peer'>): read
   return ([4, 6] as const).filter(family =>
     [own, peer].every(spec => spec.kind !== 'range' || spec.first.family === family),
   )
+}
+
+/** The names that both programs of IKE know for sure; numbers mean the same everywhere. */
+export function protocolText(protocol: number): string {
+  const name = protocolName(protocol)
+  return ['tcp', 'udp', 'icmp'].includes(name) ? name : String(protocol)
 }
 
 /** A name of letters, digits and dashes, unique under `taken`. */

@@ -1,6 +1,5 @@
 // A policy for Libreswan 4 or later: `ipsec.conf`, a connection for each filter, with pre-shared keys in `ipsec.secrets`.
 import { formatAddress } from '../base/address.ts'
-import { protocolName } from '../base/flow.ts'
 import { formatSpec } from '../policy/filter.ts'
 import { defaultIkeSecurity } from '../policy/ike-offers.ts'
 import { DEFAULT_IKE_SECONDS, DEFAULT_KEY_SECONDS, DEFAULT_LIVENESS_SECONDS } from '../policy/ike-schema.ts'
@@ -17,6 +16,7 @@ import {
   ownFilters,
   plainName,
   prefixTexts,
+  protocolText,
 } from './exported.ts'
 import { libreswanGroup, libreswanIke, libreswanPackets } from './ipsec-words.ts'
 
@@ -252,11 +252,6 @@ function policyLosses(policy: Policy): Losses {
   if (policy.ike?.ppk !== undefined)
     losses.push(loss(undefined, 'the post-quantum key is left out', 'write ppk=insist and a secret by hand'))
   return losses
-}
-
-function protocolText(protocol: number): string {
-  const name = protocolName(protocol)
-  return ['tcp', 'udp', 'icmp'].includes(name) ? name : String(protocol)
 }
 
 function quoted(text: string): string {

@@ -1,8 +1,7 @@
 // A policy for strongSwan 5.9 or later: `swanctl.conf`, a connection for each rule and pair of hosts, a child for each
 // filter with our order as its priority, and shunts for what is permitted, blocked or exempt.
 import { formatAddress } from '../base/address.ts'
-import { protocolName } from '../base/flow.ts'
-import { formatSpec } from '../policy/filter.ts'
+import { formatPorts, formatSpec } from '../policy/filter.ts'
 import { defaultIkeSecurity } from '../policy/ike-offers.ts'
 import { DEFAULT_IKE_SECONDS, DEFAULT_KEY_SECONDS, DEFAULT_LIVENESS_SECONDS } from '../policy/ike-schema.ts'
 import type { AddressSpec, Authentication, Policy, PortRange, Rule } from '../policy/model.ts'
@@ -16,6 +15,7 @@ import {
   orderLosses,
   ownFilters,
   plainName,
+  protocolText,
 } from './exported.ts'
 import { strongSwanIke, strongSwanKeyExchange, strongSwanPackets } from './ipsec-words.ts'
 
@@ -275,19 +275,10 @@ function hostsOf(spec: AddressSpec): string {
 /** `10.0.0.0/8[tcp/445]`; `dynamic` is whatever address the connection has. */
 function selector(spec: AddressSpec, protocol: number | undefined, port: PortRange | undefined): string {
   const what =
-    protocol === undefined ? '' : `[${protocolText(protocol)}${port === undefined ? '' : `/${portsText(port)}`}]`
+    protocol === undefined ? '' : `[${protocolText(protocol)}${port === undefined ? '' : `/${formatPorts(port)}`}]`
   if (spec.kind === 'me') return `dynamic${what}`
   if (spec.kind === 'any') return `0.0.0.0/0${what}, ::/0${what}`
   return `${formatSpec(spec)}${what}`
-}
-
-function protocolText(protocol: number): string {
-  const name = protocolName(protocol)
-  return ['tcp', 'udp', 'icmp'].includes(name) ? name : String(protocol)
-}
-
-function portsText({ first, last }: PortRange): string {
-  return first === last ? String(first) : `${first}-${last}`
 }
 
 function section(name: string, lines: Lines): string[] {

@@ -3,6 +3,7 @@
 import { type Address, formatAddress } from '../base/address.ts'
 import { ICMP, ICMPV6 } from '../base/flow.ts'
 import { type FilterEntry, orderedFilters } from '../policy/compile.ts'
+import { kernelCipherName, kernelMacName } from '../policy/kernel-names.ts'
 import type { AddressSpec, Policy, PortRange, Rule } from '../policy/model.ts'
 import { offerOf } from '../policy/offers.ts'
 import { exemptPackets } from './exempt-selectors.ts'
@@ -160,25 +161,6 @@ function portsOf(range: PortRange | undefined): readonly (number | undefined)[] 
   )
 }
 
-const kernelCiphers: Readonly<Record<string, string>> = {
-  'aes-cbc': 'cbc(aes)',
-  'aes-ctr': 'rfc3686(ctr(aes))',
-  '3des-cbc': 'cbc(des3_ede)',
-  'des-cbc': 'cbc(des)',
-  'aes-gcm': 'rfc4106(gcm(aes))',
-  'aes-ccm': 'rfc4309(ccm(aes))',
-  'chacha20-poly1305': 'rfc7539esp(chacha20,poly1305)',
-}
-const kernelMacs: Readonly<Record<string, string>> = {
-  'hmac-md5': 'hmac(md5)',
-  'hmac-sha1': 'hmac(sha1)',
-  'hmac-sha2-256': 'hmac(sha256)',
-  'hmac-sha2-384': 'hmac(sha384)',
-  'hmac-sha2-512': 'hmac(sha512)',
-  'aes-xcbc': 'xcbc(aes)',
-  'aes-cmac': 'cmac(aes)',
-}
-
 /** Associations of manual keys. */
 function keyLines({ keys = [], rules }: Policy, losses: Losses, { secrets }: ExportOptions): readonly string[] {
   if (keys.length > 0 && secrets === 'leave-out') {
@@ -192,15 +174,15 @@ function keyLines({ keys = [], rules }: Policy, losses: Losses, { secrets }: Exp
     return offer.value.protections.flatMap(({ protocol, cipher, integrity, icvBits }, index) => {
       const { spi, cipherKey, integrityKey } = layers[index]!
       const key = (secret: typeof cipherKey) => (secret.reveal().length === 0 ? '""' : `0x${secret.reveal().toHex()}`)
-      const mac = integrity === undefined ? undefined : kernelMacs[integrity]
-      const named = cipher === undefined ? 'ecb(cipher_null)' : kernelCiphers[cipher]
+      const mac = integrity === undefined ? undefined : kernelMacName(integrity)
+      const named = kernelCipherName(cipher ?? 'null')
       const isGmac = integrity === 'aes-gmac'
       if (named === undefined || (integrity !== undefined && mac === undefined && !(isGmac && protocol === 'esp'))) {
         losses.push(loss(rule, `the kernel has no ${security}: its keys are left out`))
         return []
       }
       const algorithms = isGmac
-        ? `aead rfc4543(gcm(aes)) ${key(cipherKey)} ${icvBits}`
+        ? `aead ${kernelCipherName('aes-gmac')} ${key(cipherKey)} ${icvBits}`
         : integrity === undefined
           ? `aead ${named} ${key(cipherKey)} ${icvBits}`
           : [

@@ -162,9 +162,9 @@ export function prefixLength(first: Address, last: Address): number | undefined 
   return isPrefix ? 32 * at + same : undefined
 }
 
-function formatPorts(range: PortRange | undefined): string {
-  if (range === undefined) return ''
-  return range.first === range.last ? `:${range.first}` : `:${range.first}-${range.last}`
+/** `88` or `1024-5000`. */
+export function formatPorts({ first, last }: PortRange): string {
+  return first === last ? String(first) : `${first}-${last}`
 }
 
 /** `tcp me ↔ 10.0.0.0/8:445`; a one-way filter has →. */
@@ -174,7 +174,8 @@ export function formatFilter(filter: Filter | DirectedFilter): string {
   const what = protocol === undefined ? 'any protocol' : protocolName(protocol)
   const bracket = (spec: AddressSpec, ports: PortRange | undefined) => {
     const text = formatSpec(spec)
-    return ports !== undefined && text.includes(':') ? `[${text}]${formatPorts(ports)}` : text + formatPorts(ports)
+    if (ports === undefined) return text
+    return `${text.includes(':') ? `[${text}]` : text}:${formatPorts(ports)}`
   }
   return `${what} ${bracket(source, sourcePort)} ${arrow} ${bracket(destination, destinationPort)}`
 }

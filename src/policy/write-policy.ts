@@ -4,7 +4,7 @@ import { stringify } from 'yaml'
 import { type Address, formatAddress, formatPrefix } from '../base/address.ts'
 import { parseProtocol, protocolName } from '../base/flow.ts'
 import { Secret } from '../base/secret.ts'
-import { formatSpec } from './filter.ts'
+import { formatPorts, formatSpec } from './filter.ts'
 import type { Authentication, Filter, ManualKey, Policy, PortRange, Rule } from './model.ts'
 
 export interface WriteOptions {
@@ -99,8 +99,9 @@ function protocolText(protocol: number): string | number {
   return parseProtocol(name) === protocol ? name : protocol
 }
 
-function portsText({ first, last }: PortRange): number | string {
-  return first === last ? first : `${first}-${last}`
+/** One port is a number also in the file. */
+function portsText(range: PortRange): number | string {
+  return range.first === range.last ? range.first : formatPorts(range)
 }
 
 function authenticationOf(authentication: Authentication, plain: Plain): unknown {

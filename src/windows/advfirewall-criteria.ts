@@ -1,11 +1,6 @@
 // Whether a rule is as one criterion of `set`, `delete` or `show` says: `name=all`, `profile=domain`, `port1=80`.
-import {
-  formatEndpointAddress,
-  formatPorts,
-  readEndpoint,
-  readPortList,
-  readProtocolWord,
-} from './connection-security-cells.ts'
+import { formatPorts } from '../policy/filter.ts'
+import { formatEndpointAddress, readEndpoint, readPortList, readProtocolWord } from './connection-security-cells.ts'
 import type { ConnectionSecurityRule, RuleHead } from './connection-security-rules.ts'
 import { networkProfiles } from './connection-security-words.ts'
 

@@ -1,17 +1,12 @@
 // What `netsh advfirewall consec show rule name=all verbose`, `mainmode show rule` and `show global` print of a policy. The
 // order of the fields is that of a published print-out (KB 2855053); advfirewall-shown.ts reads it again.
+
 import { formatAddress } from '../base/address.ts'
 import type { Problem } from '../base/result.ts'
+import { formatPorts } from '../policy/filter.ts'
 import { subjectTypes, writeAuthentication } from './advfirewall-authentication.ts'
 import { writeMainModeMethod, writeQuickModeMethod } from './advfirewall-methods.ts'
-import {
-  familyOf,
-  formatEndpointAddress,
-  formatPorts,
-  formatProtocol,
-  problem,
-  warning,
-} from './connection-security-cells.ts'
+import { familyOf, formatEndpointAddress, formatProtocol, problem, warning } from './connection-security-cells.ts'
 import {
   auth1Of,
   auth2Of,

@@ -1,19 +1,14 @@
 // A policy as netsh commands that make it again: `netsh advfirewall consec add rule …`, one line a rule, with its sets in it.
 // What netsh has no word for is named as a loss. Preshared keys stand in the text: it is as secret as they are.
+
 import { formatAddress } from '../base/address.ts'
 import type { Problem } from '../base/result.ts'
+import { formatPorts } from '../policy/filter.ts'
 import { writeAuthentication } from './advfirewall-authentication.ts'
 import { writeMainModeMethod, writeQuickModeMethod } from './advfirewall-methods.ts'
 import { quotedForBatch } from './advfirewall-script.ts'
 import { headNotInNetsh, notInNetsh } from './advfirewall-show.ts'
-import {
-  familyOf,
-  formatEndpointAddress,
-  formatPorts,
-  formatProtocol,
-  problem,
-  warning,
-} from './connection-security-cells.ts'
+import { familyOf, formatEndpointAddress, formatProtocol, problem, warning } from './connection-security-cells.ts'
 import {
   auth1Of,
   auth2Of,

@@ -105,10 +105,6 @@ export function readList<T>(words: readonly string[], reader: (word: string) => 
   return success(values)
 }
 
-export function formatPorts({ first, last }: PortRange): string {
-  return first === last ? String(first) : `${first}-${last}`
-}
-
 /** netsh's and PowerShell's names; undefined for any. */
 export function readProtocolWord(text: string): Cell<number | undefined> {
   const word = text.trim().toLowerCase()

@@ -1,7 +1,9 @@
 // Rules as `Get-NetIPsecRule | ConvertTo-Json` would print them; connection-security-json.ts reads them again.
+
 import { formatAddress } from '../base/address.ts'
 import type { Problem } from '../base/result.ts'
-import { formatEndpointAddress, formatPorts, formatProtocol, problem, warning } from './connection-security-cells.ts'
+import { formatPorts } from '../policy/filter.ts'
+import { formatEndpointAddress, formatProtocol, problem, warning } from './connection-security-cells.ts'
 import { securityWords } from './connection-security-json.ts'
 import type { ConnectionSecurityRule, Written } from './connection-security-rules.ts'
 import { actionRow, interfaceTypes, keyModules, networkProfiles, type WordTable } from './connection-security-words.ts'

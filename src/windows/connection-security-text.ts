@@ -1,11 +1,12 @@
 // A rule as one registry string, `v2.10|Action=Secure|Name=…|`, both ways ([MS-GPFAS] §2.2.6.2 and §2.2.7.1). A token that
 // nobody knows is a problem and is kept; a string whose rule has not changed is written again letter by letter.
+
 import { formatAddress } from '../base/address.ts'
 import type { Problem } from '../base/result.ts'
+import { formatPorts } from '../policy/filter.ts'
 import {
   familyOf,
   formatEndpointAddress,
-  formatPorts,
   formatVersion,
   MOST_ENTRIES,
   meaning,

@@ -1,15 +1,10 @@
 // A policy as a script of PowerShell that makes it again: sets with their proposals, then rules, ids as their names. What the
 // NetSecurity module has no word for is named as a loss. Preshared keys stand in the text: it is as secret as they are.
+
 import { formatAddress } from '../base/address.ts'
 import type { Problem } from '../base/result.ts'
-import {
-  familyOf,
-  formatEndpointAddress,
-  formatPorts,
-  formatProtocol,
-  problem,
-  warning,
-} from './connection-security-cells.ts'
+import { formatPorts } from '../policy/filter.ts'
+import { familyOf, formatEndpointAddress, formatProtocol, problem, warning } from './connection-security-cells.ts'
 import { isSameId, wellKnownSets } from './connection-security-defaults.ts'
 import type {
   AuthProposal,

@@ -2,35 +2,11 @@
 import { formatAddress } from '../../../src/base/address.ts'
 import type { Suite, SuiteKeys } from '../../../src/crypto/suites.ts'
 import type { AssociationPair, AssociationSpec } from '../../../src/ipsec/association.ts'
-
-const aeads: Readonly<Record<string, string>> = {
-  'aes-gcm': 'rfc4106(gcm(aes))',
-  'aes-ccm': 'rfc4309(ccm(aes))',
-  'aes-gmac': 'rfc4543(gcm(aes))',
-  'chacha20-poly1305': 'rfc7539esp(chacha20,poly1305)',
-}
-
-const ciphers: Readonly<Record<string, string>> = {
-  'aes-cbc': 'cbc(aes)',
-  'aes-ctr': 'rfc3686(ctr(aes))',
-  '3des-cbc': 'cbc(des3_ede)',
-  'des-cbc': 'cbc(des)',
-  null: 'ecb(cipher_null)',
-}
-
-const macs: Readonly<Record<string, string>> = {
-  'hmac-md5': 'hmac(md5)',
-  'hmac-sha1': 'hmac(sha1)',
-  'hmac-sha2-256': 'hmac(sha256)',
-  'hmac-sha2-384': 'hmac(sha384)',
-  'hmac-sha2-512': 'hmac(sha512)',
-  'aes-xcbc': 'xcbc(aes)',
-  'aes-cmac': 'cmac(aes)',
-}
+import { kernelCipherName, kernelMacName } from '../../../src/policy/kernel-names.ts'
 
 /** Whether the kernel has the suite; of ours it lacks GMAC in AH. */
 export function kernelHas(suite: Suite): boolean {
-  return suite.integrity === undefined || macs[suite.integrity.name] !== undefined
+  return suite.integrity === undefined || kernelMacName(suite.integrity.name) !== undefined
 }
 
 function algorithms(suite: Suite, keys: SuiteKeys): string {
@@ -39,12 +15,12 @@ function algorithms(suite: Suite, keys: SuiteKeys): string {
     const { name, icvBytes } = suite.cipher
     const key = keys.cipher.reveal()
     const text = key.length === 0 ? '""' : `0x${key.toHex()}`
-    if (suite.integrity === undefined) return `aead ${aeads[name]} ${text} ${icvBytes * 8}`
-    words.push(`enc ${ciphers[name]} ${text}`)
+    if (suite.integrity === undefined) return `aead ${kernelCipherName(name)} ${text} ${icvBytes * 8}`
+    words.push(`enc ${kernelCipherName(name)} ${text}`)
   }
   const { name, icvBytes } = suite.integrity!
   // The length is always said: the kernel's own for SHA-256 is that of a draft, 96 bits.
-  words.push(`auth-trunc ${macs[name]} 0x${keys.integrity.reveal().toHex()} ${icvBytes * 8}`)
+  words.push(`auth-trunc ${kernelMacName(name)} 0x${keys.integrity.reveal().toHex()} ${icvBytes * 8}`)
   return words.join(' ')
 }
 

@@ -57,18 +57,26 @@ export interface OngoingRecording {
 export class Scene {
   readonly lab: Lab
   readonly agents: readonly HostAgent[]
-  readonly #directory: string
+  /** State folder of the lab. */
+  readonly directory: string
   readonly #options: SceneOptions
   #letter = ''
   #told: { checks: Check[]; captures: JudgedCapture[]; exercises: Exercised[]; memory: AgentMemory[] } = nothing()
 
-  /** `directory`: the state folder of the lab. */
-  constructor(lab: Lab, directory: string, options: SceneOptions) {
+  constructor(lab: Lab, directory: string, options: SceneOptions, agents?: readonly HostAgent[]) {
     this.lab = lab
-    this.#directory = directory
+    this.directory = directory
     this.#options = options
-    this.agents = lab.controllers.map(controller => new Agent(lab.forest, controller))
+    this.agents = agents ?? lab.controllers.map(controller => new Agent(lab.forest, controller))
     mkdirSync(options.folder, { recursive: true })
+  }
+
+  /** The same chapter in another lab: what is checked there is told here. Who makes it restores it. */
+  of(lab: Lab, directory: string, agents?: readonly HostAgent[]): Scene {
+    const other = new Scene(lab, directory, this.#options, agents)
+    other.#letter = this.#letter
+    other.#told = this.#told
+    return other
   }
 
   get told(): Told {
@@ -106,7 +114,7 @@ export class Scene {
 
   /** The same without starting an agent. */
   async prepare(choice: PolicyChoice): Promise<void> {
-    await giveCertificates(this.agents, `${this.#directory}/certificates`, launcher)
+    await giveCertificates(this.agents, `${this.directory}/certificates`, launcher)
     const textOf = (agent: HostAgent) => securePolicy(this.lab.forest, agent.controller, choice)
     await writePolicies(this.agents, textOf)
     const [first] = this.agents
@@ -127,7 +135,7 @@ export class Scene {
 
   /** From here on every packet on the bridge; begins with ARP, so that a capture that is empty is a broken one. */
   async record(name: string): Promise<OngoingRecording> {
-    const recording = await record(this.lab.wire, this.#directory)
+    const recording = await record(this.lab.wire, this.directory)
     for (const { host } of this.lab.controllers) await forgetNeighbours(host)
     return {
       stop: async (by = 'first') => {

@@ -24,7 +24,7 @@ export interface Proposal {
 
 const LAST = 0
 export const MORE_PROPOSALS = 2
-export const MORE_TRANSFORMS = 3
+const MORE_TRANSFORMS = 3
 /** Marker, reserved octet and length, which the length counts. */
 const ELEMENT_HEADER = 4
 const SHORT = 0x8000
@@ -62,32 +62,41 @@ const transform: Codec<Transform> = {
 
 const proposalHeader = struct({ number: u8, protocol: u8, spiSize: u8, count: u8 })
 
-const proposal: Codec<Proposal> = {
-  read(from) {
-    const { number, protocol, spiSize, count } = proposalHeader.read(from)
-    const spi = from.bytes(spiSize)
-    const start = from.at
-    const transforms = readElements(from, transform, MORE_TRANSFORMS)
-    if (transforms.length !== count) from.fail(`${transforms.length} transforms where ${count} are announced`, start)
-    return { number, protocol, spi, transforms }
-  },
-  write(to, { number, protocol, spi, transforms }) {
-    proposalHeader.write(to, { number, protocol, spiSize: spi.length, count: transforms.length })
-    to.bytes(spi)
-    writeElements(to, transform, MORE_TRANSFORMS, transforms)
-  },
+interface ProposalOf<T> {
+  readonly number: number
+  readonly protocol: number
+  readonly spi: Uint8Array
+  readonly transforms: readonly T[]
 }
 
-/** A proposal by itself, without marker and length. */
-export const proposalContent = proposal
+/** A proposal by itself, without marker and length: the same in both versions but for its transforms (RFC 2408 §3.5). */
+export function proposalOf<T>(transformCodec: Codec<T>): Codec<ProposalOf<T>> {
+  return {
+    read(from) {
+      const { number, protocol, spiSize, count } = proposalHeader.read(from)
+      const spi = from.bytes(spiSize)
+      const start = from.at
+      const transforms = readElements(from, transformCodec, MORE_TRANSFORMS)
+      if (transforms.length !== count) from.fail(`${transforms.length} transforms where ${count} are announced`, start)
+      return { number, protocol, spi, transforms }
+    },
+    write(to, { number, protocol, spi, transforms }) {
+      proposalHeader.write(to, { number, protocol, spiSize: spi.length, count: transforms.length })
+      to.bytes(spi)
+      writeElements(to, transformCodec, MORE_TRANSFORMS, transforms)
+    },
+  }
+}
+
+export const proposalContent: Codec<Proposal> = proposalOf(transform)
 
 export const proposals: Codec<readonly Proposal[]> = {
   read(from) {
-    const found = readElements(from, proposal, MORE_PROPOSALS)
+    const found = readElements(from, proposalContent, MORE_PROPOSALS)
     if (found.length === 0) from.fail('a security association without a proposal')
     return found
   },
-  write: (to, values) => writeElements(to, proposal, MORE_PROPOSALS, values),
+  write: (to, values) => writeElements(to, proposalContent, MORE_PROPOSALS, values),
 }
 
 /** The list of IKEv1's proposals and transforms has the same marks (RFC 2408 §3.5, §3.6). */

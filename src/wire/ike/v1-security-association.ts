@@ -5,7 +5,7 @@ import { type Codec, struct, u8, u16 } from '../../base/codec.ts'
 import {
   attributes,
   MORE_PROPOSALS,
-  MORE_TRANSFORMS,
+  proposalOf,
   readElements,
   type TransformAttribute,
   writeElements,
@@ -52,24 +52,8 @@ const transform: Codec<TransformV1> = {
   },
 }
 
-const proposalHeader = struct({ number: u8, protocol: u8, spiSize: u8, count: u8 })
-
 /** A proposal by itself, without marker and length. */
-export const proposalContentV1: Codec<ProposalV1> = {
-  read(from) {
-    const { number, protocol, spiSize, count } = proposalHeader.read(from)
-    const spi = from.bytes(spiSize)
-    const start = from.at
-    const transforms = readElements(from, transform, MORE_TRANSFORMS)
-    if (transforms.length !== count) from.fail(`${transforms.length} transforms where ${count} are announced`, start)
-    return { number, protocol, spi, transforms }
-  },
-  write(to, { number, protocol, spi, transforms }) {
-    proposalHeader.write(to, { number, protocol, spiSize: spi.length, count: transforms.length })
-    to.bytes(spi)
-    writeElements(to, transform, MORE_TRANSFORMS, transforms)
-  },
-}
+export const proposalContentV1: Codec<ProposalV1> = proposalOf(transform)
 
 const NOTHING = new Uint8Array(0)
 

@@ -95,9 +95,15 @@ export function findLab(directory: string): Lab {
   return { forest: corp, wire: host(wireName), controllers: corp.controllers.map(running) }
 }
 
+/** Where a lab beside this one lies while a chapter needs one. */
+export function innerLab(directory: string): string {
+  return `${directory}/inner`
+}
+
 /** Ends what state.json names, controllers first, and removes the directory. Says false when there was nothing. */
 export async function takeDown(directory: string): Promise<boolean> {
   if (!existsSync(directory)) return false
+  await takeDown(innerLab(directory))
   for (const host of readState(directory).toReversed()) await end(host)
   rmSync(directory, { recursive: true, force: true })
   return true

@@ -57,7 +57,7 @@ function head({ profile, noDefaultExempt }: PolicyChoice): readonly string[] {
 }
 
 function filters(forest: Forest, self: Controller, { peers }: PolicyChoice): readonly string[] {
-  const others = peers ?? forest.controllers.filter(({ address }) => address !== self.address)
+  const others = (peers ?? forest.controllers).filter(({ address }) => address !== self.address)
   return [
     '    filters:',
     ...others.map(({ address }) => `      - { source: ${self.address}, destination: ${address}, mirrored: true }`),

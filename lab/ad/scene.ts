@@ -114,11 +114,21 @@ export class Scene {
 
   /** The same without starting an agent. */
   async prepare(choice: PolicyChoice): Promise<void> {
-    await giveCertificates(this.agents, `${this.directory}/certificates`, launcher)
-    const textOf = (agent: HostAgent) => securePolicy(this.lab.forest, agent.controller, choice)
+    await this.giveCertificates()
+    const textOf = ({ forest, controller }: HostAgent) =>
+      securePolicy(forest, controller, { peers: this.agents.map(each => each.controller), ...choice })
     await writePolicies(this.agents, textOf)
     const [first] = this.agents
-    if (first !== undefined) writeFileSync(`${this.#options.folder}/${this.#letter}-policy.yaml`, textOf(first))
+    if (first !== undefined) this.keepPolicy(textOf(first))
+  }
+
+  /** For people, beside the captures that are judged by it. */
+  keepPolicy(text: string, name = 'policy'): void {
+    writeFileSync(`${this.#options.folder}/${this.#letter}-${name}.yaml`, text)
+  }
+
+  giveCertificates(): Promise<void> {
+    return giveCertificates(this.agents, `${this.directory}/certificates`, launcher)
   }
 
   /** Until every agent has keys with every other and a ping through them is answered. */
@@ -172,8 +182,13 @@ export class Scene {
     this.say(
       `  ${name}: ${well} of ${results.length} steps answered in ${((performance.now() - begin) / 1000).toFixed(1)} s`,
     )
-    this.#told.exercises.push({ name, steps: results })
+    this.exercised(name, results)
     return results
+  }
+
+  /** Also for steps that are not of the exercise. */
+  exercised(name: string, results: readonly StepResult[]): void {
+    this.#told.exercises.push({ name, steps: results })
   }
 
   get allSteps(): readonly string[] {

@@ -8,7 +8,7 @@ import { makeController, type RunningController, writeFile } from './domain-cont
 import { type Account, accounts, baseName, type Controller, type Forest, other } from './forest.ts'
 import type { Lab } from './lab.ts'
 import { inside } from './namespace.ts'
-import { must } from './run.ts'
+import { must, run } from './run.ts'
 
 /** The account of the second forest whose tickets open things in the first. */
 const walter: Account = { name: 'walter', password: 'Lab-Walter-1' }
@@ -83,12 +83,12 @@ export async function findNamesOfBoth({ first, second }: TwoForests): Promise<vo
 }
 
 /** As domain-controller.ts left it. */
-export async function findNamesOfOwn({ forest, controllers }: Side): Promise<void> {
+export async function findNamesOfOwn({ forest, controllers }: Omit<Side, 'account'>): Promise<void> {
   for (const controller of controllers) {
     const others = forest.controllers.filter(each => each.name !== controller.name)
     await writeFile(controller.host, '/etc/resolv.conf', resolverFile(forest, [controller, ...others]))
     // bash's own kill: a small Debian has no program of that name.
-    await must(inside(controller.host, ['bash', '-c', 'kill "$(<"$0")"', forwarderProcess]))
+    await run(inside(controller.host, ['bash', '-c', 'kill "$(<"$0")"', forwarderProcess]))
   }
 }
 
@@ -153,6 +153,14 @@ export async function removeTrust({ first, second }: TwoForests): Promise<void> 
   if (controller === undefined) throw new Error('a forest without a controller')
   const words = ['--delete-location=both', ...login(first)]
   await must(inside(controller.host, ['samba-tool', 'domain', 'trust', 'delete', first.forest.domain, ...words], 60))
+}
+
+/** What is left of it in the first forest when making or removing it broke off; asks nobody else. */
+export async function forgetTrust({ controllers: [first] }: Lab): Promise<void> {
+  if (first === undefined) return
+  await run(
+    inside(first.host, ['samba-tool', 'domain', 'trust', 'delete', other.domain, '--delete-location=local'], 20),
+  )
 }
 
 /** As administrator of a forest, who is named in full: the asking host is in the other one. */

@@ -1,4 +1,4 @@
-// Where `up --metrics` serves numbers, and to whom, as a person writes it.
+// Where `up --metrics` serves numbers, and `--web` the page, and to whom, as a person writes it.
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { failure, type Problem, type Result, success } from '../base/result.ts'
@@ -10,11 +10,11 @@ const LONGEST_SOCKET_NAME = 107
 /** Shorter tokens can be guessed. */
 const SHORTEST_TOKEN = 16
 
-/** `127.0.0.1:9754`, `[::1]:9754`, `unix:/run/sealwire/metrics.sock`. */
-export function readPlace(text: string): Result<Place, Problem> {
+/** `127.0.0.1:9754`, `[::1]:9754`, `unix:/run/sealwire/metrics.sock`; `option`: where it is written. */
+export function readPlace(text: string, option = '--metrics'): Result<Place, Problem> {
   const refused = (what: string) =>
     failure<Problem>({
-      ...{ severity: 'error', where: '--metrics', what },
+      ...{ severity: 'error', where: option, what },
       hint: 'write 127.0.0.1:9754, [::1]:9754 or unix:/run/sealwire/metrics.sock',
     })
   if (text.startsWith('unix:')) {

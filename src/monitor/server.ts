@@ -269,7 +269,7 @@ function plain(code: number, text: string): Answer {
 
 const notBuilt = plain(
   503,
-  'The page is not built here: run “npm run page” in the folder of sealwire, and load this again.',
+  'The page is not built here: run ./sealwire --version in its folder, which builds it, and load this again.',
 )
 
 /** One that a killed agent left; what is no socket stays, and then the name is taken. */

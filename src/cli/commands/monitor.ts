@@ -7,6 +7,7 @@ import { reachAgent, stateOf, stateOption } from '../agent-options.ts'
 import { type CommandInput, type CommandSpec, FINE, jsonOption, textOption, WRONG_INPUT } from '../command.ts'
 import type { Console } from '../console.ts'
 import type { Feed } from '../monitor-feed.ts'
+import type { WebOptions } from '../monitor-web.ts'
 
 /** Seconds, as ipsecmon had 15. */
 const INTERVAL = 1
@@ -17,7 +18,8 @@ export const monitor: CommandSpec = {
   description:
     'On a terminal: associations with ipsecmon’s columns, rates, age and time to new keys; hosts and how each is spoken with; negotiations ' +
     'as ladders of messages, with the reason of a failure; what is exempt now and what passed of it; the statistics of ipsecmon and netsh; ' +
-    'the log. Keys: ← → page, ↑ ↓ row, / filter, q quit. Elsewhere, or with --frames, the page is written as plain text. ' +
+    'the log. Keys: ← → page, ↑ ↓ row, / filter, q quit. Elsewhere, or with --frames, the page is written as plain text. With --web all ' +
+    'of it stands in a browser, where the setting can be changed too; the address holds a token that is new each time. ' +
     'Exit status 0: it was looked at; 1: no agent runs; 3: the agent belongs to somebody else.',
   options: [
     stateOption,
@@ -34,9 +36,23 @@ export const monitor: CommandSpec = {
       ...{ flags: '--frames <count>', key: 'frames' },
       description: 'so many frames as plain text, then end; rates are known from the second one on',
     },
-    { ...jsonOption, description: 'all that the monitor knows after two looks, as one JSON value on standard output' },
+    {
+      ...{ flags: '--web [place]', key: 'web' },
+      description:
+        'serve the page for a browser, and print its address, until Ctrl+C: 127.0.0.1:PORT, [::1]:PORT or unix:PATH; without a place a free port',
+    },
+    {
+      ...jsonOption,
+      description:
+        'all that the monitor knows after two looks, as one JSON value on standard output; with --web the address',
+    },
   ],
-  examples: ['sealwire monitor', 'sealwire monitor --page statistics --frames 1', 'sealwire monitor --json'],
+  examples: [
+    'sealwire monitor',
+    'sealwire monitor --web',
+    'sealwire monitor --page statistics --frames 1',
+    'sealwire monitor --json',
+  ],
   run: runMonitor,
 }
 
@@ -50,8 +66,14 @@ async function runMonitor(input: CommandInput, console: Console): Promise<number
   const asked = readAsked(input, console)
   if (asked === undefined) return WRONG_INPUT
   const folder = stateOf(input)
+  const web = await readWeb(input, console)
+  if (typeof web === 'number') return web
   const client = await reachAgent(folder, console)
   if (typeof client === 'number') return client
+  if (web !== undefined) {
+    const { serveMonitor } = await import('../monitor-web.ts')
+    return serveMonitor(client, folder, web, console)
+  }
   const { feedFrom } = await import('../monitor-feed.ts')
   const feed = feedFrom(client, folder)
   try {
@@ -60,6 +82,16 @@ async function runMonitor(input: CommandInput, console: Console): Promise<number
   } finally {
     feed.close()
   }
+}
+
+async function readWeb(input: CommandInput, console: Console): Promise<WebOptions | number | undefined> {
+  const given = input.options['web']
+  if (given !== true && typeof given !== 'string') return undefined
+  const { readWebPlace } = await import('../monitor-web.ts')
+  const place = readWebPlace(given)
+  if (place.ok) return { place: place.value, isJson: input.options['json'] === true }
+  console.problems([place.error])
+  return WRONG_INPUT
 }
 
 async function show(feed: Feed, asked: Asked, input: CommandInput, console: Console): Promise<void> {

@@ -1,13 +1,15 @@
 // Where the agent's policy comes from: now a file, later a registry or a directory. A source gives a policy with the
 // credentials that its rules name, or every problem; and it tells when another one may be there.
-import { statSync, watch } from 'node:fs'
+import { watch } from 'node:fs'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import type { Address } from '../base/address.ts'
 import { failure, type Problem, type Result, success } from '../base/result.ts'
+import { watchSettled } from '../base/settled-watch.ts'
 import type { Clock } from '../base/time.ts'
 import type { Credentials } from '../keying/credentials.ts'
 import { kerberosWarnings } from '../policy/lint-kerberos.ts'
 import type { Authentication, Policy } from '../policy/model.ts'
+import { stateOfFile } from '../settings/registry-file.ts'
 import { SYSTEM_KEYTAB } from './kerberos/kerberos-contexts.ts'
 import { loadCredentials } from './load-credentials.ts'
 import { readPolicyFile } from './policy-file.ts'
@@ -69,57 +71,39 @@ export class FilePolicySource implements PolicySource {
   }
 
   watch(changed: () => void): { stop(): void } {
-    let cancel: () => void = () => {}
-    let seen = this.#read
-    const lookIn = (seconds: number) => {
-      cancel()
-      cancel = this.#clock.at(this.#clock.now() + seconds, look)
-    }
-    const look = () => {
-      const now = this.#look()
-      const isQuiet = now === seen
-      seen = now
-      if (now !== this.#read && isQuiet) {
-        this.#read = now
-        changed()
-      }
-      lookIn(now === this.#read ? LOOK_EVERY : QUIET)
-    }
-    lookIn(LOOK_EVERY)
-    const told = this.#listen(() => lookIn(QUIET))
-    return {
-      stop() {
-        cancel()
-        told()
+    return watchSettled(
+      {
+        ...{ clock: this.#clock, quiet: QUIET, every: LOOK_EVERY },
+        look: () => this.#look(),
+        taken: () => this.#read,
+        take: state => {
+          this.#read = state
+        },
+        listen: (soon, ended) => this.#listen(soon, ended),
       },
-    }
+      changed,
+    )
   }
 
   /** The folder is watched, not the file: a file that is replaced by renaming is another file. */
-  #listen(soon: () => void): () => void {
+  #listen(soon: () => void, ended: () => void): (() => void) | undefined {
     try {
       const watcher = watch(dirname(this.name), { persistent: false }, (_, file) => {
         // Kubernetes swaps a link `..data`, and the file itself never changes.
         if (file === null || file === basename(this.name) || file.startsWith('..')) soon()
       })
-      watcher.on('error', () => watcher.close())
+      watcher.on('error', () => {
+        watcher.close()
+        ended()
+      })
       return () => watcher.close()
     } catch {
-      return () => {}
+      return undefined
     }
   }
 
   #look(): string {
     return [this.name, ...this.#named].map(stateOfFile).join('\n')
-  }
-}
-
-function stateOfFile(path: string): string {
-  try {
-    const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
-    return `${ino} ${size} ${mtimeNs} ${ctimeNs}`
-  } catch {
-    return 'absent'
   }
 }
 

@@ -5,6 +5,7 @@ import * as fs from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { concatenate, isSameOctets, octetsOf } from '../base/bytes.ts'
 import { failure, type Problem, type Result, success } from '../base/result.ts'
+import { watchSettled } from '../base/settled-watch.ts'
 import type { Clock } from '../base/time.ts'
 import { readRegText } from './reg-text.ts'
 import { applied, emptyRegistry, type RegistryChange, type RegistryKey } from './registry.ts'
@@ -118,41 +119,22 @@ export class RegistryFile {
   /** Tells when the file may hold something else than `read` gave last, until it is stopped. */
   watch(changed: () => void): { stop(): void } {
     const { clock, folder } = this.#place
-    let seen = this.#read
-    let cancel: () => void = () => {}
-    let watcher: fs.FSWatcher | undefined
-    const lookIn = (seconds: number) => {
-      cancel()
-      cancel = clock.at(clock.now() + seconds, look)
-    }
-    const look = () => {
-      watcher ??= this.#listen(
-        folder,
-        () => lookIn(QUIET),
-        () => {
-          watcher = undefined
+    return watchSettled(
+      {
+        ...{ clock, quiet: QUIET, every: LOOK_EVERY },
+        look: () => stateOfFile(this.path),
+        taken: () => this.#read,
+        take: state => {
+          this.#read = state
         },
-      )
-      const now = stateOfFile(this.path)
-      const isQuiet = now === seen
-      seen = now
-      if (now !== this.#read && isQuiet) {
-        this.#read = now
-        changed()
-      }
-      lookIn(now === this.#read ? LOOK_EVERY : QUIET)
-    }
-    look()
-    return {
-      stop() {
-        cancel()
-        watcher?.close()
+        listen: (soon, ended) => this.#listen(folder, soon, ended),
       },
-    }
+      changed,
+    )
   }
 
   /** The folder is made, or the first write would not be heard. Undefined where that cannot be; it is tried again. */
-  #listen(folder: string, soon: () => void, ended: () => void): fs.FSWatcher | undefined {
+  #listen(folder: string, soon: () => void, ended: () => void): (() => void) | undefined {
     try {
       makeFolder(folder)
       const watcher = fs.watch(folder, { persistent: false }, (_, file) => {
@@ -162,7 +144,7 @@ export class RegistryFile {
         watcher.close()
         ended()
       })
-      return watcher
+      return () => watcher.close()
     } catch {
       return undefined
     }
@@ -301,7 +283,8 @@ function flushFolder(path: string): void {
   }
 }
 
-function stateOfFile(path: string): string {
+/** Another word whenever the file may hold something else. */
+export function stateOfFile(path: string): string {
   try {
     const { ino, size, mtimeNs, ctimeNs } = fs.statSync(path, { bigint: true })
     return `${ino} ${size} ${mtimeNs} ${ctimeNs}`

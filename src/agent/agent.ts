@@ -205,14 +205,14 @@ export class Agent {
   async status(): Promise<AgentStatus> {
     const { parts, plane } = this
     const { guard, source, clock } = parts
-    const { loaded, compiled, loadedAt, addresses } = this.#enforcement.inForce
+    const { loaded, compiled, outlook, loadedAt, addresses } = this.inForce
     const isRunning = this.#state === 'up'
     const health = isRunning ? await this.#guardWatch?.look() : undefined
     if (health?.isThere === false) this.#mendGuard()
     const counters = isRunning ? this.#within(plane.counters()) : undefined
     return statusOf({
       ...{ state: this.#state, pid: process.pid, since: this.#since, now: clock.now(), source: source.name },
-      ...{ compiled, loadedAt, at: parts.date(), policyWarnings: loaded.warnings, refused: this.#refused },
+      ...{ compiled, outlook, loadedAt, at: parts.date(), policyWarnings: loaded.warnings, refused: this.#refused },
       addresses: addresses.map(formatAddress),
       planeFacts: parts.plane.facts(),
       isAnswering: this.#isAnswering,

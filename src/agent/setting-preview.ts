@@ -18,11 +18,18 @@ export function previewOf(inForce: InForce, source: string, value = inForce.comp
   const { compiled, outlook } = inForce
   const { setting, profile } = compiled
   const { name } = setting
-  if (!profile.table.has(value)) return { kind: 'refused', problems: [notHonoured(compiled, value)] }
+  if (name !== undefined && !profile.table.has(value))
+    return { kind: 'refused', problems: [notHonoured(compiled, value)] }
   const whyNot = whyFixed(compiled)
   const isOther = name !== undefined && value !== setting.value
   const preview: SettingPreview = {
-    ...{ name: name ?? null, value: setting.value, from: setting.from, where: setting.where ?? null, asked: value },
+    ...{
+      name: name ?? null,
+      value: setting.value,
+      from: setting.from,
+      where: setting.where ?? null,
+      asked: name === undefined ? setting.value : value,
+    },
     values:
       name === undefined ? [] : [...profile.table].map(([one, exempt]) => ({ value: one, meaning: meaningOf(exempt) })),
     ...{ isChangeable: whyNot === undefined, whyNot: whyNot ?? null },

@@ -7,12 +7,13 @@ import { type DropReason, dropReasons } from '../ipsec/drop-reasons.ts'
 import { spiOf } from '../keying/describe-event.ts'
 import type { SessionSummary } from '../keying/session-summary.ts'
 import type { AgentStatus, AssociationStatus, SelectorStatus, SessionStatus } from '../monitor/agent-status.ts'
-import type { Counts } from '../monitor/counts.ts'
-import type { SealedTraffic } from '../monitor/sealed-traffic.ts'
+import { MOST_RULES } from '../monitor/policy-view.ts'
 import type { ToldEvent } from '../monitor/told-event.ts'
 import { leaksNow, type WireStatus } from '../monitor/wire-status.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { ClearPair, GuardHealth } from './agent-parts.ts'
+import type { SettingOutlook } from './setting-outlook.ts'
+import type { Tally } from './tally.ts'
 import type { InstalledAssociation } from './watched-plane.ts'
 
 export interface StatusFacts {
@@ -23,6 +24,7 @@ export interface StatusFacts {
   readonly now: number
   readonly source: string
   readonly compiled: CompiledPolicy
+  readonly outlook: SettingOutlook
   readonly loadedAt: number
   readonly policyWarnings: readonly Problem[]
   readonly refused: { readonly at: number; readonly problems: readonly Problem[] } | undefined
@@ -36,7 +38,7 @@ export interface StatusFacts {
   readonly clearPairs: readonly ClearPair[]
   readonly drops: ReadonlyMap<DropReason, number>
   readonly wire: WireStatus | null
-  readonly tally: { readonly counts: Counts; readonly sealed: SealedTraffic }
+  readonly tally: Pick<Tally, 'counts' | 'sealed' | 'rules'>
   /** Seconds since 1970. */
   readonly at: number
   readonly recent: readonly ToldEvent[]
@@ -48,7 +50,7 @@ const noCounters: Counters = {
 }
 
 export function statusOf(facts: StatusFacts): AgentStatus {
-  const { compiled, now, sessions, refused, guard } = facts
+  const { compiled, outlook, now, sessions, refused, guard } = facts
   const { policy, profile, setting } = compiled
   const offers = new Map(sessions.flatMap(({ children }) => children.map(({ name, security }) => [name, security])))
   return {
@@ -69,7 +71,11 @@ export function statusOf(facts: StatusFacts): AgentStatus {
       value: setting.value,
       from: setting.from,
       where: setting.where ?? null,
-      exempt: setting.exemptions.map(({ name, title }) => ({ name, title })),
+      exempt: setting.exemptions.map(({ name, title }) => ({
+        name,
+        title,
+        otherwise: outlook.otherwise.get(name) ?? null,
+      })),
     },
     addresses: facts.addresses,
     dataPlane: { ...facts.planeFacts, isAnswering: facts.isAnswering },
@@ -87,10 +93,17 @@ export function statusOf(facts: StatusFacts): AgentStatus {
     drops: [...facts.drops].map(([reason, packets]) => ({ reason, packets, meaning: dropReasons[reason] })),
     counts: { ...facts.tally.counts },
     sealed: facts.tally.sealed,
+    rules: rulesOf(facts),
     wire: facts.wire,
     warnings: warningsOf(facts),
     recent: facts.recent.map(({ at, kind, text }) => ({ at, kind, text })),
   }
+}
+
+/** Of associations that an earlier policy left behind nothing is told. */
+function rulesOf({ compiled, tally }: StatusFacts): AgentStatus['rules'] {
+  const names = new Set(compiled.policy.rules.map(({ name }) => name))
+  return tally.rules.filter(({ rule }) => names.has(rule)).slice(0, MOST_RULES)
 }
 
 function sessionStatus(

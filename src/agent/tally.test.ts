@@ -16,8 +16,8 @@ function counters(bytes: number, replayed = 0): Counters {
   }
 }
 
-const sealed = { name: 1, isConfidential: true, mode: 'transport' } as const
-const signed = { name: 2, isConfidential: false, mode: 'tunnel' } as const
+const sealed = { name: 1, rule: 'all', isConfidential: true, mode: 'transport' } as const
+const signed = { name: 2, rule: 'signed', isConfidential: false, mode: 'tunnel' } as const
 
 test('traffic of associations that are gone stays in the sums, and each octet is counted once', () => {
   const tally = new Tally()
@@ -37,6 +37,26 @@ test('traffic of associations that are gone stays in the sums, and each octet is
   assert.deepEqual(tunnel.inbound, authenticated.inbound)
   assert.equal(faults.replayed, 2)
   assert.equal(tally.counts.childrenClosed, 1)
+})
+
+test('each rule has the sum of its associations, also of those that are gone, until the rule goes', () => {
+  const tally = new Tally()
+  const second = { ...sealed, name: 3 }
+  tally.look(
+    [sealed, second, signed],
+    new Map([
+      [1, counters(100)],
+      [2, counters(0)],
+      [3, counters(500)],
+    ]),
+  )
+  tally.closed([1])
+  tally.look([second], new Map([[3, counters(700)]]))
+  assert.deepEqual(tally.rules, [
+    { rule: 'all', sealed: { inbound: { packets: 8, bytes: 800 }, outbound: { packets: 0, bytes: 0 } } },
+  ])
+  tally.keepRules(new Set(['signed']))
+  assert.deepEqual(tally.rules, [])
 })
 
 test('an SPI that comes again begins at nothing', () => {

@@ -119,6 +119,7 @@ export class WatchedPlane implements DataPlane {
     await this.#plane.enforce(policy)
     await last
     this.#policy = policy
+    this.tally.keepRules(new Set(policy.policy.rules.map(({ name }) => name)))
     // A new policy begins without any: the plane forgets them, and the guard that was put in place has none.
     this.#forgetClear()
     const left = await this.#plane.counters()

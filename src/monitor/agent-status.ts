@@ -2,7 +2,8 @@
 // that the monitor shows. Plain values only. Times are seconds since 1970, durations seconds; no key and no secret is in it.
 import type { DropReason } from '../ipsec/drop-reasons.ts'
 import type { Counts } from './counts.ts'
-import type { SealedTraffic } from './sealed-traffic.ts'
+import type { BothWays, SealedTraffic } from './sealed-traffic.ts'
+import type { Otherwise } from './setting-change.ts'
 import type { WireStatus } from './wire-status.ts'
 
 /** What the guard counted since it was last put in place: a new policy begins at nothing. */
@@ -68,6 +69,18 @@ export interface SessionStatus {
   readonly associations: readonly string[]
 }
 
+export interface ExemptStatus {
+  readonly name: string
+  readonly title: string
+  /** Null where no value of this profile withdraws it. */
+  readonly otherwise: Otherwise | null
+}
+
+export interface RuleTraffic {
+  readonly rule: string
+  readonly sealed: BothWays
+}
+
 export interface AgentStatus {
   readonly version: 1
   /** When this was so. */
@@ -92,7 +105,7 @@ export interface AgentStatus {
     readonly from: 'policy' | 'registry' | 'default'
     /** Key and name in the registry, where it is from there. */
     readonly where: string | null
-    readonly exempt: readonly { readonly name: string; readonly title: string }[]
+    readonly exempt: readonly ExemptStatus[]
   }
   readonly addresses: readonly string[]
   readonly dataPlane: Readonly<Record<string, string | boolean>>
@@ -115,6 +128,8 @@ export interface AgentStatus {
   readonly counts: Counts
   /** Sealed since the agent started, also by associations that are gone. */
   readonly sealed: SealedTraffic
+  /** The same for each rule of the policy in force that has sealed anything, at most MOST_RULES. */
+  readonly rules: readonly RuleTraffic[]
   /** What passes the host's links; null where nobody watches them. */
   readonly wire: WireStatus | null
   /** What needs somebody's eyes now. */

@@ -41,7 +41,7 @@ export const nothingSealed: SealedTraffic = {
 
 /** With what an association did between two looks at its counters; `before` is left out at the first one. */
 export function withTraffic(sums: SealedTraffic, now: AssociationTraffic, before?: AssociationTraffic): SealedTraffic {
-  const more = bothWays((way, unit) => since(now[way][unit], before?.[way][unit]))
+  const more = moreTraffic(now, before)
   const kind = now.isConfidential ? 'confidential' : 'authenticated'
   return {
     ...sums,
@@ -49,6 +49,11 @@ export function withTraffic(sums: SealedTraffic, now: AssociationTraffic, before
     tunnel: now.mode === 'tunnel' ? sum(sums.tunnel, more) : sums.tunnel,
     faults: faultsOf(fault => sums.faults[fault] + since(now.faults[fault], before?.faults[fault])),
   }
+}
+
+/** What went by between two looks. */
+export function moreTraffic(now: BothWays, before?: BothWays): BothWays {
+  return bothWays((way, unit) => since(now[way][unit], before?.[way][unit]))
 }
 
 /** Counters that fell are those of another association that has the same name by now. */

@@ -26,8 +26,11 @@ export function testStatus(changes: Partial<AgentStatus> = {}): AgentStatus {
     setting: {
       ...{ name: 'NoDefaultExempt', value: 0, from: 'default', where: null },
       exempt: [
-        { name: 'kerberos', title: 'Kerberos' },
-        { name: 'ike', title: 'IKE' },
+        {
+          ...{ name: 'kerberos', title: 'Kerberos' },
+          otherwise: { value: 1, becomes: 'secured', words: 'at 1 this would be sealed by rule “all”' },
+        },
+        { name: 'ike', title: 'IKE', otherwise: null },
       ],
     },
     addresses: ['10.0.0.1'],
@@ -50,6 +53,7 @@ export function testStatus(changes: Partial<AgentStatus> = {}): AgentStatus {
     ...{ inClear: [], drops: [{ reason: 'replayed', packets: 3, meaning: 'its sequence number was seen before' }] },
     counts: { ...noCounts(), sessionsEstablished: 1, childrenEstablished: 1 },
     sealed: nothingSealed,
+    rules: [{ rule: 'all', sealed: { inbound: { packets: 10, bytes: 1000 }, outbound: { packets: 20, bytes: 4000 } } }],
     ...{ wire: null, warnings: [], recent: [] },
     ...changes,
   }

@@ -24,7 +24,19 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   dataplane: ['ipsec', 'policy', 'wire', 'crypto', 'native'],
   audit: ['ipsec', 'policy', 'wire', 'crypto'],
   monitor: ['ipsec'],
-  agent: ['monitor', 'keying', 'dataplane', 'windows', 'policy', 'settings', 'ipsec', 'wire', 'crypto', 'native'],
+  agent: [
+    'monitor',
+    'audit',
+    'keying',
+    'dataplane',
+    'windows',
+    'policy',
+    'settings',
+    'ipsec',
+    'wire',
+    'crypto',
+    'native',
+  ],
   cli: ['agent', 'monitor', 'audit', 'windows', 'export', 'policy', 'settings'],
 }
 

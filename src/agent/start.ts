@@ -43,6 +43,7 @@ import { type ServiceManager, serviceManager } from './service-manager.ts'
 import * as folders from './state-folder.ts'
 import type { Step } from './steps.ts'
 import { tunPlanePart } from './tun-plane-part.ts'
+import { wirePart } from './wire-watch/wire-part.ts'
 
 export interface UpOptions {
   /** The name of a file, or `registry:` for what the registry assigns. */
@@ -55,6 +56,8 @@ export interface UpOptions {
   readonly keepGuard: boolean
   /** ESP goes to stations of the own links and comes from them past the kernel's IP. */
   readonly byFrames?: boolean
+  /** Whether what passes the links is looked at; left out, it is. */
+  readonly wireWatch?: boolean
   readonly least: AgentEvent['level']
   /** What differs from the default: whoever embeds the agent may be less patient, and tests are. */
   readonly keying?: Partial<KeyingSettings>
@@ -213,13 +216,15 @@ function compose(options: UpOptions, folder: folders.StateFolder, guard: GuardPa
   }
   const failed = (error: Error) => hear({ kind: 'plane-failed', error })
   const plane = tunPlanePart({ heard, failed, byFrames: options.byFrames === true })
-  const addresses = new OwnAddresses(device => device === plane.facts()['device'])
+  const device = () => plane.facts()['device']
+  const addresses = new OwnAddresses(name => name === device())
+  const wire = options.wireWatch === false ? undefined : wirePart({ clock: systemClock, date: unixTime, device })
   const agent = new Agent(
     {
-      ...{ guard, plane, clock: systemClock, date: unixTime, random: systemRandom },
+      ...{ guard, plane, wire, clock: systemClock, date: unixTime, random: systemRandom },
       source: policySource(options, folder, () => addresses.list()),
       registry: openRegistry(folder),
-      routing: routingPart({ folder: folder.path, device: () => plane.facts()['device'], failed: notFollowed }),
+      routing: routingPart({ folder: folder.path, device, failed: notFollowed }),
       sockets: new KeyingSockets({ mark: SEALWIRE_MARK, heard, failed: notSent }),
       addresses,
       kerberos: new KerberosService({

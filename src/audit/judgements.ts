@@ -4,7 +4,7 @@ import type { Flow } from '../base/flow.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { Decision } from '../policy/decide.ts'
 import { type Packet, PLAIN } from '../wire/packet.ts'
-import { classes, classOf, consider, type Judgement, judgementKey, judgementOf } from './verdict.ts'
+import { classes, classOf, consider, type Judgement, judgementKey, judgementOf, type OnHost } from './verdict.ts'
 
 const LATER_FRAGMENT =
   'a later fragment whose first one does not stand before it in the capture, judged without ports: '
@@ -26,17 +26,17 @@ export class Judgements {
     return this.#list[number]!
   }
 
-  /** The number of the judgement of a packet that begins a conversation. */
-  of(packet: Packet, flow: Flow): number {
+  /** The number of the judgement of a packet that begins a conversation; `onHost` where the packet is seen on a host. */
+  of(packet: Packet, flow: Flow, onHost?: OnHost): number {
     const trafficClass = classOf(packet)
-    const considered = consider(this.#policy, flow, trafficClass, packet.content)
+    const considered = consider(this.#policy, flow, trafficClass, packet.content, onHost)
     const isOrphan = packet.isLaterFragment && considered !== undefined
     // Decisions are one object for each entry of the policy, so their numbers say all that the sentence depends on.
     let key = classes.indexOf(trafficClass) * 8 + packet.content * 2 + (isOrphan ? 1 : 0)
     if (considered !== undefined) {
-      const { decision, otherwise, direction } = considered
-      key += (direction === 'out' ? 1 : 2) * 128
-      key += (this.#numberOf(decision) * DECISIONS + this.#numberOf(otherwise)) * 512
+      const { decision, otherwise, direction, fallsBack } = considered
+      key += (direction === 'out' ? 1 : 2) * 128 + (fallsBack ? 512 : 0)
+      key += (this.#numberOf(decision) * DECISIONS + this.#numberOf(otherwise)) * 1024
     }
     let number = this.#byDecision.get(key)
     if (number === undefined) {

@@ -75,9 +75,16 @@ export function judgementKey(judgement: Judgement): string {
   return `${trafficClass} ${verdict} ${isTunnel === true} ${because}; ${without}`
 }
 
-/** What the policy says of a packet, as long as it is neither sealed nor keying. */
-export interface Considered {
+/** What a host knows of a packet on its own links and no capture tells. */
+export interface OnHost {
+  /** Whether it left or came, whatever its addresses say. */
   readonly direction: Direction
+  /** The fall back to clear that a rule may allow is in force between the two hosts. */
+  readonly fallsBack: boolean
+}
+
+/** What the policy says of a packet, as long as it is neither sealed nor keying. */
+export interface Considered extends OnHost {
   readonly decision: Decision
   /** What the filters alone would say of an exempt packet. */
   readonly otherwise?: Decision
@@ -88,12 +95,14 @@ export function consider(
   flow: Flow,
   trafficClass: TrafficClass,
   content: UdpContent,
+  onHost?: OnHost,
 ): Considered | undefined {
   if (policy === undefined || fixed[trafficClass] !== undefined) return undefined
-  const direction = directionOf(policy, flow)
+  // A capture does not tell who answered IKE: where a rule may fall back it is not said to leak.
+  const { direction, fallsBack } = onHost ?? { direction: directionOf(policy, flow), fallsBack: true }
   const decision = decideKnowing(policy, flow, direction, content !== PLAIN)
-  if (decision.because.kind !== 'exemption') return { direction, decision }
-  return { direction, decision, otherwise: decideByFilters(policy, flow, direction) }
+  if (decision.because.kind !== 'exemption') return { direction, fallsBack, decision }
+  return { direction, fallsBack, decision, otherwise: decideByFilters(policy, flow, direction) }
 }
 
 /** Classes that have one verdict, whatever a policy says. */
@@ -116,14 +125,14 @@ export function judgementOf(
   if (content === KEEPALIVE) return { ...is, verdict: 'keying', because: 'it is a NAT keepalive of IKE' }
   const [verdict, sentence] = fixed[trafficClass] ?? (['no-policy', 'no policy was given'] as const)
   if (policy === undefined || considered === undefined) return { ...is, verdict, because: sentence }
-  const { decision, otherwise, direction } = considered
-  const decided = verdictOf(decision, direction)
+  const { decision, otherwise } = considered
+  const decided = verdictOf(decision, considered)
   return {
     ...is,
     verdict: decided,
     because: because(decision, policy) + aside(decision, decided, content),
     reason: decision.because,
-    ...(otherwise === undefined ? {} : { otherwise: withoutExemption(otherwise, direction) }),
+    ...(otherwise === undefined ? {} : { otherwise: withoutExemption(otherwise, considered) }),
     ...(decision.entry?.rule.mode === 'tunnel' ? { isTunnel: true } : {}),
   }
 }
@@ -140,17 +149,17 @@ function directionOf(policy: CompiledPolicy, flow: Flow): Direction {
   return isOwn(flow.destination) || isGroup(policy, flow) ? 'in' : 'out'
 }
 
-function withoutExemption(decision: Decision, direction: Direction): NonNullable<Judgement['otherwise']> {
-  const verdict = verdictOf(decision, direction)
+function withoutExemption(decision: Decision, onHost: OnHost): NonNullable<Judgement['otherwise']> {
+  const verdict = verdictOf(decision, onHost)
   return decision.because.kind === 'filter' ? { verdict, rule: decision.because.rule } : { verdict }
 }
 
-function verdictOf(decision: Decision, direction: Direction): Verdict {
+function verdictOf(decision: Decision, { direction, fallsBack }: OnHost): Verdict {
   if (decision.because.kind === 'exemption') return 'exempt'
   if (decision.action === 'permit') return 'permitted'
   if (decision.action === 'block') return 'blocked'
   const rule = decision.entry!.rule
-  if (rule.fallBackToClear) return 'permitted'
+  if (rule.fallBackToClear && fallsBack) return 'permitted'
   return direction === 'in' && rule.acceptUnsecuredInbound ? 'permitted' : 'leaked'
 }
 

@@ -9,6 +9,7 @@ import {
   frameAddress,
   lostFrames,
   openPacketSocket,
+  PACKET_BROADCAST,
   PACKET_OUTGOING,
   SOL_PACKET,
   type TapOptions,
@@ -39,6 +40,7 @@ const header = {
   wire: 16,
   status: 20,
   start: 24,
+  network: 26,
   vlan: 32,
 } as const
 const HAS_VLAN = 0x10
@@ -139,6 +141,19 @@ export class PacketRing implements CapturedFrames {
   frameAt(slot: number): number {
     const at = this.#headers[slot]!
     return at + this.#arena.view.getUint16(at + header.start, true)
+  }
+
+  /** Where the frame's IP header lies, as the kernel has found it; never past what was kept. */
+  networkAt(slot: number): number {
+    const at = this.#headers[slot]!
+    const start = this.frameAt(slot)
+    const network = at + this.#arena.view.getUint16(at + header.network, true)
+    return Math.max(start, Math.min(network, start + this.keptBytes(slot)))
+  }
+
+  /** True for what came to every station of the link; of what this host sent only the frame itself tells. */
+  isBroadcast(slot: number): boolean {
+    return this.#arena.view.getUint8(this.#headers[slot]! + header.bytes + frameAddress.kind) === PACKET_BROADCAST
   }
 
   keptBytes(slot: number): number {

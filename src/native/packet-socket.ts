@@ -15,7 +15,8 @@ const PACKET_STATISTICS = 6
 export const frameAddress = {
   ...{ bytes: 20, protocol: 2, link: 4, hardware: 8, kind: 10, addressLength: 11, address: 12 },
 } as const
-/** A value of `kind`. */
+/** Values of `kind`. */
+export const PACKET_BROADCAST = 1
 export const PACKET_OUTGOING = 4
 
 export interface TapOptions {

@@ -86,6 +86,11 @@ export const up: CommandSpec = {
       key: 'keepGuard',
       description: 'leave the guard when it goes down: nothing leaves in clear then',
     },
+    {
+      flags: '--no-wire-watch',
+      key: 'noWireWatch',
+      description: 'do not look at what passes the links: nobody tells then of what leaves in clear',
+    },
     ...metricsOptions,
     {
       flags: '--verbose',
@@ -177,6 +182,7 @@ function upOptions(input: CommandInput, folder: StateFolder, console: Console): 
     state: folder.path,
     guard: input.options['noGuard'] !== true,
     keepGuard: input.options['keepGuard'] === true,
+    wireWatch: input.options['noWireWatch'] !== true,
     byFrames: textOption(input, 'dataPlane') === 'frames',
     least: input.options['verbose'] === true ? 'debug' : 'info',
     ...(console.isWatched ? { paint: (level, text) => paint(console, level, text) } : {}),
@@ -228,7 +234,7 @@ async function detach(input: CommandInput, folder: StateFolder, console: Console
     const file = textOption(input, key)
     return file === undefined ? [] : [flags.split(' ', 1)[0]!, file]
   })
-  const flags = ['noGuard', 'keepGuard', 'verbose'].filter(key => input.options[key] === true)
+  const flags = ['noGuard', 'keepGuard', 'noWireWatch', 'verbose'].filter(key => input.options[key] === true)
   const main = join(import.meta.dirname, '..', 'main.ts')
   const child = spawn(
     process.execPath,

@@ -9,7 +9,6 @@ import { defaultGuard, type Ruleset } from '../dataplane/guard/ruleset.ts'
 import { SEALWIRE_MARK } from '../dataplane/tun/tun-options.ts'
 import { defaultKeyingSettings, type KeyingSettings } from '../keying/keying-settings.ts'
 import type { Path } from '../keying/machine.ts'
-import { MonitorServer, type Place } from '../monitor/server.ts'
 import type { AgentEvent, Level, ToldEvent } from '../monitor/told-event.ts'
 import { missingForPackets } from '../native/capabilities.ts'
 import type { FileLock } from '../native/file-lock.ts'
@@ -21,7 +20,6 @@ import { IKE_PORT, NAT_TRAVERSAL_PORT } from '../wire/udp-encapsulation.ts'
 import { Agent, type AgentInput, type Ending } from './agent.ts'
 import { wordsOfError } from './agent-event.ts'
 import { type GuardPart, Unready } from './agent-parts.ts'
-import { ownSource } from './asked-source.ts'
 import { AssignedPolicySource, forgetDynamicRules, type OwnCertificate } from './assigned-policy-source.ts'
 import { keepForBoot } from './boot.ts'
 import { bootPlaces } from './boot-units.ts'
@@ -33,6 +31,7 @@ import { journalOf } from './journal.ts'
 import { KerberosService } from './kerberos/kerberos-service.ts'
 import { KeyingSockets, wordsOfPath } from './keying-sockets.ts'
 import { Log } from './log.ts'
+import { type MonitorPlaces, monitorSteps } from './monitor-steps.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { FilePolicySource } from './policy-source.ts'
 import { RegistryPolicySource } from './registry-policy-source.ts'
@@ -45,7 +44,7 @@ import type { Step } from './steps.ts'
 import { tunPlanePart } from './tun-plane-part.ts'
 import { wirePart } from './wire-watch/wire-part.ts'
 
-export interface UpOptions {
+export interface UpOptions extends MonitorPlaces {
   /** The name of a file, or `registry:` for what the registry assigns. */
   readonly policy: string
   /** For policies of the registry, which name an authority alone. */
@@ -61,8 +60,6 @@ export interface UpOptions {
   readonly least: AgentEvent['level']
   /** What differs from the default: whoever embeds the agent may be less patient, and tests are. */
   readonly keying?: Partial<KeyingSettings>
-  /** Numbers for machines; left out, none are served. */
-  readonly metrics?: { readonly place: Place; readonly tokenDigest: Uint8Array | undefined }
   /** For a terminal; left out, JSON lines are written. */
   readonly paint?: (level: AgentEvent['level'], text: string) => string
 }
@@ -237,7 +234,7 @@ function compose(options: UpOptions, folder: folders.StateFolder, guard: GuardPa
       alive: () => manager.alive(),
       keepGuard: options.keepGuard,
     },
-    of => [controlStep(of, folder), ...metricsSteps(of, options), managerStep(manager)],
+    of => [controlStep(of, folder), ...monitorSteps(of, options), managerStep(manager)],
   )
   later.agent = agent
   return agent
@@ -258,12 +255,6 @@ function controlStep(agent: Agent, folder: folders.StateFolder): Step {
       })
     },
   }
-}
-
-function metricsSteps(agent: Agent, { metrics }: UpOptions): readonly Step[] {
-  if (metrics === undefined) return []
-  const server = new MonitorServer({ ...metrics, source: ownSource(agent, 'nobody'), clock: systemClock })
-  return [{ name: 'metrics', up: () => server.start(), down: () => server.close() }]
 }
 
 function managerStep(manager: ServiceManager): Step {

@@ -1,7 +1,6 @@
 // `monitor --web`: the page in a browser, served by a process of the user's own that reaches the agent by its control socket.
 // Who has the address has the token, which stands in its fragment: that part is sent to nobody and written into no log.
 import { userInfo } from 'node:os'
-import { join } from 'node:path'
 import { askedSource } from '../agent/asked-source.ts'
 import type { ControlClient } from '../agent/control-client.ts'
 import { readPlace } from '../agent/metrics-place.ts'
@@ -10,6 +9,7 @@ import { fillRandom } from '../base/random.ts'
 import type { Problem, Result } from '../base/result.ts'
 import { systemClock } from '../base/time.ts'
 import { digestOf } from '../monitor/access.ts'
+import { builtPage } from '../monitor/page-files.ts'
 import { MonitorServer, type Place } from '../monitor/server.ts'
 import { AgentLink } from './agent-link.ts'
 import { FINE, MACHINE_CANNOT } from './command.ts'
@@ -67,9 +67,6 @@ export async function serveMonitor(
   link.close()
   return FINE
 }
-
-/** As .ci/build-page makes it. */
-export const builtPage = join(import.meta.dirname, '..', '..', 'dist', 'page')
 
 function newToken(): string {
   const octets = new Uint8Array(TOKEN_LENGTH)

@@ -15,6 +15,9 @@ const files: Readonly<Record<string, PageFile>> = {
   '/favicon.svg': { name: 'favicon.svg', type: 'image/svg+xml' },
 }
 
+/** As .ci/build-page makes it. */
+export const builtPage = join(import.meta.dirname, '..', '..', 'dist', 'page')
+
 export function pageFileAt(path: string): PageFile | undefined {
   return Object.hasOwn(files, path) ? files[path] : undefined
 }

@@ -3,7 +3,9 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, renameSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { readPlace, readToken } from '../../agent/metrics-place.ts'
+import type { MonitorPlaces, Served } from '../../agent/monitor-steps.ts'
 import { REGISTRY_POLICY } from '../../agent/registry-settings.ts'
 import type { UpOptions } from '../../agent/start.ts'
 import { prepareStateFolder, type StateFolder } from '../../agent/state-folder.ts'
@@ -29,7 +31,7 @@ const certificateOptions: readonly OptionSpec[] = [
   ['key', '--key <file>', 'for registry: its private key'],
 ].map(([key, flags, description]) => ({ key: key!, flags: flags!, description: description!, values: 'file' }))
 
-const metricsOptions: readonly OptionSpec[] = [
+const monitorOptions: readonly OptionSpec[] = [
   {
     ...{ key: 'metrics', flags: '--metrics <place>' },
     description:
@@ -38,6 +40,16 @@ const metricsOptions: readonly OptionSpec[] = [
   {
     ...{ key: 'metricsToken', flags: '--metrics-token <file>' },
     description: 'a file whose first line whoever asks for metrics must show (Authorization: Bearer …)',
+    values: 'file',
+  },
+  {
+    ...{ key: 'web', flags: '--web <place>' },
+    description:
+      'serve the monitor’s page there, and metrics too: 127.0.0.1:PORT or [::1]:PORT, with a token, or unix:PATH',
+  },
+  {
+    ...{ key: 'webToken', flags: '--web-token <file>' },
+    description: 'a file whose first line is the token: the page is http://127.0.0.1:PORT/#token=…',
     values: 'file',
   },
 ]
@@ -91,7 +103,7 @@ export const up: CommandSpec = {
       key: 'noWireWatch',
       description: 'do not look at what passes the links: nobody tells then of what leaves in clear',
     },
-    ...metricsOptions,
+    ...monitorOptions,
     {
       flags: '--verbose',
       key: 'verbose',
@@ -103,6 +115,7 @@ export const up: CommandSpec = {
     'sealwire up --policy policy.yaml --detach',
     'sealwire up --policy registry: --state /run/sealwire-test',
     'sealwire up --policy policy.yaml --metrics 127.0.0.1:9754',
+    'sealwire up --policy policy.yaml --web 127.0.0.1:9755 --web-token /etc/sealwire/web-token',
     'sealwire up --policy policy.yaml --state /run/sealwire-test --keep-guard',
   ],
   run: runUp,
@@ -154,29 +167,45 @@ function problemsOf(input: CommandInput): readonly Problem[] {
   if (given.length > 0 && !isRegistry) add(`--${given[0]!.key}`, 'a policy file names its own files', 'leave it out')
   if (given.length > 0 && given.length < certificateOptions.length)
     add('--certificate', 'ca, certificate and key belong together', 'write all three')
-  const metrics = readMetrics(input)
-  if (!metrics.ok) problems.push(...metrics.error)
+  const places = readPlaces(input)
+  if (!places.ok) problems.push(...places.error)
   return problems
 }
 
-function readMetrics(input: CommandInput): Result<Pick<UpOptions, 'metrics'>, readonly Problem[]> {
-  const [place, token] = [textOption(input, 'metrics'), textOption(input, 'metricsToken')]
+function readPlaces(input: CommandInput): Result<MonitorPlaces, readonly Problem[]> {
+  const [metrics, web] = [readServed(input, 'metrics'), readServed(input, 'web')]
+  const problems = [metrics, web].flatMap(one => (one.ok ? [] : one.error))
+  if (!metrics.ok || !web.ok || problems.length > 0) return failure(problems)
+  const wrong = (what: string, hint: string) => failure([{ severity: 'error', where: '--web', what, hint } as const])
+  if (web.value?.place.kind === 'port' && web.value.tokenDigest === undefined)
+    return wrong('on a port everybody of this machine reaches the page', 'write --web-token with a file, or unix:PATH')
+  const isSame = web.value !== undefined && isDeepStrictEqual(web.value.place, metrics.value?.place)
+  if (isSame)
+    return wrong('--metrics has this place already', 'leave out --metrics: the page’s place answers /metrics too')
+  return success({
+    ...(metrics.value === undefined ? {} : { metrics: metrics.value }),
+    ...(web.value === undefined ? {} : { web: web.value }),
+  })
+}
+
+function readServed(input: CommandInput, key: 'metrics' | 'web'): Result<Served | undefined, readonly Problem[]> {
+  const [place, token] = [textOption(input, key), textOption(input, `${key}Token`)]
   if (place === undefined) {
-    if (token === undefined) return success({})
+    if (token === undefined) return success(undefined)
     return failure([
-      { severity: 'error', where: '--metrics-token', what: 'nothing is served', hint: 'write --metrics too' },
+      { severity: 'error', where: `--${key}-token`, what: 'nothing is served', hint: `write --${key} too` },
     ])
   }
-  const read = readPlace(place)
+  const read = readPlace(place, `--${key}`)
   const digest = token === undefined ? success(undefined) : readToken(token)
-  if (read.ok && digest.ok) return success({ metrics: { place: read.value, tokenDigest: digest.value } })
+  if (read.ok && digest.ok) return success({ place: read.value, tokenDigest: digest.value })
   return failure([read, digest].flatMap(one => (one.ok ? [] : [one.error])))
 }
 
 function upOptions(input: CommandInput, folder: StateFolder, console: Console): UpOptions {
-  const metrics = readMetrics(input)
+  const places = readPlaces(input)
   return {
-    ...(metrics.ok ? metrics.value : {}),
+    ...(places.ok ? places.value : {}),
     policy: textOption(input, 'policy')!,
     ...certificateOf(input),
     state: folder.path,
@@ -230,7 +259,7 @@ async function detach(input: CommandInput, folder: StateFolder, console: Console
   const log = openLog(folder)
   const kind = textOption(input, 'dataPlane') ?? 'auto'
   const words = ['up', '--policy', textOption(input, 'policy')!, '--state', folder.path, '--data-plane', kind]
-  const files = [...certificateOptions, ...metricsOptions].flatMap(({ key, flags }) => {
+  const files = [...certificateOptions, ...monitorOptions].flatMap(({ key, flags }) => {
     const file = textOption(input, key)
     return file === undefined ? [] : [flags.split(' ', 1)[0]!, file]
   })

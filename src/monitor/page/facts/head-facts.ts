@@ -1,0 +1,43 @@
+// Who enforces what, as the head of the page tells it in few words.
+import { clockTime, count, rate, span } from '../../words.ts'
+import type { PageState } from './page-state.ts'
+import { leakOf } from './wire-facts.ts'
+
+export interface HeadFact {
+  readonly label: string
+  readonly value: string
+  readonly isBad: boolean
+}
+
+export function headFacts({ view }: PageState): readonly HeadFact[] {
+  const { status, samples, connection } = view
+  if (status === null) return []
+  const { setting, policy, guard, wire } = status
+  const last = samples.at(-1)
+  const good = (label: string, value: string): HeadFact => ({ label, value, isBad: false })
+  const from = { policy: 'from the policy', registry: 'from the registry', default: 'the default' }[setting.from]
+  const leak = leakOf(wire)
+  return [
+    good('Profile', policy.profile),
+    good(setting.name ?? 'Setting', setting.name === null ? 'none is read' : `${setting.value}, ${from}`),
+    guard === null
+      ? { label: 'Guard', value: 'none', isBad: true }
+      : { label: 'Guard', value: guard.isThere ? 'in place' : 'NOT in place', isBad: !guard.isThere },
+    wire === null
+      ? good('Wire', 'not watched')
+      : {
+          label: 'Wire',
+          value:
+            leak === null
+              ? `watched, nothing leaked since ${clockTime(wire.since)}`
+              : `${count(leak.packets)} leaked since ${clockTime(wire.since)}`,
+          isBad: leak !== null,
+        },
+    good('Sealed', `out ${rate(last?.sealed.outbound.bytes ?? 0)}, in ${rate(last?.sealed.inbound.bytes ?? 0)}`),
+    good('Associations', count(status.associations.length)),
+    good('Own addresses', status.addresses.join(', ')),
+    connection === 'lost'
+      ? { label: 'Agent', value: `not reached; last word at ${clockTime(status.at)}`, isBad: true }
+      : good('Agent', `${status.state.replace('-', ' ')} for ${span(status.at - status.since)}`),
+  ]
+}

@@ -1,0 +1,170 @@
+// Who talks to whom: this host and its peers, a line for each thing that goes between them, told apart by colour and by dash,
+// as wide as its rate. Each peer is a link to its associations. Many are a grid of marks instead, the worst first.
+import { useRef, useState } from 'preact/hooks'
+import { count } from '../../words.ts'
+import { peerLabel, shortened } from '../facts/peer-label.ts'
+import { groupsOf, type Peer, peerWords, standings, standingWords } from '../facts/peers.ts'
+import { type Layout, layoutOf, lineWidth, MOST_LINES, type Placed, pathOf } from '../facts/picture-layout.ts'
+import { hashOf } from '../facts/route.ts'
+import { Mark, MarkShape, Named } from '../parts/mark.tsx'
+import { useSize } from '../parts/use-size.ts'
+
+interface PictureProps {
+  readonly own: string
+  readonly peers: readonly Peer[]
+}
+
+export function Picture({ own, peers }: PictureProps) {
+  const box = useRef<HTMLDivElement>(null)
+  const { width } = useSize(box)
+  return (
+    <div class="picture" ref={box}>
+      {peers.length === 0 ? (
+        <p class="empty">Nobody yet: hosts appear with their first packet.</p>
+      ) : peers.length > MOST_LINES ? (
+        <PeerGrid peers={peers} />
+      ) : width === 0 ? null : (
+        <Star own={own} peers={peers} layout={layoutOf(peers.length, width)} />
+      )}
+    </div>
+  )
+}
+
+function Star({ own, peers, layout }: PictureProps & { readonly layout: Layout }) {
+  const { width, height, hub } = layout
+  const label = `Who talks to whom: this host and ${peers.length === 1 ? 'one peer' : `${peers.length} peers`}`
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is no image
+    <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="group" aria-label={label}>
+      <g>
+        {peers.map((peer, index) =>
+          peer.strands.map((strand, place) => {
+            const d = pathOf(layout, layout.peers[index]!, place, peer.strands.length)
+            const wide = strand === 'sealed' ? lineWidth(peer.inbound + peer.outbound) : strand === 'leaked' ? 4 : 2.5
+            return <path key={`${peer.address} ${strand}`} class={`line l-${strand}`} d={d} stroke-width={wide} />
+          }),
+        )}
+      </g>
+      <g class="hub">
+        <rect x={hub.x - 46} y={hub.y - 24} width="92" height="48" rx="6" />
+        <text x={hub.x} y={hub.y - 3} text-anchor="middle" class="strong">
+          this host
+        </text>
+        <text x={hub.x} y={hub.y + 13} text-anchor="middle">
+          {shortened(own, 13)}
+        </text>
+      </g>
+      {peers.map((peer, index) => (
+        <PeerNode key={peer.address} peer={peer} place={layout.peers[index]!} labelWidth={layout.labelWidth} />
+      ))}
+    </svg>
+  )
+}
+
+interface PeerNodeProps {
+  readonly peer: Peer
+  readonly place: Placed
+  readonly labelWidth: number
+}
+
+function PeerNode({ peer, place: { x, y, side }, labelWidth }: PeerNodeProps) {
+  const anchor = side === 'right' ? 'start' : 'end'
+  const at = side === 'right' ? x + 16 : x - 16
+  const [first, second] = peerLabel(peer, Math.floor(labelWidth / 7.4))
+  const left = side === 'right' ? x - 14 : x - labelWidth - 16
+  return (
+    <a class="peer" href={hashOf('associations', peer.address)} aria-label={peerWords(peer)}>
+      <title>{peerWords(peer)}</title>
+      <rect class="focus" x={left} y={y - 20} width={labelWidth + 30} height="40" rx="6" />
+      <g transform={`translate(${x - 9} ${y - 9}) scale(1.125)`}>
+        <MarkShape standing={peer.standing} />
+      </g>
+      <text x={at} y={y - 2} text-anchor={anchor} class="strong">
+        {first}
+      </text>
+      <text x={at} y={y + 13} text-anchor={anchor}>
+        {second}
+      </text>
+    </a>
+  )
+}
+
+/** What needs eyes has its name beside it; of the rest there may be a thousand, whose names are told when they are reached. */
+const MOST_NAMED = 60
+
+function PeerGrid({ peers }: { readonly peers: readonly Peer[] }) {
+  const [reached, setReached] = useState<string>()
+  const grid = useRef<HTMLDivElement>(null)
+  const groups = groupsOf(peers)
+  const shown = groups.flatMap(group => group.peers)
+  const first = shown.find(({ address }) => address === reached) ?? shown[0]
+  const move = (event: KeyboardEvent) => {
+    const links = [...(grid.current?.querySelectorAll<HTMLElement>('a') ?? [])]
+    const at = links.indexOf(event.target as HTMLElement)
+    const row = () => linksInRow(links, at)
+    const steps: Readonly<Record<string, () => number>> = {
+      ...{ ArrowRight: () => at + 1, ArrowLeft: () => at - 1, ArrowDown: () => at + row(), ArrowUp: () => at - row() },
+      ...{ Home: () => 0, End: () => links.length - 1 },
+    }
+    const to = steps[event.key]?.()
+    if (to === undefined) return
+    event.preventDefault()
+    links[Math.min(links.length - 1, Math.max(0, to))]?.focus()
+  }
+  return (
+    <div class="grid" ref={grid}>
+      {groups.map(({ standing, peers: own }) => {
+        const isNamed = standing !== 'sealed' && standing !== 'idle' && own.length <= MOST_NAMED
+        return (
+          <section key={standing} aria-label={`${standingWords[standing]}: ${count(own.length)}`}>
+            <h3>
+              <Mark standing={standing} /> {standingWords[standing]} <span class="soft">{count(own.length)}</span>
+            </h3>
+            <ul class={isNamed ? 'named-cells' : 'cells'}>
+              {own.map(peer => (
+                <li key={peer.address}>
+                  <a
+                    href={hashOf('associations', peer.address)}
+                    aria-label={peerWords(peer)}
+                    title={peerWords(peer)}
+                    tabIndex={peer === first ? 0 : -1}
+                    onFocus={() => setReached(peer.address)}
+                    onMouseEnter={() => setReached(peer.address)}
+                    onKeyDown={move}
+                  >
+                    <Mark standing={standing} />
+                    {isNamed ? <span>{peer.name ?? peer.address}</span> : null}
+                  </a>
+                </li>
+              ))}
+            </ul>
+          </section>
+        )
+      })}
+      <p class="readout">{first === undefined ? '' : peerWords(first)}</p>
+    </div>
+  )
+}
+
+function linksInRow(links: readonly HTMLElement[], at: number): number {
+  const top = links[at]?.getBoundingClientRect().top
+  return Math.max(1, links.filter(link => link.getBoundingClientRect().top === top).length)
+}
+
+export function PictureLegend({ peers }: { readonly peers: readonly Peer[] }) {
+  const present = new Set(peers.flatMap(({ strands }) => strands))
+  return (
+    <ul class="legend" aria-label="Marks and lines">
+      {standings
+        .filter(standing => present.has(standing))
+        .map(standing => (
+          <li key={standing}>
+            <svg class="sample" viewBox="0 0 34 10" aria-hidden="true" focusable="false">
+              <path class={`line l-${standing}`} d="M1 5H33" stroke-width="3" />
+            </svg>
+            <Named standing={standing} />
+          </li>
+        ))}
+    </ul>
+  )
+}

@@ -53,7 +53,9 @@ test('what is exempt stands beside what passed of it', () => {
     title: 'Kerberos',
     outbound: { packets: 5, bytes: 500 },
     inbound: { packets: 0, bytes: 0 },
+    otherwise: { value: 1, becomes: 'secured', words: 'at 1 this would be sealed by rule “all”' },
   })
+  assert.equal(exempt[1]!.otherwise, null)
   const unguarded = follow(emptyView, [status({ guard: null })])
   assert.equal(unguarded.exempt[0]!.outbound, null)
 })

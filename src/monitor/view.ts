@@ -5,6 +5,7 @@ import { type HostView, hostsOf } from './hosts.ts'
 import { followEvents, type Negotiation } from './negotiations.ts'
 import { type AssociationView, type Rate, type Rates, rateOf, ratesOf } from './rates.ts'
 import type { Traffic } from './sealed-traffic.ts'
+import type { Otherwise } from './setting-change.ts'
 import type { ToldEvent } from './told-event.ts'
 
 export type Heard =
@@ -34,6 +35,8 @@ export interface ExemptView {
   /** Null where no guard counts. */
   readonly outbound: Traffic | null
   readonly inbound: Traffic | null
+  /** Null where no value of the profile withdraws it. */
+  readonly otherwise: Otherwise | null
 }
 
 export interface MonitorView {
@@ -148,7 +151,7 @@ function droppedBy({ drops, guard }: AgentStatus): number {
 
 function exemptOf({ setting, guard }: AgentStatus): readonly ExemptView[] {
   const counted = guard?.traffic.filter(({ kind }) => kind === 'exempt') ?? []
-  return setting.exempt.map(({ title }) => {
+  return setting.exempt.map(({ title, otherwise }) => {
     const of = (direction: GuardTraffic['direction']) =>
       guard === null
         ? null
@@ -156,6 +159,6 @@ function exemptOf({ setting, guard }: AgentStatus): readonly ExemptView[] {
             counted.filter(one => one.why === title && one.direction === direction),
             'exempt',
           )
-    return { title, outbound: of('out'), inbound: of('in') }
+    return { title, outbound: of('out'), inbound: of('in'), otherwise }
   })
 }

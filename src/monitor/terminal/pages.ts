@@ -6,6 +6,7 @@ import { statisticsOf } from '../statistics.ts'
 import type { MonitorView } from '../view.ts'
 import { clockTime, count, octets, rate, span } from '../words.ts'
 import { type Line, piece, type Style } from './line.ts'
+import { policyPage } from './policy-page.ts'
 
 export interface Column {
   readonly title: string
@@ -29,7 +30,7 @@ export interface Page {
   readonly details: (key: string) => readonly Line[]
 }
 
-export const pageNames = ['associations', 'hosts', 'negotiations', 'exempt', 'statistics', 'log'] as const
+export const pageNames = ['associations', 'hosts', 'negotiations', 'exempt', 'statistics', 'log', 'policy'] as const
 export type PageName = (typeof pageNames)[number]
 
 const left = (title: string, spare = 0): Column => ({ title, side: 'left', spare })
@@ -47,6 +48,7 @@ const makers: Readonly<Record<PageName, (view: MonitorView) => Page>> = {
   exempt: exemptPage,
   statistics: statisticsPage,
   log: logPage,
+  policy: policyPage,
 }
 
 /** ipsecmon's columns, and what it did not have behind them. */
@@ -113,7 +115,16 @@ function associationDetails(one: AssociationView): readonly Line[] {
   ]
 }
 
-const standings = { sealed: 'good', clear: 'bad', failed: 'bad', negotiating: 'note', idle: 'dim' } as const
+const standings = {
+  leaking: 'bad',
+  sealed: 'good',
+  clear: 'bad',
+  failed: 'bad',
+  negotiating: 'note',
+  idle: 'dim',
+} as const
+
+const standingWords: Readonly<Record<string, string>> = { clear: 'IN CLEAR', leaking: 'LEAKING' }
 
 function hostsPage({ hosts }: MonitorView): Page {
   return {
@@ -129,7 +140,7 @@ function hostsPage({ hosts }: MonitorView): Page {
     rows: hosts.map(({ address, name, standing, associations, rates, reason }) => ({
       key: address,
       cells: [
-        ...[address, name ?? '', standing === 'clear' ? 'IN CLEAR' : standing, count(associations)],
+        ...[address, name ?? '', standingWords[standing] ?? standing, count(associations)],
         ...[rate(rates.outbound.bytes), rate(rates.inbound.bytes), reason ?? ''],
       ],
       style: standings[standing],
@@ -184,10 +195,11 @@ function exemptPage({ exempt, status }: MonitorView): Page {
       right('Octets out'),
       right('Packets in', 1),
       right('Octets in', 1),
+      left('Otherwise', 2),
     ],
-    rows: exempt.map(({ title, outbound, inbound }) => ({
+    rows: exempt.map(({ title, outbound, inbound, otherwise }) => ({
       key: title,
-      cells: [title, ...seen(outbound), ...seen(inbound)],
+      cells: [title, ...seen(outbound), ...seen(inbound), otherwise?.words ?? 'always exempt in this profile'],
     })),
     empty: 'Nothing is exempt by default.',
     details: () => (status === null ? [] : [[piece(settingWords(status))]]),

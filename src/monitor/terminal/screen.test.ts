@@ -77,6 +77,13 @@ test('statistics stand under ipsecmon’s labels', () => {
   assert.match(statistics, /Active Associations +1\n/)
 })
 
+test('each exemption says what would become of it otherwise, and each rule what it did', () => {
+  const exempt = screen({ page: 'exempt' })
+  assert.match(exempt, /Kerberos .*500 B .*at 1 this would be sealed by rule “all”/)
+  assert.match(exempt, /IKE .*always exempt/)
+  assert.match(screen({ page: 'policy' }), /\nall +32 +4\.0 kB +1\.0 kB +– +– +2 +–/)
+})
+
 test('a negotiation that failed is a ladder that ends with the reason', () => {
   const shown = screen({ page: 'negotiations' })
   assert.match(shown, /──► IKE_SA_INIT request\n/)
@@ -153,7 +160,7 @@ test('keys: pages, rows, a filter, and q', () => {
   assert.equal(after('q'), 'quit')
   assert.equal(after('/q\x03'), 'quit')
   assert.deepEqual(after('\x1b[C'), { ...firstChoices, page: 'hosts' })
-  assert.deepEqual(after('\x1b[D'), { ...firstChoices, page: 'log' })
+  assert.deepEqual(after('\x1b[D'), { ...firstChoices, page: 'policy' })
   assert.deepEqual(after('5'), { ...firstChoices, page: 'statistics' })
   assert.deepEqual(after('\x1b[B\x1b[B\x1b[B'), { ...firstChoices, key: '0x2' })
   assert.deepEqual(after('\x1b[B\x1b[A'), { ...firstChoices, key: '0x0000a001' })

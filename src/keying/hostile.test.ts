@@ -1,4 +1,5 @@
 // What strangers and liars can do to a host: nothing throws, nothing stays, nobody honest is kept out.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseAddress } from '../base/address.ts'
@@ -9,34 +10,13 @@ import { readHeader } from '../wire/ike/message.ts'
 import { exchangeTypes } from '../wire/ike/numbers.ts'
 import type { Path } from './machine.ts'
 import { inRun, pskPolicy, sharedSecret, type TestHost, TestNet } from './test-hosts.ts'
+import { stateOf, variantsOf } from './test-variants.ts'
 
 const init = exchangeTypes.of.IKE_SA_INIT
 
 /** The content as IKE sees it: behind the marker. */
 function ikeOf({ remote }: Path, bytes: Uint8Array): Uint8Array {
   return remote.port === 4500 ? bytes.subarray(4) : bytes
-}
-
-function* variantsOf(path: Path, bytes: Uint8Array, random: () => number): Generator<Uint8Array> {
-  const start = bytes.length - ikeOf(path, bytes).length
-  for (let length = 0; length < bytes.length; length++) {
-    const cut = bytes.slice(0, length)
-    yield cut
-    // The same with a length that says so: only what is inside can be wrong now.
-    if (length < start + 28) continue
-    const fitting = cut.slice()
-    new DataView(fitting.buffer).setUint32(start + LENGTH_AT, length - start)
-    yield fitting
-  }
-  for (let at = 0; at < bytes.length; at++) {
-    const changed = bytes.slice()
-    changed[at]! ^= 1 + Math.floor(255 * random())
-    yield changed
-  }
-}
-
-function stateOf(host: TestHost): string {
-  return JSON.stringify([host.endpoint.sessions(), [...host.pairs.keys()], host.sending, host.refused])
 }
 
 const fullPolicy = pskPolicy(
@@ -67,7 +47,7 @@ test('every message of every exchange, cut at every length and changed at every 
     // The answer to the first message is in clear: who can change it can end the attempt, and nobody can tell.
     if (exchange === init && isAnswer) return
     const before = stateOf(host)
-    for (const variant of variantsOf(path, bytes, () => random.fraction())) {
+    for (const variant of variantsOf(bytes, () => random.fraction(), bytes.length - ikeOf(path, bytes).length)) {
       host.input({ kind: 'datagram', path: { local: path.remote, remote: path.local }, bytes: variant })
       if (exchange !== init) assert.equal(stateOf(host), before)
     }

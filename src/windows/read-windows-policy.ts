@@ -13,7 +13,7 @@ import { readRulesJson } from './connection-security-json.ts'
 import { readStore } from './connection-security-registry.ts'
 import { type ConnectionSecurityPolicy, emptyPolicy, type Understood } from './connection-security-rules.ts'
 import { toPolicy as fromRules } from './connection-security-to-policy.ts'
-import { readLdif } from './directory-ldif.ts'
+import { type DirectoryEntry, readLdif } from './directory-ldif.ts'
 import { policiesFromEntries } from './directory-policies.ts'
 import { emptyNetshState, runNetshScript } from './netsh-script.ts'
 import { policyInForce } from './policy-in-force.ts'
@@ -91,7 +91,7 @@ export function readWindowsPolicy(bytes: Uint8Array, options: ReadOptions): Resu
     case 'security-template':
       return fromRegistry(bytes, form, options)
     case 'ldif':
-      return fromDirectory(bytes, options)
+      return fromLdif(bytes, options)
     case 'ipsec-script':
       return fromIpsecScript(decodeRegFile(bytes).text, options)
     case undefined:
@@ -230,17 +230,28 @@ function storesOf(root: RegistryKey): readonly PolicyStore[] {
   return registryPlaces.map(place => readRegistryPolicies(root, place).store)
 }
 
-function fromDirectory(bytes: Uint8Array, options: ReadOptions): Result<WindowsPolicy, readonly Problem[]> {
+function fromLdif(bytes: Uint8Array, options: ReadOptions): Result<WindowsPolicy, readonly Problem[]> {
   const read = readLdif(bytes, options.where)
   if (!read.ok) return read
-  const { store, assignments, problems } = policiesFromEntries(read.value.entries)
-  const all = [...read.value.problems, ...problems]
+  const { entries, problems } = read.value
+  const made = policyFromDirectory(entries, options)
+  return made.ok ? success({ ...made.value, losses: [...problems, ...made.value.losses] }) : made
+}
+
+/** Of objects as a directory holds them: the policy that is named, else the one that is assigned. */
+export function policyFromDirectory(
+  entries: readonly DirectoryEntry[],
+  options: ReadOptions,
+): Result<WindowsPolicy, readonly Problem[]> {
+  const { store, assignments, problems } = policiesFromEntries(entries)
   const assigned = [...new Set(assignments.map(({ policy }) => policy))]
   const named = options.name === undefined ? undefined : namedIn([store], options.name)
   const id = named?.object.id ?? (assigned.length === 1 ? assigned[0] : undefined)
   if (id === undefined) return failure(nothingIn([store], options))
   const made = toPolicy(store, { policy: id })
-  return made.ok ? success({ form: 'ldif', policy: made.value.policy, losses: [...all, ...made.value.losses] }) : made
+  return made.ok
+    ? success({ form: 'ldif', policy: made.value.policy, losses: [...problems, ...made.value.losses] })
+    : made
 }
 
 function policiesOf(store: PolicyStore): readonly PolicyObject[] {

@@ -9,8 +9,12 @@ import { Secret } from '../../base/secret.ts'
 import type { Policy } from '../../policy/model.ts'
 import { settingOf } from '../../policy/profiles.ts'
 import { writePolicyText } from '../../policy/write-policy.ts'
-import { writeLdif } from '../../windows/directory-ldif.ts'
-import { readWindowsPolicy, type WindowsPolicy, windowsForms } from '../../windows/read-windows-policy.ts'
+import {
+  policyFromDirectory,
+  readWindowsPolicy,
+  type WindowsPolicy,
+  windowsForms,
+} from '../../windows/read-windows-policy.ts'
 import { type CommandInput, type CommandSpec, FINE, jsonOption, textOption, WRONG_INPUT } from '../command.ts'
 import type { Console } from '../console.ts'
 
@@ -146,6 +150,5 @@ async function fromDirectory(url: string, input: CommandInput): Promise<Result<W
   })
   if (!read.ok) return read
   const name = textOption(input, 'name')
-  const ldif = new TextEncoder().encode(writeLdif(read.value.entries))
-  return readWindowsPolicy(ldif, { where: url, ...(name === undefined ? {} : { name }) })
+  return policyFromDirectory(read.value.entries, { where: url, ...(name === undefined ? {} : { name }) })
 }

@@ -1,38 +1,18 @@
 // What strangers and liars can do to a host of IKEv1: nothing throws, nothing stays, nobody honest is kept out.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseAddress } from '../../base/address.ts'
 import { seededRandom } from '../../base/random.ts'
-import { LENGTH_AT } from '../../wire/ike/header.ts'
 import { writeMessageV1 } from '../../wire/ike/v1-message.ts'
 import { exchangeTypesV1 } from '../../wire/ike/v1-numbers.ts'
 import type { Path } from '../machine.ts'
 import { inRun, type TestHost, TestNet } from '../test-hosts.ts'
+import { stateOf, variantsOf } from '../test-variants.ts'
 import { twoHosts, v1Policy } from './test-hosts-v1.ts'
 
 const EXCHANGE_AT = 18
 const MAIN = exchangeTypesV1.of['main mode']
-
-function* variantsOf(bytes: Uint8Array, random: () => number): Generator<Uint8Array> {
-  for (let length = 0; length < bytes.length; length++) {
-    const cut = bytes.slice(0, length)
-    yield cut
-    // The same with a length that says so: only what is inside can be wrong now.
-    if (length < 28) continue
-    const fitting = cut.slice()
-    new DataView(fitting.buffer).setUint32(LENGTH_AT, length)
-    yield fitting
-  }
-  for (let at = 0; at < bytes.length; at++) {
-    const changed = bytes.slice()
-    changed[at]! ^= 1 + Math.floor(255 * random())
-    yield changed
-  }
-}
-
-function stateOf(host: TestHost): string {
-  return JSON.stringify([host.endpoint.sessions(), [...host.pairs.keys()], host.sending, host.refused])
-}
 
 function arrive(host: TestHost, path: Path, bytes: Uint8Array): void {
   host.input({ kind: 'datagram', path: { local: path.remote, remote: path.local }, bytes })

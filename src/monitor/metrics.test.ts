@@ -39,6 +39,18 @@ test('what an alert watches is there before anything has happened, so that its f
   assert.equal(seriesOf(quiet, 'sealwire_guard_packets_total{direction="out",kind="in-clear"}'), 0)
 })
 
+test('what passes the wire is counted by verdict, and a leak’s series is there before the first leak', () => {
+  const series = 'sealwire_wire_packets_total{verdict="leaked",direction="out"}'
+  const seen = { verdict: 'leaked', direction: 'out', packets: 3, bytes: 252 } as const
+  const wire = { links: ['eth0'], since: 1_799_990_000, verdicts: [seen], flows: [], unread: 7 }
+  assert.equal(seriesOf(testStatus(), series), 0)
+  assert.equal(seriesOf(testStatus(), 'sealwire_wire_watched'), 0)
+  assert.equal(seriesOf(testStatus({ wire }), series), 3)
+  assert.equal(seriesOf(testStatus({ wire }), 'sealwire_wire_watched'), 1)
+  assert.equal(seriesOf(testStatus({ wire }), 'sealwire_wire_unread_packets_total'), 7)
+  assert.equal(seriesOf(testStatus({ wire }), 'sealwire_wire_bytes_total{verdict="leaked",direction="out"}'), 252)
+})
+
 test('a thousand rules, peers and associations make no more series than a few hundred', () => {
   const traffic = Array.from({ length: 1000 }, (_, index) => ({
     ...{ direction: 'out', kind: 'permitted', why: `rule ${index}`, packets: 1, bytes: 1 },

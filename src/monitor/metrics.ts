@@ -4,6 +4,7 @@ import { dropReasons } from '../ipsec/drop-reasons.ts'
 import type { AgentStatus, AssociationStatus, GuardTraffic } from './agent-status.ts'
 import { type CountName, countMeanings, countNames } from './counts.ts'
 import { faultKinds } from './sealed-traffic.ts'
+import { type WireVerdict, wireVerdictMeanings, wireVerdicts } from './wire-status.ts'
 
 export type Labels = Readonly<Record<string, string>>
 
@@ -177,6 +178,30 @@ export const metrics: readonly Metric[] = [
     },
     samples: guardRules,
   },
+  gauge('wire_watched', 'Whether somebody looks at what passes the links: 1 or 0.', ({ wire }) => flag(wire !== null)),
+  ...units.map(
+    (unit): Metric => ({
+      name: `wire_${unit}`,
+      type: 'counter',
+      help: `What was seen on the links, by the auditor’s verdict, since the watch began: ${unit}. Packets that offload makes one count as one.`,
+      labels: {
+        verdict: wireVerdicts.map(verdict => `\`${verdict}\`: ${wireVerdictMeanings[verdict]}`).join('; '),
+        ...directionLabel,
+      },
+      samples: status =>
+        directions.flatMap(direction =>
+          wireVerdicts.map(verdict => ({
+            labels: { verdict, direction },
+            value: onWire(status, unit, verdict, direction),
+          })),
+        ),
+    }),
+  ),
+  {
+    ...{ name: 'wire_unread_packets', type: 'counter' },
+    help: 'Packets that the watch had no time for: what they were is not known.',
+    samples: ({ wire }) => [{ labels: {}, value: wire?.unread ?? 0 }],
+  },
   {
     ...{ name: 'events', type: 'counter', help: 'What happened so often since the agent started.' },
     labels: { event: countNames.map(name => `\`${snake(name)}\`: ${countMeanings[name]}`).join('; ') },
@@ -205,6 +230,15 @@ function guarded(
   const found =
     guard?.traffic.filter(({ direction, kind }) => direction === asked.direction && kind === asked.kind) ?? []
   return found.reduce((sum, one) => sum + one[unit], 0)
+}
+
+function onWire(
+  { wire }: AgentStatus,
+  unit: 'packets' | 'bytes',
+  verdict: WireVerdict,
+  direction: 'out' | 'in',
+): number {
+  return wire?.verdicts.find(one => one.verdict === verdict && one.direction === direction)?.[unit] ?? 0
 }
 
 function guardRules({ guard }: AgentStatus): readonly Sample[] {

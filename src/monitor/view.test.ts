@@ -85,6 +85,26 @@ test('two hosts that speak in clear by fall-back are clear, whatever else stands
   assert.equal(follow(emptyView, [status({ inClear })]).hosts[0]!.standing, 'clear')
 })
 
+test('a host to which something leaks stands as leaking before all else, for a minute after the last packet', () => {
+  const inClear = [{ rule: 'all', own: '10.0.0.1', peer: '10.0.0.2', forSeconds: 200 }]
+  const because = 'rule “all” secures it, yet it stands in clear'
+  const is = { because, packets: 3, bytes: 252, firstAt: 1_799_999_900, lastAt: 1_799_999_999 }
+  const wire: AgentStatus['wire'] = {
+    ...{ links: ['eth0'], since: 1_799_990_000, verdicts: [], unread: 0 },
+    flows: [
+      { ...is, verdict: 'leaked', flow: 'icmp 10.0.0.1 → 10.0.0.2', peer: '10.0.0.2', direction: 'out' },
+      { ...is, verdict: 'leaked', flow: 'icmp 10.0.0.1 → 10.0.0.9', peer: '10.0.0.9', direction: 'out' },
+      { ...is, verdict: 'received-in-clear', flow: 'icmp 10.0.0.8 → 10.0.0.1', peer: '10.0.0.8', direction: 'in' },
+    ],
+  }
+  const hosts = (at: number) =>
+    follow(emptyView, [status({ wire, inClear, at })]).hosts.map(({ address, standing }) => `${address} ${standing}`)
+  assert.deepEqual(hosts(1_800_000_000), ['10.0.0.2 leaking', '10.0.0.9 leaking'])
+  assert.deepEqual(hosts(1_800_000_060), ['10.0.0.2 clear'])
+  const [first] = follow(emptyView, [status({ wire })]).hosts
+  assert.equal(first!.reason, 'sent in clear: icmp 10.0.0.1 → 10.0.0.2')
+})
+
 test('an agent that is gone leaves what was last seen, marked as such', () => {
   const view = follow(emptyView, [status(), { kind: 'lost', why: 'it went down' }])
   assert.deepEqual([view.connection, view.lostBecause, view.associations.length], ['lost', 'it went down', 1])

@@ -104,6 +104,24 @@ test('who speaks in clear and what is wrong stand on every page', () => {
   }
 })
 
+test('what leaked and what came in clear stands on every page, and the host at the other end as leaking', () => {
+  const because = 'rule “all” secures it, yet it stands in clear'
+  const is = { because, packets: 12, bytes: 1008, firstAt: 1_799_999_999, lastAt: 1_799_999_999 }
+  const flow = {
+    ...is,
+    verdict: 'leaked',
+    flow: 'icmp 10.0.0.1 → 10.0.0.2',
+    peer: '10.0.0.2',
+    direction: 'out',
+  } as const
+  const received = { verdict: 'received-in-clear', direction: 'in', packets: 5, bytes: 420 } as const
+  const wire = { links: ['eth0'], since: 0, verdicts: [flow, received], flows: [flow], unread: 0 }
+  const leaking = follow(emptyView, [{ kind: 'status', status: testStatus({ wire }) }])
+  for (const page of pageNames) assert.match(screen({ page }, wide, leaking), / LEAKED 12 {3}received in clear 5/)
+  assert.match(screen({ page: 'hosts' }, wide, leaking), /10\.0\.0\.2 .*LEAKING .*sent in clear: icmp/)
+  assert.match(screen(), /wire not watched/)
+})
+
 test('no line is wider than the terminal and no frame higher, at any size', () => {
   const many = Array.from({ length: 1000 }, (_, index) =>
     testAssociation({

@@ -2,7 +2,8 @@
 // A function of view, what the person chose, and the terminal's size.
 import type { AgentStatus } from '../agent-status.ts'
 import type { MonitorView } from '../view.ts'
-import { rate, span } from '../words.ts'
+import type { WireVerdict } from '../wire-status.ts'
+import { count, rate, span } from '../words.ts'
 import { cutLine, type Line, padded, piece, widthOf } from './line.ts'
 import { type Column, type Page, type PageName, pageNames, pageOf, type Row } from './pages.ts'
 
@@ -93,7 +94,7 @@ function headOf(view: MonitorView, { page }: Choices): readonly Line[] {
 }
 
 function firstLines({ samples }: MonitorView, status: AgentStatus): readonly Line[] {
-  const { policy, setting, guard, state, at, since, addresses, inClear } = status
+  const { policy, setting, guard, state, at, since, addresses, inClear, wire } = status
   const last = samples.at(-1)
   const isOn = state === 'up' && status.dataPlane['isAnswering'] === true
   const value = setting.name === null ? '' : `  ${setting.name} ${setting.value}`
@@ -112,6 +113,7 @@ function firstLines({ samples }: MonitorView, status: AgentStatus): readonly Lin
         inClear.length === 0 ? undefined : 'bad',
       ),
       piece(`   guard ${guardWords(guard)}`, guard?.isThere === true ? undefined : 'bad'),
+      ...wirePieces(wire),
     ],
   ]
 }
@@ -119,6 +121,18 @@ function firstLines({ samples }: MonitorView, status: AgentStatus): readonly Lin
 function guardWords(guard: AgentStatus['guard']): string {
   if (guard === null) return 'none'
   return guard.isThere ? 'in place' : 'NOT in place'
+}
+
+/** Nothing where nothing is to be told. */
+function wirePieces(wire: AgentStatus['wire']): Line {
+  if (wire === null) return [piece('   wire not watched', 'dim')]
+  const packets = (verdict: WireVerdict) =>
+    wire.verdicts.filter(one => one.verdict === verdict).reduce((sum, one) => sum + one.packets, 0)
+  const [leaked, received] = [packets('leaked'), packets('received-in-clear')]
+  return [
+    ...(leaked === 0 ? [] : [piece(`   LEAKED ${count(leaked)}`, 'bad')]),
+    ...(received === 0 ? [] : [piece(`   received in clear ${count(received)}`, 'note')]),
+  ]
 }
 
 function footOf({ filter, isTyping }: Choices, shown: number, all: number): Line {

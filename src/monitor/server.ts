@@ -47,7 +47,7 @@ interface Route extends Wanted {
 }
 
 /** Of every answer. The page's own script and style are all that runs and counts; nothing is kept, framed or guessed. */
-const securityHeaders = {
+export const securityHeaders = {
   'cache-control': 'no-store',
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; " +

@@ -119,9 +119,12 @@ export class HostAgent {
 
   /** Nothing of sealwire is left in this controller, whatever was done to it. */
   async restore(): Promise<void> {
+    const { status } = await this.run(['test', '-e', '/run/sealwire', '-o', '-e', '/etc/sealwire'])
+    if (status !== 0) return
     await this.sealwire('down')
-    await this.sealwire('firewall', 'remove')
-    await this.sealwire('boot', 'remove')
+    // Its firewall is among the rules, which are gone below.
+    const hasBoot = (await this.run(['test', '-e', '/etc/sealwire/boot-guard'])).status === 0
+    if (hasBoot) await this.sealwire('boot', 'remove')
     await this.run(['nft', 'flush', 'ruleset'])
     await this.run(['rm', '-rf', '/etc/sealwire', '/var/lib/sealwire', '/run/sealwire'])
     await this.run(['ip', 'route', 'flush', 'cache'])

@@ -24,7 +24,7 @@ export interface JudgedCapture {
 export interface JudgeBy {
   readonly policyFile: string
   /** Folder of the registry that counts where the policy file sets nothing, as it is now. */
-  readonly registry: string
+  readonly registry?: string
 }
 
 /** Without `by` there is no policy: what is in clear is `no-policy`. */
@@ -51,6 +51,7 @@ export async function judge(name: string, path: string, file: string, by: JudgeB
 function policyBy({ policyFile, registry }: JudgeBy) {
   const read = readPolicyFile(policyFile)
   if (!read.ok) throw new Error(`${policyFile}: ${read.error.map(({ what }) => what).join('; ')}`)
+  if (registry === undefined) return read.value.policy
   const root = readStored(registry)
   if (!root.ok) throw new Error(`${registry}: ${root.error.map(({ what }) => what).join('; ')}`)
   return withRegistry(read.value.policy, root.value)

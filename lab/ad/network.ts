@@ -1,7 +1,8 @@
 // The lab's only network: a bridge in a network namespace of its own, one veth pair per controller. No link leads to this
-// machine's network, no lab host has a default route, so no packet can leave. Leaves out filters on the wire and small MTUs.
+// machine's network, no lab host has a default route, so no packet can leave. Leaves out filters on the wire.
 
 import { broadcastAddress, type Controller, prefixLength } from './forest.ts'
+import type { Lab } from './lab.ts'
 import { inNetworkOf, type LabHost } from './namespace.ts'
 import { must, run } from './run.ts'
 
@@ -25,9 +26,7 @@ export async function connect(wire: LabHost, host: LabHost, controller: Controll
   await ip(host, 'link', 'set', 'lo', 'up')
   await ip(host, 'address', 'add', `${controller.address}/${prefixLength}`, 'broadcast', broadcastAddress, 'dev', link)
   await ip(host, 'link', 'set', link, 'up')
-  // Without a default route the kernel knows no way for these two.
-  await ip(host, 'route', 'add', '224.0.0.0/4', 'dev', link)
-  await ip(host, 'route', 'add', 'broadcast', '255.255.255.255', 'dev', link)
+  await routeGroups(host)
 }
 
 /** The next packet then begins with ARP, so that a capture shows it. */
@@ -45,4 +44,36 @@ async function offloadsOff(host: LabHost, device: string): Promise<void> {
     // A device that has not got the feature refuses: that is as good. What counts is seen in the capture (counts.ts).
     await run(inNetworkOf(host, ['ethtool', '-K', device, feature, 'off']))
   }
+}
+
+/** The MTU that links are made with. */
+export const linkSize = 1500
+
+/** Of every link: both ends of each, and the bridge. */
+export async function setLinkSizes(
+  { wire, controllers }: Pick<Lab, 'wire' | 'controllers'>,
+  bytes: number,
+): Promise<void> {
+  const size = ['mtu', String(bytes)]
+  for (const { name, host } of controllers) {
+    await ip(host, 'link', 'set', link, ...size)
+    await ip(wire, 'link', 'set', name, ...size)
+  }
+  await ip(wire, 'link', 'set', bridge, ...size)
+}
+
+export async function linkDown(host: LabHost): Promise<void> {
+  await ip(host, 'link', 'set', link, 'down')
+}
+
+/** With the routes that a link loses when it goes down. */
+export async function linkUp(host: LabHost): Promise<void> {
+  await ip(host, 'link', 'set', link, 'up')
+  await routeGroups(host)
+}
+
+/** Without a default route the kernel knows no way for these two. */
+async function routeGroups(host: LabHost): Promise<void> {
+  await ip(host, 'route', 'add', '224.0.0.0/4', 'dev', link)
+  await ip(host, 'route', 'add', 'broadcast', '255.255.255.255', 'dev', link)
 }

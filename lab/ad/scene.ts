@@ -7,7 +7,7 @@ import { HostAgent as Agent, giveCertificates, type HostAgent, policyPath, write
 import { record } from './capture.ts'
 import type { AgentMemory, Check, Exercised } from './chapter.ts'
 import { exercise, type StepResult, steps } from './exercise.ts'
-import { disagreements, type JudgedCapture, judge } from './judge.ts'
+import { disagreements, type JudgeBy, type JudgedCapture, judge } from './judge.ts'
 import type { Lab, Progress } from './lab.ts'
 import { forgetNeighbours } from './network.ts'
 import { type PolicyChoice, securePolicy } from './policies.ts'
@@ -24,14 +24,17 @@ export const groupSteps: readonly string[] = [
   'multicast-ping',
 ]
 
-export const kerberosOnly: readonly string[] = [
+export const kerberosSteps: readonly string[] = [
   ...['as-udp', 'as-tcp', 'tgs-udp', 'tgs-tcp', 'as-udp-fragments', 'tgs-udp-fragments'],
 ]
+
+/** A few that ask quickly, for whether anything passes at all. */
+export const probeSteps: readonly string[] = ['ping', 'dns-tcp', 'as-udp', 'smb-list']
 
 /** One of each kind, for the short form. */
 const essential: readonly string[] = [
   ...['ping', 'ping-fragments', 'netbios-unicast', 'broadcast-ping', 'multicast-ping', 'rsvp', 'dns-udp', 'cldap'],
-  ...['ldap-gssapi', 'smb-list', 'rpc-tcp', ...kerberosOnly, 'kpasswd'],
+  ...['ldap-gssapi', 'smb-list', 'rpc-tcp', ...kerberosSteps, 'kpasswd'],
 ]
 
 export interface SceneOptions {
@@ -49,9 +52,14 @@ export interface Told {
   readonly memory: readonly AgentMemory[]
 }
 
+export type JudgingBy = 'first' | 'first-without-registry' | 'none' | HostAgent
+
 export interface OngoingRecording {
-  /** Ends it and judges it by the policy and the registry that the first controller has now; `none`: by no policy. */
-  readonly stop: (by?: 'first' | 'none' | HostAgent) => Promise<JudgedCapture>
+  /**
+   * Ends it and judges it by the policy and the registry that the first controller, or another one, has now; or by the policy
+   * file of the first alone; or by none.
+   */
+  readonly stop: (by?: JudgingBy) => Promise<JudgedCapture>
 }
 
 export class Scene {
@@ -77,6 +85,11 @@ export class Scene {
     other.#letter = this.#letter
     other.#told = this.#told
     return other
+  }
+
+  /** Where recordings are written. */
+  get folder(): string {
+    return this.#options.folder
   }
 
   get told(): Told {
@@ -166,10 +179,11 @@ export class Scene {
     }
   }
 
-  #judgeBy(by: 'first' | 'none' | HostAgent) {
+  #judgeBy(by: JudgingBy): JudgeBy | undefined {
     if (by === 'none') return undefined
-    const agent = by === 'first' ? this.agents[0]! : by
-    return { policyFile: `${agent.settings}/${policyPath.split('/').at(-1)}`, registry: `${agent.memory}/registry` }
+    const agent = typeof by === 'string' ? this.agents[0]! : by
+    const policyFile = `${agent.settings}/${policyPath.split('/').at(-1)}`
+    return by === 'first-without-registry' ? { policyFile } : { policyFile, registry: `${agent.memory}/registry` }
   }
 
   /** The steps, both ways; without names all of them, or the essential ones in the short form. */

@@ -85,6 +85,25 @@ export async function askTshark(file: string): Promise<TsharkCounts> {
   }
 }
 
+/** Packets that one of tshark's own filters finds. */
+export async function countPackets(file: string, filter: string): Promise<number> {
+  const output = await must([
+    'tshark',
+    '-n',
+    '-r',
+    file,
+    '-Y',
+    filter,
+    '-T',
+    'fields',
+    '-e',
+    'frame.number',
+    '-e',
+    'frame.len',
+  ])
+  return linesOf(output).length
+}
+
 /** tshark's warnings, which come in the same stream, have no tabulator. */
 function linesOf(output: string): readonly string[] {
   return output.split('\n').filter(line => line.includes('\t'))

@@ -1,6 +1,7 @@
 // Chapter b: the policy as everybody writes it, and the setting absent, as it was when Windows 2000 came.
 
 import type { Chapter } from '../chapter.ts'
+import { checkKerberosReadable, checkSum } from '../checks.ts'
 import type { JudgedCapture } from '../judge.ts'
 import type { Scene } from '../scene.ts'
 
@@ -19,11 +20,11 @@ export const exemptByDefault: Chapter = {
     await scene.secure({ profile: 'windows-2000-sp1' })
     for (const agent of scene.agents) {
       const { setting } = await agent.status()
-      const seen = `${setting.value}, from the ${setting.from}`
+      const isDefault = setting.value === 0 && setting.from === 'default'
       scene.check(
         `${agent.name}: NoDefaultExempt is absent, and counts as 0`,
-        setting.value === 0 && setting.from === 'default',
-        seen,
+        isDefault,
+        `${setting.value}, from the ${setting.from}`,
       )
     }
     const recording = await scene.record('exempt')
@@ -37,23 +38,16 @@ export const exemptByDefault: Chapter = {
 }
 
 /** Nothing in clear but what the exemptions name. */
-function checkOnlyExempt(scene: Scene, { verdicts, classes, packets }: JudgedCapture): void {
+function checkOnlyExempt(scene: Scene, judged: JudgedCapture): void {
+  const { verdicts, classes } = judged
   scene.checkEqual('packets that leaked', verdicts.leaked, 0)
   scene.checkEqual('unicast in clear that is neither Kerberos nor RSVP', classes.unicast, 0)
   const exempt = classes.kerberos + classes.rsvp + classes.multicast + classes.broadcast
   scene.checkEqual('exempt packets: all of Kerberos, RSVP, multicast and broadcast', verdicts.exempt, exempt)
-  const all = verdicts.protected + verdicts.keying + verdicts.exempt + verdicts['not-ip']
-  scene.checkEqual('sealed, keying, exempt and ARP together are all packets', all, packets)
+  checkSum(scene, judged)
   for (const name of ['kerberos', 'rsvp', 'multicast', 'broadcast'] as const) {
     scene.check(`${name} is there, in clear`, classes[name] > 0, `${classes[name]} packets`)
   }
-  scene.check('most is sealed', verdicts.protected > verdicts.exempt, `${verdicts.protected} packets`)
-}
-
-/** As Kerberos, by its content: a port alone proves nothing. */
-function checkKerberosReadable(scene: Scene, { tshark }: JudgedCapture): void {
-  for (const name of ['AS-REQ', 'AS-REP', 'TGS-REQ', 'TGS-REP']) {
-    const seen = tshark.messages[name] ?? 0
-    scene.check(`tshark reads ${name} on the wire`, seen > 0, String(seen))
-  }
+  const { protected: sealed, exempt: clear } = verdicts
+  scene.check('more is sealed than in clear', sealed > clear, `${sealed} packets sealed, ${clear} in clear`)
 }

@@ -85,7 +85,7 @@ export class FeedHub {
       // The others get what waits first: it is among what is kept, and this one would get it twice.
       this.#writeLine()
       this.#readers.set(reader, 'reads along')
-      this.#say(reader, textOf([...this.#kept.map(heardEvent), status]))
+      this.#say(reader, textOf([...this.#kept.slice(-MOST_KEPT).map(heardEvent), status]))
     })
     return () => this.#leave(reader)
   }

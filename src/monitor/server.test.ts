@@ -1,56 +1,18 @@
 // Who asks, and how, decides what the server says: only GET, only who means this host, only with the token where one is set.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { type IncomingHttpHeaders, request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { VirtualClock } from '../base/time.ts'
+import { test } from 'node:test'
 import { digestOf } from './access.ts'
 import type { AgentStatus } from './agent-status.ts'
-import { MonitorServer, type MonitorServerOptions } from './server.ts'
+import { serveForTest } from './server-of-tests.ts'
 import { testSource } from './test-source.ts'
 import { testStatus } from './test-status.ts'
 
-interface Got {
-  readonly code: number
-  readonly headers: IncomingHttpHeaders
-  readonly text: string
-}
-
-async function serve(t: TestContext, changes: Partial<MonitorServerOptions> = {}) {
-  const clock = new VirtualClock()
-  const source = testSource()
-  const server = new MonitorServer({
-    ...{ place: { kind: 'port', host: '127.0.0.1', port: 0 }, tokenDigest: undefined, source, clock },
-    ...changes,
-  })
-  await server.start()
-  t.after(() => server.close())
-  const where = () =>
-    changes.place?.kind === 'socket' ? { socketPath: changes.place.path } : { host: '127.0.0.1', port: server.port }
-  const get = (path: string, headers: Record<string, string> = {}, method = 'GET') => {
-    const { promise, resolve, reject } = Promise.withResolvers<Got>()
-    const sent = request({ ...where(), path, method, headers, agent: false }, response => {
-      let text = ''
-      response.setEncoding('utf8').on('data', chunk => (text += chunk))
-      response.on('end', () => resolve({ code: response.statusCode!, headers: response.headers, text }))
-    })
-    sent.on('error', reject)
-    sent.end()
-    return promise
-  }
-  return {
-    server,
-    get,
-    pass: (seconds: number) => clock.advanceTo(clock.now() + seconds),
-    asked: () => source.asked.length,
-  }
-}
-
 test('metrics come in the form that is asked for, and are kept by nobody', async t => {
-  const { get } = await serve(t)
+  const { get } = await serveForTest(t)
   const plain = await get('/metrics')
   assert.equal(plain.code, 200)
   assert.match(plain.headers['content-type']!, /^text\/plain; version=0\.0\.4/)
@@ -62,7 +24,7 @@ test('metrics come in the form that is asked for, and are kept by nobody', async
 })
 
 test('a name that was made to lead to loopback is not answered', async t => {
-  const { get, server } = await serve(t)
+  const { get, server } = await serveForTest(t)
   const { port } = server
   for (const host of [
     'evil.example',
@@ -77,7 +39,7 @@ test('a name that was made to lead to loopback is not answered', async t => {
 })
 
 test('a page of another origin is not answered, whatever it calls itself', async t => {
-  const { get, server } = await serve(t)
+  const { get, server } = await serveForTest(t)
   for (const origin of ['http://evil.example', 'null', 'https://localhost', `http://localhost:${server.port! + 1}`])
     assert.equal((await get('/metrics', { origin })).code, 403, origin)
   assert.equal((await get('/metrics', { 'sec-fetch-site': 'cross-site' })).code, 403)
@@ -89,7 +51,7 @@ test('a page of another origin is not answered, whatever it calls itself', async
 
 test('without the token nobody is told anything, health included', async t => {
   const token = 'a-token-of-some-length'
-  const { get, asked } = await serve(t, { tokenDigest: digestOf(token) })
+  const { get, source } = await serveForTest(t, { tokenDigest: digestOf(token) })
   const wrong: Record<string, string>[] = [
     {},
     { authorization: 'Bearer ' },
@@ -98,13 +60,13 @@ test('without the token nobody is told anything, health included', async t => {
   ]
   for (const path of ['/metrics', '/healthz', '/readyz', '/'])
     for (const headers of wrong) assert.equal((await get(path, headers)).code, 401)
-  assert.equal(asked(), 0)
+  assert.deepEqual(source.asked, [])
   assert.equal((await get('/metrics', { authorization: `Bearer ${token}` })).code, 200)
   assert.equal((await get(`/metrics?token=${token}`)).code, 401)
 })
 
 test('nothing but GET is answered, and nothing but three pages', async t => {
-  const { get } = await serve(t)
+  const { get } = await serveForTest(t)
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD'])
     assert.equal((await get('/metrics', {}, method)).code, 405)
   for (const path of ['/', '/metrics/', '/../etc/passwd', '/metrics%00', '//metrics'])
@@ -112,12 +74,12 @@ test('nothing but GET is answered, and nothing but three pages', async t => {
 })
 
 test('however many ask, the agent is asked once a second', async t => {
-  const { get, pass, asked } = await serve(t)
+  const { get, pass, source } = await serveForTest(t)
   await Promise.all(Array.from({ length: 20 }, () => get('/metrics')))
-  assert.equal(asked(), 1)
+  assert.equal(source.asked.length, 1)
   pass(1)
   await get('/healthz')
-  assert.equal(asked(), 2)
+  assert.equal(source.asked.length, 2)
 })
 
 test('health and readiness say what is so', async t => {
@@ -129,11 +91,11 @@ test('health and readiness say what is so', async t => {
     [{ state: 'going-down' }, 200, 503],
   ]
   for (const [changes, health, readiness] of cases) {
-    const { get } = await serve(t, { source: testSource({ status: async () => testStatus(changes) }) })
+    const { get } = await serveForTest(t, { source: testSource({ status: async () => testStatus(changes) }) })
     assert.equal((await get('/healthz')).code, health)
     assert.equal((await get('/readyz')).code, readiness)
   }
-  const { get } = await serve(t, {
+  const { get } = await serveForTest(t, {
     source: testSource({ status: () => Promise.reject(new Error('a secret of the system')) }),
   })
   const broken = await get('/metrics')
@@ -145,22 +107,25 @@ test('a Unix socket is its user’s alone, and one that a killed agent left is t
   const folder = mkdtempSync(join(tmpdir(), 'sealwire-metrics-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const place = { kind: 'socket', path: join(folder, 'm.sock') } as const
-  await serve(t, { place })
-  const { get } = await serve(t, { place })
+  await serveForTest(t, { place })
+  const { get } = await serveForTest(t, { place })
   assert.equal((await get('/readyz', { host: 'anything' })).code, 200)
   assert.equal(statSync(place.path).mode & 0o777, 0o600)
   const taken = join(folder, 'file')
   writeFileSync(taken, 'mine')
-  await assert.rejects(serve(t, { place: { kind: 'socket', path: taken } }), /EADDRINUSE/)
+  await assert.rejects(serveForTest(t, { place: { kind: 'socket', path: taken } }), /EADDRINUSE/)
 })
 
 test('a port that is taken is an error of starting', async t => {
-  const { server } = await serve(t)
-  await assert.rejects(serve(t, { place: { kind: 'port', host: '127.0.0.1', port: server.port! } }), /EADDRINUSE/)
+  const { server } = await serveForTest(t)
+  await assert.rejects(
+    serveForTest(t, { place: { kind: 'port', host: '127.0.0.1', port: server.port! } }),
+    /EADDRINUSE/,
+  )
 })
 
 test('octets that are no HTTP, and heads without end, end the connection and nothing else', async t => {
-  const { get, server } = await serve(t)
+  const { get, server } = await serveForTest(t)
   for (const text of [
     '\x16\x03\x01\x02\x00\x01',
     'GET /metrics HTTP/1.1\r\n\r\n',

@@ -113,6 +113,8 @@ function ipv4(): readonly Line[] {
     // Options move what follows.
     loadFromX('octet', 0),
     ifEqual(0x45, undefined, 'keep'),
+    loadFromX('half', 2),
+    ifAtLeast(header, undefined, 'keep'),
     loadFromX('octet', 9),
     ifEqual(ESP, 'drop'),
     ifEqual(AH, 'drop'),

@@ -85,6 +85,7 @@ export class WireFlows {
   shown(): readonly WireFlow[] {
     return [this.concerns, this.#others].flatMap(table =>
       [...table.values()]
+        .toReversed()
         .toSorted((a, b) => b.lastAt - a.lastAt)
         .slice(0, MOST_SHOWN)
         .map(({ verdict, because, flow, peer, direction, packets, bytes, firstAt, lastAt }) => ({

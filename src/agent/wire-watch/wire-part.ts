@@ -22,8 +22,8 @@ const BLOCKS = 16
 /** How late a frame may be told. */
 const PATIENCE = 50
 /** Frames a second, and at once: some hundredths of a processor at the most. */
-const RATE = 10_000
-const BURST = 2000
+const RATE = 20_000
+const BURST = 4000
 /** Blocks that are read before others have their turn: a block holds less than 200 frames. */
 const BLOCKS_A_TURN = 2
 /** Seconds to wait where too much came. */

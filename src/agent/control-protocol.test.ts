@@ -28,6 +28,10 @@ const commands: readonly Command[] = [
   { kind: 'negotiate', host: six, ...none },
   { kind: 'negotiate', host, protocol: 6, sourcePort: 1, destinationPort: 65535 },
   { kind: 'subscribe', least: 'debug' },
+  { kind: 'policy' },
+  { kind: 'preview-setting', value: undefined },
+  { kind: 'preview-setting', value: 0xffffffff },
+  { kind: 'change-setting', value: 1, expected: 0, by: 'the monitor’s page of root' },
 ]
 
 for (const command of commands) {
@@ -56,6 +60,11 @@ const wrong: readonly (readonly [line: string, what: RegExp, id: number])[] = [
   ['{"version":1,"id":3,"command":"negotiate","host":"10.0.0.2","protocol":6,"sourcePort":65536}', /ports/, 3],
   ['{"version":1,"id":3,"command":"negotiate","host":"10.0.0.2","sourcePort":1}', /TCP and UDP/, 3],
   ['{"version":1,"id":3,"command":"subscribe","least":"everything"}', /least/, 3],
+  ['{"version":1,"id":3,"command":"preview-setting","value":"1"}', /value/, 3],
+  ['{"version":1,"id":3,"command":"preview-setting","value":4294967296}', /value/, 3],
+  ['{"version":1,"id":3,"command":"change-setting","value":1}', /expected/, 3],
+  ['{"version":1,"id":3,"command":"change-setting","value":-1,"expected":0}', /value/, 3],
+  ['{"version":1,"id":3,"command":"change-setting","value":1,"expected":0,"by":[]}', /by/, 3],
 ]
 
 for (const [line, what, id] of wrong) {
@@ -98,6 +107,14 @@ test('no line of any content throws, whoever reads it', () => {
     if (!read.ok) assert.ok(read.error.problem.what !== '')
     readHeard(line)
   }
+})
+
+test('who changes something is written down short, and nothing in it acts on a terminal', () => {
+  const command = { kind: 'change-setting', value: 1, expected: 0, by: `\x1b]0;mine\x07\n${'x'.repeat(1000)}` } as const
+  const read = readRequest(writeRequest({ id: 1, command }))
+  assert.ok(read.ok && read.value.command.kind === 'change-setting')
+  assert.doesNotMatch(read.value.command.by, /\p{Cc}/u)
+  assert.ok(read.value.command.by.length < 250)
 })
 
 test('answers and events are told apart', () => {

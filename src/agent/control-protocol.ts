@@ -108,7 +108,7 @@ const readers: Readonly<Record<Command['kind'], (fields: Fields) => Command | st
   'change-setting'({ value, expected, by = 'somebody at the control socket' }) {
     if (!isSettingValue(value) || !isSettingValue(expected)) return '“value” and “expected” have to be whole numbers'
     if (typeof by !== 'string') return '“by” has to be words'
-    return { kind: 'change-setting', value, expected, by: printable(by.slice(0, LONGEST_BY)) }
+    return { kind: 'change-setting', value, expected, by: printable(by.slice(0, LONGEST_BY).toWellFormed()) }
   },
 }
 

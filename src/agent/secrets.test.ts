@@ -12,6 +12,8 @@ import { writeMetrics } from '../monitor/metrics.ts'
 import { pageNames } from '../monitor/terminal/pages.ts'
 import { firstChoices, screenOf } from '../monitor/terminal/screen.ts'
 import { emptyView, follow, type Heard } from '../monitor/view.ts'
+import { answerCommand } from './control-commands.ts'
+import type { Command } from './control-protocol.ts'
 import { journalEntry } from './journal-entry.ts'
 import { Log } from './log.ts'
 import { loaded, one, other, TestAgent } from './test-agent-parts.ts'
@@ -95,6 +97,8 @@ test('status, events, logs, metrics and the monitor’s frames hold no secret an
 
   for (const { agent } of hosts) heard.push({ kind: 'status', status: await agent.status() })
   const view = follow(emptyView, heard)
+  const asked: readonly Command[] = [{ kind: 'policy' }, { kind: 'preview-setting', value: undefined }]
+  const answers = await Promise.all(hosts.flatMap(({ agent }) => asked.map(command => answerCommand(agent, command))))
   const statuses = heard.flatMap(one => (one.kind === 'status' ? [one.status] : []))
   const told = [...first.told, ...second.told]
   assert.ok(
@@ -118,6 +122,7 @@ test('status, events, logs, metrics and the monitor’s frames hold no secret an
     events: JSON.stringify(told),
     log: logs.join(''),
     journal: entries.join(''),
+    answers: JSON.stringify(answers),
     metrics: statuses.map(status => writeMetrics(status, 'openmetrics') + writeMetrics(status, 'prometheus')).join(''),
     view: JSON.stringify(view),
     frames: frames.join('\n'),

@@ -60,12 +60,13 @@ export class SettingOutlook {
     const values = [...profile.table].filter(([, exempt]) => exempt.every(one => one.name !== name))
     if (values.length === 0) return undefined
     const value = Math.min(...values.map(([one]) => one))
-    const after = this.#changesAt(value).flatMap(one => (one.exemption.name === name ? [one.after] : []))
+    const changed = this.#changesAt(value).filter(({ exemption }) => exemption.name === name)
+    // What is exempt as another kind as well, such as Kerberos to a multicast address, is told with that one.
+    const after = changed.map(one => one.after).filter(({ because }) => because.kind !== 'exemption')
     const fates = new Set(after.map(fateOf))
     const [fate = 'exempt'] = fates
-    if (fates.size === 1 && fate === 'exempt') return undefined
-    const becomes = fates.size > 1 || fate === 'exempt' ? 'mixed' : fate
-    return { value, becomes, words: `at ${value} this would be ${deeds(after)}` }
+    if (fate === 'exempt') return undefined
+    return { value, becomes: fates.size > 1 ? 'mixed' : fate, words: `at ${value} this would be ${deeds(after)}` }
   }
 
   /** Of packets that leave this host. */

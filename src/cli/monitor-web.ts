@@ -92,10 +92,15 @@ const refusals: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'this machine has no such address',
 }
 
-function cannotServe({ code = '', message }: NodeJS.ErrnoException, place: Place, console: Console): number {
+function cannotServe({ code, message }: NodeJS.ErrnoException, place: Place, console: Console): number {
   const where = place.kind === 'socket' ? place.path : `${place.host}:${place.port}`
   console.problems([
-    { severity: 'error', where: '--web', what: `${where} cannot be served: ${message}`, hint: refusals[code] ?? '' },
+    {
+      severity: 'error',
+      where: '--web',
+      what: `${where} cannot be served: ${code ?? message}`,
+      hint: refusals[code ?? ''] ?? '',
+    },
   ])
   return MACHINE_CANNOT
 }

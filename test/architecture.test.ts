@@ -40,6 +40,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   cli: ['agent', 'monitor', 'audit', 'windows', 'export', 'policy', 'settings'],
 }
 
+/** The lab stands beside src/ and may use all of it; of src only the command that runs it may know it. */
+const intoTheLab = { from: 'src/cli/commands/lab-ad.ts', to: /^lab\/ad\/story\.ts$/ }
+
 function folderOf(file: string): string {
   return file.split('/')[1]!
 }
@@ -58,6 +61,7 @@ test('every import names a file that is there, and its arrow points down', () =>
     const from = folderOf(file)
     assert.ok(arrows[from] !== undefined, `${file}: the folder ${from} is not in the plan of the house`)
     for (const imported of importsOf(file)) {
+      if (file === intoTheLab.from && intoTheLab.to.test(imported)) continue
       assert.ok(sources.has(imported), `${file} imports ${imported}, which is not there`)
       const to = folderOf(imported)
       const allowed: boolean = to === from || to === 'base' || arrows[from].includes(to)
@@ -70,7 +74,7 @@ test('no file imports itself by way of others', () => {
   const done = new Set<string>()
   const visit = (file: string, path: readonly string[]): void => {
     assert.ok(!path.includes(file), `a circle: ${[...path.slice(path.indexOf(file)), file].join(' → ')}`)
-    if (done.has(file)) return
+    if (done.has(file) || !sources.has(file)) return
     for (const imported of importsOf(file)) visit(imported, [...path, file])
     done.add(file)
   }

@@ -1,8 +1,10 @@
 // What several chapters check of a recording. Every check can fail: counts that are due are exact, and where something must be
 // there, nothing there fails.
 
+import { readFileSync } from 'node:fs'
 import type { StepResult } from './exercise.ts'
 import type { JudgedCapture } from './judge.ts'
+import { link } from './network.ts'
 import type { Scene } from './scene.ts'
 
 /** As Kerberos, by its content: a port alone proves nothing. */
@@ -45,11 +47,12 @@ export function checkSum(scene: Scene, { name, verdicts, packets }: JudgedCaptur
 
 /** Where no IP is due, ARP shows that the wire is there and that its recording runs: each host finds the other's station. */
 export async function checkWireCarries(scene: Scene, name: string): Promise<void> {
+  const arp = readFileSync(new URL('arp.py', import.meta.url), 'utf8')
   for (const from of scene.agents) {
     for (const to of scene.agents) {
       if (from === to) continue
-      const { result } = await from.run(['nmap', '-n', '-sn', '-PR', '--send-eth', to.address])
-      const found = /MAC Address: ([0-9A-F:]+)/.exec(result)?.[1]?.toLowerCase() ?? 'nothing'
+      const asked = await from.run(['python3', '-I', '-', link, from.address, to.address], { input: arp })
+      const found = asked.result.trim() || 'nothing'
       scene.check(`${name}: ${from.name} finds ${to.name} by ARP`, found === to.controller.hardwareAddress, found)
     }
   }

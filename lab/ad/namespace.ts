@@ -28,7 +28,7 @@ export async function hold(name: string, directory: string): Promise<LabHost> {
   const holder = spawn('unshare', [...unshare, 'bash', holdScript, name, directory, checkout], {
     cwd: '/',
     env: cleanEnvironment,
-    // Its own session: Ctrl-C at the terminal must reach main.ts only, which then ends the hosts in order.
+    // Its own session: Ctrl-C at the terminal must reach the command only, which then ends the hosts in order.
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
   })

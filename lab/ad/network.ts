@@ -7,7 +7,8 @@ import { inNetworkOf, type LabHost } from './namespace.ts'
 import { must, run } from './run.ts'
 
 export const bridge = 'bridge'
-const link = 'eth0'
+/** Every host's one link. */
+export const link = 'eth0'
 
 export async function makeBridge(wire: LabHost): Promise<void> {
   // No spanning tree, no snooping: the bridge itself must not speak, and must flood multicast to everyone.

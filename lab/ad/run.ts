@@ -32,7 +32,7 @@ export const cleanEnvironment = {
 
 /**
  * One switch for the process: after Ctrl-C every running and every later tool fails, so that the way out is the same
- * as after any failure (main.ts takes the lab down). Taking down needs no tool, only signals.
+ * as after any failure (what was made is taken down). Taking down needs no tool, only signals.
  */
 const interruption = new AbortController()
 

@@ -29,7 +29,7 @@ export const kerberosSteps: readonly string[] = [
 ]
 
 /** A few that ask quickly, for whether anything passes at all. */
-export const probeSteps: readonly string[] = ['ping', 'dns-tcp', 'as-udp', 'smb-list']
+export const probeSteps: readonly string[] = ['ping', 'as-udp', 'smb-list']
 
 /** One of each kind, for the short form. */
 const essential: readonly string[] = [
@@ -162,7 +162,7 @@ export class Scene {
     for (const { host } of this.lab.controllers) await forgetNeighbours(host)
     return {
       stop: async (by = 'first') => {
-        const file = `${this.#letter}-${name}.pcapng`
+        const file = `${this.#letter}-${name.replaceAll(/[^a-z0-9-]+/g, '-')}.pcapng`
         const path = `${this.#options.folder}/${file}`
         writeFileSync(path, await recording.stop())
         const judged = await judge(name, path, file, this.#judgeBy(by))

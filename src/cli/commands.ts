@@ -12,6 +12,7 @@ import { demo } from './commands/demo.ts'
 import { down } from './commands/down.ts'
 import { explain } from './commands/explain.ts'
 import { firewallApply, firewallRemove, firewallShow } from './commands/firewall.ts'
+import { labCommands } from './commands/lab-ad.ts'
 import { monitor } from './commands/monitor.ts'
 import { netshCommands } from './commands/netsh.ts'
 import { ping } from './commands/ping.ts'
@@ -57,5 +58,6 @@ export const commands: readonly CommandSpec[] = [
   bootShow,
   bootInstall,
   bootRemove,
+  ...labCommands,
   completion(() => commands),
 ]

@@ -42,6 +42,8 @@ const groupSummaries: Readonly<Record<string, string>> = {
   reg: 'the registry, in the words of reg.exe',
   firewall: 'let only IPsec pass',
   boot: 'the net is there before the network is',
+  lab: 'real hosts in network namespaces, to see it work',
+  'lab ad': 'two Samba domain controllers, and the story of KB 254728',
 }
 
 function addCommand(groups: Map<string, Command>, spec: CommandSpec): void {

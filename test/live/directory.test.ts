@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import type { Policy } from '../../src/policy/model.ts'
 
-const lab = resolve(import.meta.dirname, '../../lab/ad/main.ts')
+const program = resolve(import.meta.dirname, '../../sealwire')
 const errand = join(import.meta.dirname, 'directory-errand.ts')
 
 function whyNot(): string | false {
@@ -35,10 +35,10 @@ test('the policies of a running domain are read over LDAP, and one that is writt
   const folder = mkdtempSync('/var/lib/sealwire-directory-')
   const state = join(folder, 'lab')
   context.after(async () => {
-    await run(process.execPath, [lab, 'down', '--state', state])
+    await run(program, ['lab', 'ad', 'down', '--state', state])
     rmSync(folder, { recursive: true, force: true })
   })
-  await run(process.execPath, [lab, 'up', '--state', state])
+  await run(program, ['lab', 'ad', 'up', '--state', state])
   const pid = readFileSync(join(state, 'dc1/pid'), 'utf8').trim()
   const authorities = await run('nsenter', ['-t', pid, '-m', 'cat', '/var/lib/samba/private/tls/ca.pem'])
   const secrets = JSON.stringify({ password: 'Lab-Admin-1', authorities })

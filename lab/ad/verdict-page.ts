@@ -1,0 +1,178 @@
+// The verdict as one page that needs nothing but itself: no script, no request, light and dark, also on paper. Markup, style
+// and bars are those of the auditor's page. A pure function of the verdict.
+
+import { createHash } from 'node:crypto'
+import { type Content, html, Markup } from '../../src/audit/page-markup.ts'
+import { count, group, percent, told } from '../../src/audit/page-numbers.ts'
+import { pageStyle } from '../../src/audit/page-style.ts'
+import { named, numbers, patternDefinitions, shareBar, tableOf, worstFirst } from '../../src/audit/page-verdicts.ts'
+import { classes } from '../../src/audit/verdict.ts'
+import { meanings } from '../../src/audit/verdict-words.ts'
+import type { ChapterResult, Check, Exercised } from './chapter.ts'
+import type { JudgedCapture } from './judge.ts'
+import type { StoryVerdict } from './verdict.ts'
+
+const ownStyle = `
+.told{display:grid;grid-template-columns:minmax(0,1fr);gap:1rem}
+.kb{color:var(--soft);margin-top:0}
+.mark{font-weight:600;white-space:nowrap}
+.mark.failed{color:var(--leaked)}
+details{margin:.5rem 0}
+summary{cursor:pointer;padding:.25rem 0}
+summary:focus-visible{outline:3px solid var(--link);outline-offset:2px}
+.checks th{font-weight:400;white-space:normal;min-width:min(15rem,48vw)}
+.checks td:last-child{white-space:normal;min-width:8rem;overflow-wrap:anywhere}
+@media (min-width:75rem){.told{grid-template-columns:minmax(0,1fr) minmax(0,1fr);align-items:start}}
+@media print{.told{display:block}}
+`
+
+export function verdictPage(verdict: StoryVerdict): string {
+  const style = pageStyle() + ownStyle
+  const digest = createHash('sha256').update(style).digest('base64')
+  const allowed = `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'`
+  const title = 'Two domain controllers, as KB 254728 tells it'
+  const page = html`<!DOCTYPE html>
+<html lang="en" xmlns="http://www.w3.org/1999/xhtml">
+<head>
+<meta charset="utf-8"/>
+<meta http-equiv="Content-Security-Policy" content="${allowed}"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta name="referrer" content="no-referrer"/>
+<meta name="generator" content="sealwire ${verdict.sealwire}"/>
+<title>${title}</title>
+<style>${new Markup(style)}</style>
+</head>
+<body>
+<a class="skip" href="#main">To the chapters</a>
+${patternDefinitions()}
+<header>
+<h1>${title}</h1>
+${answer(verdict)}
+<nav aria-label="Contents"><ul>${verdict.chapters.map(
+    ({ letter, title: heading }) => html`<li><a href="#${letter}">${letter}. ${heading}</a></li>`,
+  )}</ul></nav>
+</header>
+<main id="main">
+${overview(verdict)}
+${verdict.chapters.map(chapterSection)}
+</main>
+<footer><p>Made by sealwire ${verdict.sealwire} on ${told(verdict.made)}. This page holds everything it shows and asks nothing of any network.</p></footer>
+</body>
+</html>
+`
+  return page.text
+}
+
+function answer({ ok, chapters, domain, hosts, seconds, length }: StoryVerdict): Markup {
+  const bad = chapters.filter(chapter => !chapter.ok).map(({ letter }) => letter)
+  const checks = chapters.flatMap(each => each.checks)
+  const failed = checks.filter(check => !check.ok).length
+  const first = ok
+    ? `Everything is as it should be: ${count(checks.length, 'check')} in ${count(chapters.length, 'chapter')}.`
+    : `Not as it should be: ${count(failed, 'check')} of ${group(checks.length)} failed, in ${bad.join(', ') || 'no chapter'}.`
+  const who = hosts.map(({ name, address }) => `${name} (${address})`).join(' and ')
+  return html`<div class="answer ${ok ? 'fine' : 'leaked'}"><p><strong>${first}</strong></p>
+<p>${who} are domain controllers of ${domain}: Samba, in network namespaces of one machine. All packets were recorded on the bridge between them, and each recording is judged twice: by sealwire’s auditor and by tshark. ${length === 'short' ? 'This is the short form, with one step of each kind. ' : ''}It took ${minutes(seconds)}.</p></div>`
+}
+
+function minutes(seconds: number): string {
+  const whole = Math.round(seconds)
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`
+}
+
+function overview({ chapters }: StoryVerdict): Markup {
+  const sum = (captures: readonly JudgedCapture[], of: (each: JudgedCapture) => number) =>
+    captures.reduce((all, each) => all + of(each), 0)
+  const rows = chapters.map(
+    ({ letter, title, ok, seconds, checks, captures }) =>
+      html`<tr><th scope="row"><a href="#${letter}">${letter}. ${title}</a></th><td>${mark(ok)}</td><td class="number">${checks.filter(each => each.ok).length} of ${checks.length}</td><td class="number">${seconds.toFixed(0)} s</td><td class="number">${group(sum(captures, each => each.packets))}</td><td class="number">${group(sum(captures, each => each.verdicts.protected))}</td><td class="number">${group(sum(captures, each => each.verdicts.leaked))}</td><td class="number">${group(sum(captures, each => each.classes.kerberos))}</td><td class="number">${group(sum(captures, each => each.tshark.classes.kerberos))}</td></tr>`,
+  )
+  const head = [
+    ...[
+      'Chapter',
+      'Verdict',
+      numbers('Checks'),
+      numbers('Time'),
+      numbers('Packets'),
+      numbers('Sealed'),
+      numbers('Leaked'),
+    ],
+    ...[numbers('Port 88 in clear'), numbers('Port 88 by tshark')],
+  ]
+  return html`<section aria-labelledby="all"><h2 id="all">All chapters</h2>${tableOf('Packets of all recordings of a chapter', head, rows, 'All chapters')}</section>`
+}
+
+function mark(ok: boolean): Markup {
+  return html`<span class="mark ${ok ? 'well' : 'failed'}">${ok ? '✓ as due' : '✗ not as due'}</span>`
+}
+
+function chapterSection({ letter, title, kb, story, ok, checks, captures, exercises, memory }: ChapterResult): Markup {
+  return html`<section aria-labelledby="${letter}"><h2 id="${letter}">${letter}. ${title}</h2>
+<p class="kb">${kb} · ${mark(ok)}</p>
+${story.map(paragraph => html`<p>${paragraph}</p>`)}
+<div class="told">
+${captures.map(captureSection)}
+${checksSection(checks)}
+${exercises.length === 0 ? undefined : exercisesSection(exercises)}
+${memory.length === 0 ? undefined : memorySection(memory)}
+</div></section>
+`
+}
+
+function captureSection({ name, file, packets, verdicts, classes: ours, tshark }: JudgedCapture): Markup {
+  const present = worstFirst.filter(verdict => verdicts[verdict] > 0)
+  const label = present.map(verdict => `${verdict} ${percent(verdicts[verdict] / packets)}`).join(', ')
+  const verdictRows = present.map(
+    verdict =>
+      html`<tr><th scope="row">${named(verdict)}</th><td class="number">${group(verdicts[verdict])}</td><td class="number">${percent(verdicts[verdict] / packets)}</td><td class="text">${meanings[verdict]}</td></tr>`,
+  )
+  const classRows = classes
+    .filter(each => ours[each] > 0 || tshark.classes[each] > 0)
+    .map(
+      each =>
+        html`<tr><th scope="row">${each}</th><td class="number">${group(ours[each])}</td><td class="number">${group(tshark.classes[each])}</td></tr>`,
+    )
+  const messages = Object.entries(tshark.messages).map(([message, times]) => `${message} ${times}`)
+  const read =
+    tshark.kerberos === 0
+      ? 'tshark reads no Kerberos in it.'
+      : `tshark reads Kerberos in ${count(tshark.kerberos, 'packet')}: ${messages.join(', ')}.`
+  return html`<section><h3>On the wire: ${name}</h3>
+${
+  packets === 0
+    ? html`<p>Not one packet.</p>`
+    : html`${shareBar(verdicts, `Shares of the packets: ${label}`, 28)}
+${tableOf(`${count(packets, 'packet')}, in ${file}`, ['Verdict', numbers('Packets'), numbers('Share'), 'Meaning'], verdictRows, `Verdicts of ${name}`)}
+${tableOf('What they are, counted twice', ['Class', numbers('sealwire'), numbers('tshark')], classRows, `Classes of ${name}`)}
+<p>${read}</p>`
+}</section>`
+}
+
+function checksSection(checks: readonly Check[]): Markup {
+  const rows = checks.map(
+    ({ what, ok, seen }) => html`<tr><td>${mark(ok)}</td><th scope="row">${what}</th><td>${seen}</td></tr>`,
+  )
+  const bad = checks.filter(({ ok }) => !ok).length
+  const words = bad === 0 ? `All ${checks.length} are as due.` : `${bad} of ${checks.length} are not as due.`
+  return html`<section class="checks"><h3>What was checked</h3>${tableOf(words, ['', 'Check', 'Seen'], rows, 'Checks')}</section>`
+}
+
+function exercisesSection(exercises: readonly Exercised[]): Markup {
+  return html`<section><h3>What they said to each other</h3>${exercises.map(({ name, steps }) => {
+    const well = steps.filter(({ ok }) => ok).length
+    const seconds = steps.reduce((all, each) => all + each.seconds, 0)
+    const rows = steps.map(
+      ({ from, to, step, ok, said, seconds: took }): Content =>
+        html`<tr><th scope="row">${from} asks ${to}: ${step}</th><td>${ok ? 'answered' : 'no answer'}</td><td class="number">${took.toFixed(2)} s</td><td class="text">${said}</td></tr>`,
+    )
+    return html`<details><summary>${name}: ${well} of ${steps.length} steps answered, ${seconds.toFixed(1)} s</summary>${tableOf('Each step asks the other controller and is answered by it alone', ['Step', 'Answer', numbers('Time'), 'What was said'], rows, name)}</details>`
+  })}</section>`
+}
+
+function memorySection(memory: ChapterResult['memory']): Markup {
+  const rows = memory.map(
+    ({ host, when, now, most }) =>
+      html`<tr><th scope="row">${host}</th><td>${when}</td><td class="number">${now} MiB</td><td class="number">${most} MiB</td></tr>`,
+  )
+  return html`<section><h3>Memory of the agents</h3>${tableOf('Resident, now and at most', ['Host', 'When', numbers('Now'), numbers('Most')], rows, 'Memory')}</section>`
+}

@@ -3,19 +3,18 @@
 import { options } from 'preact'
 import { printable } from '../../base/printable.ts'
 
-const read = ['aria-label', 'title', 'aria-description', 'aria-valuetext', 'label'] as const
+const readOut = ['aria-label', 'title', 'placeholder', 'label'] as const
 
+/** Preact hands every piece of text through here as a node whose properties are the text. */
 export function escapeAllText(): void {
   const before = options.vnode
   options.vnode = vnode => {
-    const props = vnode.props as Record<string, unknown>
-    if ('children' in props) props['children'] = printableChildren(props['children'])
-    for (const name of read) if (typeof props[name] === 'string') props[name] = printable(props[name])
+    const node = vnode as { props: unknown }
+    if (typeof node.props === 'string') node.props = printable(node.props)
+    else if (typeof node.props === 'object' && node.props !== null) {
+      const props = node.props as Record<string, unknown>
+      for (const name of readOut) if (typeof props[name] === 'string') props[name] = printable(props[name])
+    }
     before?.(vnode)
   }
-}
-
-function printableChildren(children: unknown): unknown {
-  if (typeof children === 'string') return printable(children)
-  return Array.isArray(children) ? children.map(printableChildren) : children
 }

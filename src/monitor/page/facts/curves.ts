@@ -107,8 +107,17 @@ export function minutesOf({ times, lanes }: Curves): readonly Minute[] {
     .toReversed()
 }
 
+/** The lines of a lane: the ground, and the peak where there is one. */
+export function gridOf(lane: Pick<Lane, 'curves'>): readonly number[] {
+  const peak = peakOf(lane)
+  return peak === 0 ? [0] : [0, peak]
+}
+
+function peakOf({ curves }: Pick<Lane, 'curves'>): number {
+  return Math.max(...curves.map(({ values }) => summaryOf(values).peak))
+}
+
 /** The top of a scale: what was seen and a little more, never so small that noise fills the lane. */
 export function scaleTop(lane: Pick<Lane, 'curves' | 'unit'>): number {
-  const peak = Math.max(...lane.curves.map(({ values }) => summaryOf(values).peak))
-  return Math.max(peak * 1.12, lane.unit === 'octets' ? 100 : 1)
+  return Math.max(peakOf(lane) * 1.12, lane.unit === 'octets' ? 100 : 1)
 }

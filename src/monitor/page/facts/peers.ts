@@ -16,7 +16,7 @@ export const standingWords: Readonly<Record<Standing, string>> = {
   clear: 'in clear by rule',
   failed: 'refused or failed',
   negotiating: 'negotiating',
-  exempt: 'only exempt traffic',
+  exempt: 'exempt traffic',
   sealed: 'sealed',
   idle: 'idle',
 }
@@ -33,6 +33,9 @@ export interface Peer {
   readonly reason: string | null
 }
 
+/** 10.0.0.9 stands before 10.0.0.10. */
+const inOrder = new Intl.Collator('en', { numeric: true })
+
 /** Long enough for a person to see it; leaks stay as long as the watch keeps them. */
 const SEEN_FOR = RECENT
 
@@ -43,7 +46,7 @@ export function peersOf({ hosts, status }: Pick<MonitorView, 'hosts' | 'status'>
   // What is only keyed or cannot be read makes nobody a peer.
   const strangers = [...seen].filter(([address, flows]) => !addresses.has(address) && flows.some(standingOf))
   const others = strangers.map(([address, flows]) => peerOf(unknownHost(address), flows))
-  return [...known, ...others]
+  return [...known, ...others].toSorted((a, b) => inOrder.compare(a.address, b.address))
 }
 
 function peerOf({ address, name, standing, associations, rates, ...host }: HostView, seen: readonly WireFlow[]): Peer {

@@ -14,7 +14,7 @@ export function Ladder({ negotiation }: { readonly negotiation: Negotiation }) {
         <h3>{peer ?? 'unknown host'}</h3>
         <p>
           <Named standing={outcomeStanding(negotiation)} word={outcomeWords(negotiation)} />
-          <span class="soft">{` since ${clockTime(begunAt)} UTC, session ${session.slice(0, 16)}`}</span>
+          <span class="soft">{`, begun at ${clockTime(begunAt)} UTC, session ${session.slice(0, 16)}`}</span>
         </p>
         {reason === null ? null : <p class={isFailure(negotiation) ? 'reason bad' : 'reason'}>{reason}</p>}
       </header>

@@ -1,8 +1,8 @@
 // One lane of curves, drawn by uPlot on a canvas. What it shows is said in words beside it.
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
-import { axisAmount, type Lane, scaleTop, WINDOW } from '../facts/curves.ts'
-import { useSize } from './use-size.ts'
+import { axisAmount, gridOf, type Lane, scaleTop, WINDOW } from '../facts/curves.ts'
+import { useScreen, useSize } from './use-size.ts'
 
 interface LanePlotProps {
   readonly lane: Lane
@@ -14,7 +14,10 @@ interface LanePlotProps {
   readonly colors: string
 }
 
-const HEIGHT = 64
+/** Of the window's height, so that a wall is used; a telephone scrolls. */
+const SHARE = 0.075
+const LEAST_HEIGHT = 60
+const MOST_HEIGHT = 150
 const AXIS = 22
 
 export function LanePlot({ lane, times, label, isLast, colors }: LanePlotProps) {
@@ -23,7 +26,8 @@ export function LanePlot({ lane, times, label, isLast, colors }: LanePlotProps) 
   const lastLane = useRef(lane)
   lastLane.current = lane
   const { width } = useSize(box)
-  const height = HEIGHT + (isLast ? AXIS : 0)
+  const screen = useScreen()
+  const height = Math.round(Math.min(MOST_HEIGHT, Math.max(LEAST_HEIGHT, screen.height * SHARE))) + (isLast ? AXIS : 0)
 
   // Values go in below, without a new plot.
   useLayoutEffect(() => {
@@ -65,7 +69,7 @@ function optionsOf(lane: () => Lane, within: Element, width: number, height: num
     ...{ width, height, tzDate: seconds => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC') },
     cursor: { show: false },
     legend: { show: false },
-    padding: [6, 4, isLast ? 0 : 4, 0],
+    padding: [6, 20, isLast ? 0 : 4, 0],
     scales: {
       x: { range: (_, __, to) => [to - WINDOW, to] },
       y: { range: () => [0, scaleTop(lane())] },
@@ -78,7 +82,7 @@ function optionsOf(lane: () => Lane, within: Element, width: number, height: num
       },
       {
         ...{ stroke: soft, font, size: 62, gap: 4, ticks: { show: false }, grid: { stroke: line, width: 1 } },
-        splits: () => [0, scaleTop(lane()) / 1.12],
+        splits: () => [...gridOf(lane())],
         values: (_, splits) => splits.map(value => axisAmount(value, unit)),
       },
     ],

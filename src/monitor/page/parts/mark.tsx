@@ -16,9 +16,16 @@ export function MarkShape({ standing }: { readonly standing: Standing }) {
   return <path class={`mark s-${standing}`} fill-rule="evenodd" d={shapes[standing]} />
 }
 
-export function Mark({ standing }: { readonly standing: Standing }) {
+interface MarkProps {
+  readonly standing: Standing
+  /** Pixels; left out, as large as the text. */
+  readonly size?: number | undefined
+}
+
+export function Mark({ standing, size }: MarkProps) {
+  const style = size === undefined ? {} : { width: `${size.toFixed(1)}px`, height: `${size.toFixed(1)}px` }
   return (
-    <svg class="mark-box" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
+    <svg class="mark-box" style={style} viewBox="0 0 16 16" aria-hidden="true" focusable="false">
       <MarkShape standing={standing} />
     </svg>
   )

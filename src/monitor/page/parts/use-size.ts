@@ -1,4 +1,4 @@
-// How large an element is, told again when that changes.
+// How large an element or the window is, told again when that changes.
 import type { RefObject } from 'preact'
 import { useLayoutEffect, useState } from 'preact/hooks'
 
@@ -21,5 +21,15 @@ export function useSize(ref: RefObject<Element | null>): Size {
     observer.observe(element)
     return () => observer.disconnect()
   }, [ref])
+  return size
+}
+
+export function useScreen(): Size {
+  const [size, setSize] = useState<Size>(() => ({ width: innerWidth, height: innerHeight }))
+  useLayoutEffect(() => {
+    const measure = () => setSize({ width: innerWidth, height: innerHeight })
+    addEventListener('resize', measure)
+    return () => removeEventListener('resize', measure)
+  }, [])
   return size
 }

@@ -7,6 +7,7 @@ import { type Peer, peersOf, standings, standingWords } from '../facts/peers.ts'
 import { hashOf } from '../facts/route.ts'
 import { type Column, type Order, sortRows } from '../facts/table-rows.ts'
 import { Ladder } from '../parts/ladder.tsx'
+import { useScreen } from '../parts/use-size.ts'
 import { VirtualTable } from '../parts/virtual-table.tsx'
 import { Picture, PictureLegend } from './picture.tsx'
 import { Rates } from './rates.tsx'
@@ -22,15 +23,17 @@ export function Overview({ state, colors }: OverviewProps) {
   const failure = ordered(view.negotiations).find(isFailure)
   return (
     <div class="overview">
-      <Who own={view.status?.addresses[0] ?? ''} peers={peers} />
-      <Rates state={state} colors={colors} />
-      <div class="news">
+      <div class="column">
+        <Who own={view.status?.addresses[0] ?? ''} peers={peers} />
         {failure === undefined ? null : (
           <section class="card" aria-labelledby="failure-title">
             <h2 id="failure-title">Newest failure</h2>
             <Ladder negotiation={failure} />
           </section>
         )}
+      </div>
+      <div class="column">
+        <Rates state={state} colors={colors} />
         <Newest state={state} />
       </div>
     </div>
@@ -104,10 +107,14 @@ function PeerTable({ peers }: { readonly peers: readonly Peer[] }) {
   )
 }
 
-const MOST_NEWS = 12
+/** A line takes some 26 pixels; on a wall there is room for more. */
+const LINE = 26
+const LEAST_NEWS = 8
 
 function Newest({ state: { view } }: { readonly state: PageState }) {
-  const newest = view.log.slice(-MOST_NEWS).toReversed()
+  const { width, height } = useScreen()
+  const room = width < 1600 ? LEAST_NEWS : Math.max(LEAST_NEWS, Math.floor((height * 0.6) / LINE / 1.5))
+  const newest = view.log.slice(-room).toReversed()
   return (
     <section class="card" aria-labelledby="newest-title">
       <div class="title">

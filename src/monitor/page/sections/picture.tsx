@@ -3,11 +3,11 @@
 import { useRef, useState } from 'preact/hooks'
 import { count } from '../../words.ts'
 import { peerLabel, shortened } from '../facts/peer-label.ts'
-import { groupsOf, type Peer, peerWords, standings, standingWords } from '../facts/peers.ts'
-import { type Layout, layoutOf, lineWidth, MOST_LINES, type Placed, pathOf } from '../facts/picture-layout.ts'
+import { groupsOf, type Peer, peerWords, type Standing, standings, standingWords } from '../facts/peers.ts'
+import { type Layout, layoutOf, lineWidth, MOST_LINES, type Placed, pathOf, shiftsOf } from '../facts/picture-layout.ts'
 import { hashOf } from '../facts/route.ts'
 import { Mark, MarkShape, Named } from '../parts/mark.tsx'
-import { useSize } from '../parts/use-size.ts'
+import { useScreen, useSize } from '../parts/use-size.ts'
 
 interface PictureProps {
   readonly own: string
@@ -17,6 +17,7 @@ interface PictureProps {
 export function Picture({ own, peers }: PictureProps) {
   const box = useRef<HTMLDivElement>(null)
   const { width } = useSize(box)
+  const screen = useScreen()
   return (
     <div class="picture" ref={box}>
       {peers.length === 0 ? (
@@ -24,7 +25,7 @@ export function Picture({ own, peers }: PictureProps) {
       ) : peers.length > MOST_LINES ? (
         <PeerGrid peers={peers} />
       ) : width === 0 ? null : (
-        <Star own={own} peers={peers} layout={layoutOf(peers.length, width)} />
+        <Star own={own} peers={peers} layout={layoutOf(peers.length, width, screen.height * 0.46)} />
       )}
     </div>
   )
@@ -37,13 +38,18 @@ function Star({ own, peers, layout }: PictureProps & { readonly layout: Layout }
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is no image
     <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="group" aria-label={label}>
       <g>
-        {peers.map((peer, index) =>
-          peer.strands.map((strand, place) => {
-            const d = pathOf(layout, layout.peers[index]!, place, peer.strands.length)
-            const wide = strand === 'sealed' ? lineWidth(peer.inbound + peer.outbound) : strand === 'leaked' ? 4 : 2.5
-            return <path key={`${peer.address} ${strand}`} class={`line l-${strand}`} d={d} stroke-width={wide} />
-          }),
-        )}
+        {peers.map((peer, index) => {
+          const widths = peer.strands.map(strand => strandWidth(strand, peer))
+          const shifts = shiftsOf(widths)
+          return peer.strands.map((strand, place) => (
+            <path
+              key={`${peer.address} ${strand}`}
+              class={`line l-${strand}`}
+              d={pathOf(layout, layout.peers[index]!, shifts[place]!)}
+              stroke-width={widths[place]}
+            />
+          ))
+        })}
       </g>
       <g class="hub">
         <rect x={hub.x - 46} y={hub.y - 24} width="92" height="48" rx="6" />
@@ -61,6 +67,11 @@ function Star({ own, peers, layout }: PictureProps & { readonly layout: Layout }
   )
 }
 
+function strandWidth(strand: Standing, { inbound, outbound }: Peer): number {
+  if (strand === 'sealed') return lineWidth(inbound + outbound)
+  return strand === 'leaked' ? 4.5 : 2.5
+}
+
 interface PeerNodeProps {
   readonly peer: Peer
   readonly place: Placed
@@ -70,11 +81,10 @@ interface PeerNodeProps {
 function PeerNode({ peer, place: { x, y, side }, labelWidth }: PeerNodeProps) {
   const anchor = side === 'right' ? 'start' : 'end'
   const at = side === 'right' ? x + 16 : x - 16
-  const [first, second] = peerLabel(peer, Math.floor(labelWidth / 7.4))
+  const [first, second] = peerLabel(peer, Math.floor(labelWidth / 7.2))
   const left = side === 'right' ? x - 14 : x - labelWidth - 16
   return (
-    <a class="peer" href={hashOf('associations', peer.address)} aria-label={peerWords(peer)}>
-      <title>{peerWords(peer)}</title>
+    <a class="peer" href={hashOf('associations', peer.address)} aria-description={peerWords(peer)}>
       <rect class="focus" x={left} y={y - 20} width={labelWidth + 30} height="40" rx="6" />
       <g transform={`translate(${x - 9} ${y - 9}) scale(1.125)`}>
         <MarkShape standing={peer.standing} />
@@ -132,7 +142,7 @@ function PeerGrid({ peers }: { readonly peers: readonly Peer[] }) {
                     onMouseEnter={() => setReached(peer.address)}
                     onKeyDown={move}
                   >
-                    <Mark standing={standing} />
+                    <Mark standing={standing} size={isNamed ? undefined : cellMark(peer)} />
                     {isNamed ? <span>{peer.name ?? peer.address}</span> : null}
                   </a>
                 </li>
@@ -144,6 +154,11 @@ function PeerGrid({ peers }: { readonly peers: readonly Peer[] }) {
       <p class="readout">{first === undefined ? '' : peerWords(first)}</p>
     </div>
   )
+}
+
+/** Pixels, of the 24 that a finger needs: larger where more passes. */
+function cellMark({ inbound, outbound }: Peer): number {
+  return 6 + 1.4 * lineWidth(inbound + outbound)
 }
 
 function linksInRow(links: readonly HTMLElement[], at: number): number {

@@ -58,14 +58,18 @@ function provision(forest: Forest, controller: Controller, host: LabHost): Promi
   return must(inside(host, [...command, ...configurationOptions]))
 }
 
+function join(forest: Forest, host: LabHost): Promise<string> {
+  return must(joinCommand(forest, host))
+}
+
 /** The host becomes a controller beside the first one; everything that makes it one crosses the wire. */
-export function join(forest: Forest, host: LabHost): Promise<string> {
+export function joinCommand(forest: Forest, host: LabHost): readonly string[] {
   const command = [
     ...['samba-tool', 'domain', 'join', forest.domain, 'DC', '--dns-backend=SAMBA_INTERNAL'],
     ...[`--server=${fullName(forest, forest.controllers[0])}`, `--workgroup=${forest.netbiosName}`],
     ...['-U', `Administrator%${forest.administratorPassword}`],
   ]
-  return must(inside(host, [...command, ...configurationOptions]))
+  return inside(host, [...command, ...configurationOptions])
 }
 
 async function waitForServices(forest: Forest, controller: RunningController): Promise<void> {

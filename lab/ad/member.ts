@@ -12,7 +12,7 @@ import { administrator } from './step.ts'
 const workstation: Controller = { name: 'ws1', address: '10.54.0.4', hardwareAddress: '02:00:0a:36:00:04' }
 
 /** Where `net ads join` leaves the keys of the machine account. */
-export const keytab = '/etc/krb5.keytab'
+const keytab = '/etc/krb5.keytab'
 
 /** Joined over the wire, in clear: before any policy is there. Its only key centre and name server is the first controller. */
 export async function makeMember(

@@ -6,7 +6,7 @@ import { Conversations } from '../../audit/conversations.ts'
 import { FirstFragments } from '../../audit/first-fragments.ts'
 import { Judgements } from '../../audit/judgements.ts'
 import type { Judgement } from '../../audit/verdict.ts'
-import { type Address, formatAddress, isMulticast } from '../../base/address.ts'
+import { type Address, formatAddress, isMulticast, sameAddress } from '../../base/address.ts'
 import type { Direction, Flow } from '../../base/flow.ts'
 import type { WireVerdict } from '../../monitor/wire-status.ts'
 import type { CompiledPolicy } from '../../policy/compile.ts'
@@ -59,7 +59,7 @@ export interface LinkJudgeOptions {
 export class LinkJudge<Counted = unknown> {
   readonly #compiled: CompiledPolicy
   readonly #judgements: Judgements
-  readonly #own: ReadonlySet<string>
+  readonly #own: readonly Address[]
   readonly #clearPairs: ReadonlySet<string>
   readonly #rules: ReadonlyMap<string, CompiledPolicy['policy']['rules'][number]>
   readonly #known: Readonly<Record<Direction, Readonly<Record<4 | 6, Known<Counted>>>>>
@@ -68,7 +68,7 @@ export class LinkJudge<Counted = unknown> {
     const { me, policy } = compiled
     this.#compiled = compiled
     this.#judgements = new Judgements(compiled)
-    this.#own = new Set(me === 'any' ? [] : me.map(formatAddress))
+    this.#own = me === 'any' ? [] : me
     this.#clearPairs = new Set(clearPairs.map(({ own, peer }) => pairOf(own, peer)))
     this.#rules = new Map(policy.rules.map(rule => [rule.name, rule]))
     const both = () => ({ 4: new Known<Counted>(4, seed, most), 6: new Known<Counted>(6, seed, most) })
@@ -95,9 +95,9 @@ export class LinkJudge<Counted = unknown> {
     const flow = packet.flow()
     const { source, destination } = flow
     const [own, peer] = direction === 'out' ? [source, destination] : [destination, source]
-    const isOurs = this.#own.has(formatAddress(own)) || (direction === 'in' && isGroup(this.#compiled, flow))
+    const isOurs = this.#own.some(one => sameAddress(one, own)) || (direction === 'in' && isGroup(this.#compiled, flow))
     if (!isOurs) return undefined
-    const onHost = { direction, fallsBack: this.#clearPairs.has(pairOf(own, peer)) }
+    const onHost = { direction, fallsBack: this.#clearPairs.size > 0 && this.#clearPairs.has(pairOf(own, peer)) }
     const judgement = this.#judgements.at(this.#judgements.of(packet, flow, onHost))
     const verdict = this.#verdictOf(judgement, direction, packet.isLaterFragment, onHost.fallsBack)
     const { because, reason } = judgement

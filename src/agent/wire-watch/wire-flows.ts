@@ -26,80 +26,92 @@ export interface CountedFlow {
   isForgotten: boolean
 }
 
-/** Flows that should not be, and others that pass in clear by exemption or fall-back. */
+/** Of each table. */
 export const MOST_FLOWS = 200
-/** Of each of the two in a status. */
+/** The same in a status. */
 const MOST_SHOWN = 40
 
+export type FlowKind = 'leaks' | 'received' | 'allowed'
+
+/** What is told flow by flow: leaks of ours, leaks of peers, what is exempt or fell back. Undefined for all else. */
+export function flowKind({ verdict, direction }: Pick<Judged, 'verdict' | 'direction'>): FlowKind | undefined {
+  switch (verdict) {
+    case 'leaked':
+      return 'leaks'
+    case 'blocked':
+      return direction === 'out' ? 'leaks' : undefined
+    case 'received-in-clear':
+      return 'received'
+    case 'exempt':
+    case 'in-clear':
+      return 'allowed'
+    default:
+      return undefined
+  }
+}
+
 /** What somebody has to hear of. */
-export function isConcern({ verdict, direction }: Pick<Judged, 'verdict' | 'direction'>): boolean {
-  return verdict === 'leaked' || verdict === 'received-in-clear' || (verdict === 'blocked' && direction === 'out')
+export function isConcern(judged: Pick<Judged, 'verdict' | 'direction'>): boolean {
+  const kind = flowKind(judged)
+  return kind === 'leaks' || kind === 'received'
 }
 
-/** What is told flow by flow. */
-export function isTold(judged: Pick<Judged, 'verdict' | 'direction'>): boolean {
-  return judged.verdict === 'exempt' || judged.verdict === 'in-clear' || isConcern(judged)
-}
+/** Flows of one kind: what strangers can make many of pushes nothing out but its like. */
+export class FlowTable {
+  readonly #flows = new Map<string, CountedFlow>()
+  /** Of forgotten flows that no event has told of: packets, and how many flows they are. */
+  forgottenPackets = 0
+  forgottenFlows = 0
 
-export class WireFlows {
-  readonly concerns = new Map<string, CountedFlow>()
-  readonly #others = new Map<string, CountedFlow>()
-  /** Of forgotten flows: packets that no event has told of. */
-  untoldOfForgotten = 0
-  untoldForgotten = 0
+  values(): readonly CountedFlow[] {
+    return [...this.#flows.values()]
+  }
 
   of(judged: Judged<CountedFlow>, peer: Address | undefined, at: number): CountedFlow {
-    const table = isConcern(judged) ? this.concerns : this.#others
     const { verdict, direction, because, rule, flow } = judged
     const key = keyOf(judged)
-    const known = table.get(key)
+    const known = this.#flows.get(key)
     if (known !== undefined) {
       known.flow = flow
+      // Behind those that were silent for longer.
+      this.#flows.delete(key)
+      this.#flows.set(key, known)
       return known
     }
-    if (table.size >= MOST_FLOWS) this.#forgetOne(table)
+    if (this.#flows.size >= MOST_FLOWS) this.#forgetOne()
     const made: CountedFlow = {
       ...{ verdict, direction, because, rule, flow, peer },
       ...{ packets: 0, bytes: 0, firstAt: at, lastAt: at, untold: 0, toldAt: undefined, isForgotten: false },
     }
-    table.set(key, made)
+    this.#flows.set(key, made)
     return made
   }
 
-  #forgetOne(table: Map<string, CountedFlow>): void {
-    let oldest: string | undefined
-    let lastAt = Number.POSITIVE_INFINITY
-    for (const [key, flow] of table) {
-      if (flow.lastAt >= lastAt) continue
-      oldest = key
-      lastAt = flow.lastAt
-    }
-    const gone = table.get(oldest!)!
-    table.delete(oldest!)
+  #forgetOne(): void {
+    const [key, gone] = this.#flows.entries().next().value!
+    this.#flows.delete(key)
     gone.isForgotten = true
-    if (gone.untold === 0 || table !== this.concerns) return
-    this.untoldOfForgotten += gone.untold
-    this.untoldForgotten++
+    if (gone.untold === 0) return
+    this.forgottenPackets += gone.untold
+    this.forgottenFlows++
   }
 
   shown(): readonly WireFlow[] {
-    return [this.concerns, this.#others].flatMap(table =>
-      [...table.values()]
-        .toReversed()
-        .toSorted((a, b) => b.lastAt - a.lastAt)
-        .slice(0, MOST_SHOWN)
-        .map(({ verdict, because, flow, peer, direction, packets, bytes, firstAt, lastAt }) => ({
-          ...{ verdict, because, flow: formatFlow(flow), peer: peer === undefined ? null : formatAddress(peer) },
-          ...{ direction, packets, bytes, firstAt, lastAt },
-        })),
-    )
+    return this.values()
+      .toReversed()
+      .toSorted((a, b) => b.lastAt - a.lastAt)
+      .slice(0, MOST_SHOWN)
+      .map(({ verdict, because, flow, peer, direction, packets, bytes, firstAt, lastAt }) => ({
+        ...{ verdict, because, flow: formatFlow(flow), peer: peer === undefined ? null : formatAddress(peer) },
+        ...{ direction, packets, bytes, firstAt, lastAt },
+      }))
   }
 }
 
 /** As in audit/ledger.ts: two hosts and the lower port, which names the service. */
-function keyOf({ verdict, direction, because, flow }: Judged<CountedFlow>): string {
+function keyOf({ verdict, rule = '', flow }: Judged<CountedFlow>): string {
   const { source, destination, protocol, sourcePort = -1, destinationPort = -1, icmpType = -1 } = flow
   const service = Math.min(sourcePort, destinationPort)
   const hosts = [...source.words, ...destination.words].join('.')
-  return `${verdict} ${direction} ${protocol} ${service} ${icmpType} ${hosts} ${because}`
+  return `${verdict} ${protocol} ${service} ${icmpType} ${hosts} ${rule}`
 }

@@ -1,22 +1,29 @@
-// When somebody hears of a flow that should not be: at once when it begins, then at most every ten seconds with the count, and
+// When somebody hears of flows of one table, which should not be: at once when it begins, then at most every ten seconds with the count, and
 // only so many events in ten seconds however many flows there are, the rest of them in one.
 import { formatAddress } from '../../base/address.ts'
 import { formatFlow } from '../../base/flow.ts'
 import type { AgentEvent } from '../../monitor/told-event.ts'
-import type { CountedFlow, WireFlows } from './wire-flows.ts'
+import type { CountedFlow, FlowTable } from './wire-flows.ts'
 
 /** Seconds between two events of one flow. */
 export const AGAIN_AFTER = 10
 /** In that time, of all flows. */
 export const MOST_EVENTS = 20
 
+const wordOf = {
+  leaks: { level: 'error', kind: 'leaked' },
+  received: { level: 'warning', kind: 'received-in-clear' },
+} as const
+
 export class WireNews {
-  readonly #flows: WireFlows
+  readonly #kind: keyof typeof wordOf
+  readonly #flows: FlowTable
   readonly #tell: (event: AgentEvent) => void
   #since = Number.NEGATIVE_INFINITY
   #told = 0
 
-  constructor(flows: WireFlows, tell: (event: AgentEvent) => void) {
+  constructor(kind: keyof typeof wordOf, flows: FlowTable, tell: (event: AgentEvent) => void) {
+    this.#kind = kind
     this.#flows = flows
     this.#tell = tell
   }
@@ -28,7 +35,7 @@ export class WireNews {
       this.#since = now
       this.#told = 0
     }
-    const waiting = [...this.#flows.concerns.values()].filter(({ untold }) => untold > 0)
+    const waiting = this.#flows.values().filter(({ untold }) => untold > 0)
     const due = waiting.filter(({ toldAt }) => toldAt === undefined || now - toldAt >= AGAIN_AFTER)
     // What found no room in the ten seconds before is told together first, or a flood would never be counted.
     const late = isNew ? due.slice(MOST_EVENTS - 1) : []
@@ -40,28 +47,25 @@ export class WireNews {
       flow.toldAt = now
     }
     if (isNew) this.#tellTogether(late, now)
-    const isWaiting = waiting.some(({ untold }) => untold > 0) || this.#flows.untoldForgotten > 0
+    const isWaiting = waiting.some(({ untold }) => untold > 0) || this.#flows.forgottenFlows > 0
     return isWaiting ? Math.max(this.#since, now - AGAIN_AFTER) + AGAIN_AFTER : undefined
   }
 
   #tellTogether(late: readonly CountedFlow[], now: number): void {
-    const flows = late.length + this.#flows.untoldForgotten
+    const flows = late.length + this.#flows.forgottenFlows
     if (flows === 0) return
     const sum = (of: readonly CountedFlow[]) => of.reduce((packets, { untold }) => packets + untold, 0)
-    const packets = sum(late) + this.#flows.untoldOfForgotten
-    const isLeak = late.some(({ direction }) => direction === 'out')
+    const packets = sum(late) + this.#flows.forgottenPackets
     for (const flow of late) {
       flow.untold = 0
       flow.toldAt = now
     }
-    this.#flows.untoldForgotten = 0
-    this.#flows.untoldOfForgotten = 0
+    this.#flows.forgottenFlows = 0
+    this.#flows.forgottenPackets = 0
     this.#told++
-    const text = `${packets} more packets of ${flows} other flows stood on the wire in clear, against the policy`
-    this.#tell({
-      ...{ level: isLeak ? 'error' : 'warning', kind: isLeak ? 'leaked' : 'received-in-clear', text },
-      fields: { packets, flows },
-    })
+    const all = `${packets} more packets of ${flows} other flows`
+    const text = this.#kind === 'leaks' ? `LEAKED: this host sent ${all} in clear` : `${all} came in clear`
+    this.#tell({ ...wordOf[this.#kind], text, fields: { packets, flows } })
   }
 }
 
@@ -82,8 +86,7 @@ function eventOf({
   const who = isLeak ? `LEAKED: this host sent ${text} in clear` : `${formatAddress(flow.source)} sent ${text} in clear`
   const again = toldAt === undefined ? '' : `; ${untold === 1 ? 'one more packet' : `${untold} more packets`} of it`
   return {
-    level: isLeak ? 'error' : 'warning',
-    kind: isLeak ? 'leaked' : 'received-in-clear',
+    ...wordOf[isLeak ? 'leaks' : 'received'],
     text: `${who}: ${because}${again}`,
     fields: {
       ...{ verdict, direction, flow: text, packets, bytes },

@@ -266,7 +266,23 @@ test('however many flows leak, events stay few, the rest is told together, and w
     sent,
     'every packet is in one of the events',
   )
-  assert.ok(told.some(({ text }) => /^\d+ more packets of \d+ other flows stood on the wire in clear/.test(text)))
+  assert.ok(told.some(({ text }) => /^LEAKED: this host sent \d+ more packets of \d+ other flows in clear$/.test(text)))
+})
+
+test('strangers who flood this host with clear packets push no leak of its own out of sight', () => {
+  const link = new WatchedLink(policy([rule('negotiate', ['any 10.0.0.1 <-> any'], { name: 'all' })]))
+  const flood = (from: number) =>
+    link.see(
+      Array.from({ length: 1000 }, (_, index) => ip(`10.9.${from}.${index % 256}`, A, 17, udp(index + 1, 7 + index))),
+      { out: false },
+    )
+  flood(0)
+  link.see([echo])
+  assert.equal(link.takeTold().at(-1)!.kind, 'leaked')
+  for (let from = 1; from < 5; from++) flood(from)
+  assert.equal(link.flows()[0]!.verdict, 'leaked')
+  assert.ok(link.flows('received-in-clear').length <= MOST_FLOWS)
+  link.watch.stop()
 })
 
 test('packets of the time of a change are wrong only if they are so by both policies, and by the new one alone later', () => {

@@ -9,7 +9,7 @@ import { type WireStatus, type WireVerdict, wireVerdicts } from '../../monitor/w
 import { IS_IP, type Packet } from '../../wire/packet.ts'
 import type { WireRules } from '../agent-parts.ts'
 import { type Judged, LinkJudge, peerOf } from './link-judge.ts'
-import { type CountedFlow, isConcern, isTold, WireFlows } from './wire-flows.ts'
+import { type CountedFlow, FlowTable, flowKind, isConcern } from './wire-flows.ts'
 import { WireNews } from './wire-news.ts'
 
 /** Seconds for which the policy before still excuses what is seen: what was on its way, and what the ring hands over late. */
@@ -48,8 +48,8 @@ const directions = ['out', 'in'] as const
 
 export class WireWatch {
   readonly #options: WireWatchOptions
-  readonly #flows = new WireFlows()
-  readonly #news: WireNews
+  readonly #flows = { leaks: new FlowTable(), received: new FlowTable(), allowed: new FlowTable() } as const
+  readonly #news: readonly WireNews[]
   readonly #sums: Readonly<Record<'out' | 'in', Readonly<Record<WireVerdict, Sum>>>>
   readonly #since: number
   #current: Current
@@ -62,7 +62,7 @@ export class WireWatch {
 
   constructor(options: WireWatchOptions) {
     this.#options = options
-    this.#news = new WireNews(this.#flows, options.tell)
+    this.#news = (['leaks', 'received'] as const).map(kind => new WireNews(kind, this.#flows[kind], options.tell))
     const none = () =>
       Object.fromEntries(wireVerdicts.map(verdict => [verdict, { packets: 0, bytes: 0 }])) as Record<WireVerdict, Sum>
     this.#sums = { out: none(), in: none() }
@@ -109,17 +109,18 @@ export class WireWatch {
     const sum = this.#sums[judged.direction][judged.verdict]
     sum.packets++
     sum.bytes += ipLength
-    if (!isTold(judged)) return
+    const kind = flowKind(judged)
+    if (kind === undefined) return
     if (judged.counted === undefined || judged.counted.isForgotten) {
       const peer = peerOf(judged, this.#current.rules.compiled)
-      judged.counted = this.#flows.of(judged, peer, this.#date)
+      judged.counted = this.#flows[kind].of(judged, peer, this.#date)
     }
     const { counted } = judged
     counted.packets++
     counted.bytes += ipLength
     counted.lastAt = this.#date
     counted.untold++
-    this.#hasNews ||= isConcern(judged)
+    this.#hasNews ||= kind !== 'allowed'
   }
 
   #judge(packet: Packet, bytes: Uint8Array, isOutgoing: boolean): Judged<CountedFlow> | undefined {
@@ -143,13 +144,14 @@ export class WireWatch {
     const { clock } = this.#options
     this.#cancelNews = undefined
     this.#hasNews = false
-    const next = this.#news.tellDue(clock.now())
-    if (next !== undefined) this.#cancelNews = clock.at(next, () => this.#tellNews())
+    const next = Math.min(...this.#news.map(news => news.tellDue(clock.now()) ?? Number.POSITIVE_INFINITY))
+    if (Number.isFinite(next)) this.#cancelNews = clock.at(next, () => this.#tellNews())
   }
 
   status(links: readonly string[], unread: number): WireStatus {
     return {
-      ...{ links, since: this.#since, unread, flows: this.#flows.shown() },
+      ...{ links, since: this.#since, unread },
+      flows: Object.values(this.#flows).flatMap(table => table.shown()),
       verdicts: directions.flatMap(direction =>
         wireVerdicts.flatMap(verdict => {
           const { packets, bytes } = this.#sums[direction][verdict]

@@ -48,7 +48,7 @@ export async function judge(name: string, path: string, file: string, by: JudgeB
   }
 }
 
-function policyBy({ policyFile, registry }: JudgeBy) {
+export function policyBy({ policyFile, registry }: JudgeBy) {
   const read = readPolicyFile(policyFile)
   if (!read.ok) throw new Error(`${policyFile}: ${read.error.map(({ what }) => what).join('; ')}`)
   if (registry === undefined) return read.value.policy

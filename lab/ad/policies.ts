@@ -12,6 +12,8 @@ export interface PolicyChoice {
   readonly authentication?: string
   /** Whole rules in front, in YAML, each from its `- name:`. */
   readonly rulesBefore?: string
+  /** Seconds after which keys end; left out, the policy's defaults. */
+  readonly lifetimes?: { readonly keys: number; readonly ike: number }
 }
 
 export const secureRule = 'Everything between the two'
@@ -29,6 +31,7 @@ export function securePolicy(forest: Forest, self: Controller, choice: PolicyCho
     '    mode: transport',
     '    security: [esp-aes256gcm16, esp-aes128gcm16]',
     '    keying: [ikev2]',
+    ...(choice.lifetimes === undefined ? [] : [`    lifetime: { seconds: ${choice.lifetimes.keys} }`]),
     `    authentication: ${choice.authentication ?? certificate}`,
     '',
   ].join('\n')
@@ -45,12 +48,13 @@ export function blockPolicy(forest: Forest, self: Controller, choice: PolicyChoi
   ].join('\n')
 }
 
-function head({ profile, noDefaultExempt }: PolicyChoice): readonly string[] {
+function head({ profile, noDefaultExempt, lifetimes }: PolicyChoice): readonly string[] {
   return [
     'name: Domain controllers',
     `profile: ${profile}`,
     ...(noDefaultExempt === undefined ? [] : [`noDefaultExempt: ${noDefaultExempt}`]),
     'role: domain-controller',
+    ...(lifetimes === undefined ? [] : [`ike: { lifetime: { seconds: ${lifetimes.ike} } }`]),
     'networks: [10.54.0.0/24]',
     'rules:',
   ]

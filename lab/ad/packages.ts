@@ -5,7 +5,7 @@ import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { must, run } from './run.ts'
 
 const packages = [
-  ...['samba', 'samba-ad-dc', 'samba-ad-provision', 'samba-dsdb-modules', 'samba-vfs-modules', 'winbind', 'smbclient'],
+  ...['samba', 'samba-ad-provision', 'samba-dsdb-modules', 'samba-vfs-modules', 'winbind', 'smbclient'],
   ...['krb5-user', 'ldb-tools', 'ldap-utils', 'libsasl2-modules-gssapi-mit', 'bind9-dnsutils'],
   ...['tcpdump', 'tshark', 'ethtool', 'iproute2', 'iputils-ping', 'attr', 'acl', 'python3'],
   ...['nftables', 'nmap'],
@@ -38,7 +38,8 @@ export async function installPackages(): Promise<readonly string[]> {
   return missing
 }
 
-async function missingPackages(): Promise<readonly string[]> {
+/** Which of them are not installed. */
+export async function missingPackages(): Promise<readonly string[]> {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
   const { output } = await run(['dpkg-query', '-W', '-f', '${Package} ${db:Status-Abbrev}\\n', ...packages])
   const installed = new Set(

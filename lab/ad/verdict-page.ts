@@ -13,16 +13,18 @@ import type { JudgedCapture } from './judge.ts'
 import type { StoryVerdict } from './verdict.ts'
 
 const ownStyle = `
-.told{display:grid;grid-template-columns:minmax(0,1fr);gap:1rem}
+.told{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,28rem),1fr));gap:1rem;align-items:start}
+.checks{grid-column:1/-1}
+#main>.overview>.scroll tbody th{white-space:normal;min-width:min(16rem,38vw);position:static}
 .kb{color:var(--soft);margin-top:0}
 .mark{font-weight:600;white-space:nowrap}
 .mark.failed{color:var(--leaked)}
 details{margin:.5rem 0}
 summary{cursor:pointer;padding:.25rem 0}
 summary:focus-visible{outline:3px solid var(--link);outline-offset:2px}
-.checks th{font-weight:400;white-space:normal;min-width:min(15rem,48vw)}
-.checks td:last-child{white-space:normal;min-width:8rem;overflow-wrap:anywhere}
-@media (min-width:75rem){.told{grid-template-columns:minmax(0,1fr) minmax(0,1fr);align-items:start}}
+.checks td:first-child{width:1%}
+.checks tbody th{font-weight:400;white-space:normal;position:static;background:none;min-width:min(13rem,40vw)}
+.checks td:last-child{white-space:normal;min-width:min(8rem,30vw);overflow-wrap:anywhere}
 @media print{.told{display:block}}
 `
 
@@ -99,11 +101,11 @@ function overview({ chapters }: StoryVerdict): Markup {
     ],
     ...[numbers('Port 88 in clear'), numbers('Port 88 by tshark')],
   ]
-  return html`<section aria-labelledby="all"><h2 id="all">All chapters</h2>${tableOf('Packets of all recordings of a chapter', head, rows, 'All chapters')}</section>`
+  return html`<section class="overview" aria-labelledby="all"><h2 id="all">All chapters</h2>${tableOf('Packets of all recordings of a chapter', head, rows, 'All chapters')}</section>`
 }
 
 function mark(ok: boolean): Markup {
-  return html`<span class="mark ${ok ? 'well' : 'failed'}">${ok ? '✓ as due' : '✗ not as due'}</span>`
+  return html`<span class="mark ${ok ? 'well' : 'failed'}">${ok ? '✓ as due' : '✗ not so'}</span>`
 }
 
 function chapterSection({ letter, title, kb, story, ok, checks, captures, exercises, memory }: ChapterResult): Markup {

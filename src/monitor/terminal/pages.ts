@@ -5,30 +5,9 @@ import type { AssociationView } from '../rates.ts'
 import { statisticsOf } from '../statistics.ts'
 import type { MonitorView } from '../view.ts'
 import { clockTime, count, octets, rate, span } from '../words.ts'
-import { type Line, piece, type Style } from './line.ts'
+import { type Line, piece } from './line.ts'
+import type { Column, Page } from './page.ts'
 import { policyPage } from './policy-page.ts'
-
-export interface Column {
-  readonly title: string
-  readonly side: 'left' | 'right'
-  /** Where the width does not do for all, those with the highest number go first; 0 stays. */
-  readonly spare: number
-}
-
-export interface Row {
-  /** Stays the same while the view changes. */
-  readonly key: string
-  readonly cells: readonly string[]
-  readonly style?: Style | undefined
-}
-
-export interface Page {
-  readonly columns: readonly Column[]
-  readonly rows: readonly Row[]
-  /** Instead of rows, where there are none. */
-  readonly empty: string
-  readonly details: (key: string) => readonly Line[]
-}
 
 export const pageNames = ['associations', 'hosts', 'negotiations', 'exempt', 'statistics', 'log', 'policy'] as const
 export type PageName = (typeof pageNames)[number]

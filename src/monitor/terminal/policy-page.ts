@@ -4,7 +4,7 @@ import type { BothWays } from '../sealed-traffic.ts'
 import type { MonitorView } from '../view.ts'
 import { count, octets } from '../words.ts'
 import { piece } from './line.ts'
-import type { Page } from './pages.ts'
+import type { Page } from './page.ts'
 
 export function policyPage({ status }: MonitorView): Page {
   const hits = status === null ? [] : ruleHits(status)

@@ -5,7 +5,8 @@ import type { MonitorView } from '../view.ts'
 import type { WireVerdict } from '../wire-status.ts'
 import { count, rate, span } from '../words.ts'
 import { cutLine, type Line, padded, piece, widthOf } from './line.ts'
-import { type Column, type Page, type PageName, pageNames, pageOf, type Row } from './pages.ts'
+import type { Column, Page, Row } from './page.ts'
+import { type PageName, pageNames, pageOf } from './pages.ts'
 
 export interface Choices {
   readonly page: PageName

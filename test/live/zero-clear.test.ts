@@ -38,6 +38,17 @@ function restless(host: LiveHost, to: string): () => void {
   return () => end()
 }
 
+/** What the agent's own watch saw since it went up. */
+async function assertWatchSawNone(host: LiveHost): Promise<void> {
+  const { wire } = await host.status()
+  const bad = wire?.verdicts.filter(({ verdict }) => verdict === 'leaked' || verdict === 'received-in-clear')
+  assert.deepEqual(bad, [], JSON.stringify(wire))
+  assert.ok(
+    wire!.verdicts.some(({ verdict }) => verdict === 'keying'),
+    JSON.stringify(wire),
+  )
+}
+
 /** Some of what becomes of agents. Each leaves it dead. */
 const fates: readonly ((host: LiveHost, fraction: number) => Promise<void>)[] = [
   async (host, fraction) => {
@@ -88,6 +99,8 @@ test(`an agent that is killed, hung or starved ${rounds} times, and started agai
   assert.equal(totals['leaked'], 0, file)
   assert.equal(classes['unicast'], 0)
   assert.ok(totals['protected']! > 100 * rounds, JSON.stringify(totals))
+  // The peer watched all the time, this host since its last start.
+  for (const host of [one, two]) await assertWatchSawNone(host)
 })
 
 test('where a start is killed at any moment of it, nothing leaves in clear after the first', {
@@ -116,4 +129,5 @@ test('where a start is killed at any moment of it, nothing leaves in clear after
   assert.equal(totals['leaked'], 0)
   await one.up()
   assert.equal(await one.ping(two.address), 3)
+  for (const host of [one, two]) await assertWatchSawNone(host)
 })

@@ -11,6 +11,9 @@ import { exemptByDefault } from './chapters/b-exempt.ts'
 import { kerberosSecured } from './chapters/c-secured.ts'
 import { onlyIpsecPasses } from './chapters/d-firewall.ts'
 import { fromTheFirstMoment } from './chapters/e-boot.ts'
+import { joinUnderSeal } from './chapters/f-join.ts'
+import { trustedForest } from './chapters/g-forests.ts'
+import { ownDomain } from './chapters/h-own-domain.ts'
 import { sourcePortBypass } from './chapters/i-source-port.ts'
 import { smallPackets } from './chapters/j-fragments.ts'
 import { type Counts, countPackets } from './counts.ts'
@@ -27,6 +30,9 @@ export const chapters: readonly Chapter[] = [
   kerberosSecured,
   onlyIpsecPasses,
   fromTheFirstMoment,
+  joinUnderSeal,
+  trustedForest,
+  ownDomain,
   sourcePortBypass,
   smallPackets,
 ]

@@ -1,8 +1,9 @@
 // Chapter h: KB 254949's knot, between a member and its own controller, and the two ways out of it.
 
+import type { AgentStatus } from '../../../src/monitor/agent-status.ts'
 import { HostAgent } from '../agent.ts'
 import type { Chapter } from '../chapter.ts'
-import { checkKerberosReadable, checkSealed } from '../checks.ts'
+import { checkKerberosReadable, checkNoKerberos, checkSealed, checkSum } from '../checks.ts'
 import type { RunningController } from '../domain-controller.ts'
 import type { JudgedCapture } from '../judge.ts'
 import { makeMember, removeMember, useDomain } from '../member.ts'
@@ -19,7 +20,8 @@ export const ownDomain: Chapter = {
       'comes from the domain controller. A rule that seals everything between a member and that controller also covers the way ' +
       'on which the ticket would come.',
     'While Kerberos is exempt nobody notices. With NoDefaultExempt at 1 the member waits for itself: for IKE it needs a ticket from ' +
-      'the key centre, and to reach the key centre it needs IKE. Nothing is established, and nothing leaks either.',
+      'the key centre, and to reach the key centre it needs IKE. Nothing is established, and nothing leaks either. (Only the ' +
+      'controller itself could begin, since it has its tickets from itself; but who talks to whom first is nothing to rely on.)',
     'KB 254949 says what Microsoft supports: IPsec end to end between clients, between servers, and from client to server, with ' +
       'Kerberos or certificates; and between domain controllers, all unicast traffic in transport mode, with the registry ' +
       'changed. Not from a member to its own controller with Kerberos. There are two ways out: a filter that permits Kerberos ' +
@@ -155,16 +157,40 @@ async function theKnot(scene: Scene, member: RunningController): Promise<void> {
   const status = await own.status()
   const keys = status.associations.filter(({ peer }) => peer === first.address).length
   scene.checkEqual('knot: associations between the two', keys, 0)
-  const words = status.warnings.find(each => each.includes('has to be fetched from'))
+  const words = knotWarnings(status)[0]
   scene.check(
     'knot: “status” says why, and what to do',
     /permit .*88.*certificates/.test(words ?? ''),
     words ?? 'nothing',
   )
-  const other = (await first.status()).warnings.filter(each => each.includes('has to be fetched from'))
+  const other = knotWarnings(await first.status())
   scene.checkEqual('knot: warnings of it at the controller, which asks itself', other.length, 0)
   scene.check('knot: IKE was tried', judged.verdicts.keying > 0, `${judged.verdicts.keying} packets`)
-  checkSealed(scene, judged)
+  scene.checkEqual('knot: packets that leaked', judged.verdicts.leaked, 0)
+  scene.checkEqual('knot: other unicast in clear', judged.classes.unicast, 0)
+  checkNoKerberos(scene, judged)
+  checkSum(scene, judged)
+  await checkBegunByController(scene, member)
+}
+
+/** Who begins is who needs a ticket: a controller has it from itself, so a packet of its own is enough to untie the knot. */
+async function checkBegunByController(scene: Scene, member: RunningController): Promise<void> {
+  const { first, own } = agentsOf(scene, member)
+  const before = await isAnswered(own, first)
+  const begun = await waitUntil('an answer', 15, () => isAnswered(first, own)).then(
+    () => true,
+    () => false,
+  )
+  const used = await useDomain(member, scene.lab.forest, first.controller, 10)
+  scene.check(
+    'knot: a packet of the controller, which asks itself for tickets, unties it',
+    !before && begun && Object.values(used).every(Boolean),
+    inWords({ 'member before': before, controller: begun, ...used }),
+  )
+}
+
+function knotWarnings({ policy, warnings }: AgentStatus): readonly string[] {
+  return [...policy.warnings, ...warnings].filter(each => each.includes('has to be fetched from'))
 }
 
 async function logOf(agent: HostAgent): Promise<string> {

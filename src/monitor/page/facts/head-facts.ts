@@ -1,5 +1,6 @@
 // Who enforces what, as the head of the page tells it in few words.
-import { clockTime, count, rate, span } from '../../words.ts'
+import { count, rate, span } from '../../words.ts'
+import { momentWords } from './moment.ts'
 import type { PageState } from './page-state.ts'
 import { leakOf } from './wire-facts.ts'
 
@@ -29,15 +30,15 @@ export function headFacts({ view }: PageState): readonly HeadFact[] {
           label: 'Wire',
           value:
             leak === null
-              ? `watched, nothing leaked since ${clockTime(wire.since)}`
-              : `${count(leak.packets)} leaked since ${clockTime(wire.since)}`,
+              ? 'watched, no leak'
+              : `${count(leak.packets)} leaked since ${momentWords(wire.since, status.at)}`,
           isBad: leak !== null,
         },
     good('Sealed', `out ${rate(last?.sealed.outbound.bytes ?? 0)}, in ${rate(last?.sealed.inbound.bytes ?? 0)}`),
     good('Associations', count(status.associations.length)),
     good('Own addresses', status.addresses.join(', ')),
     connection === 'lost'
-      ? { label: 'Agent', value: `not reached; last word at ${clockTime(status.at)}`, isBad: true }
+      ? { label: 'Agent', value: `not reached; last word at ${momentWords(status.at, status.at)}`, isBad: true }
       : good('Agent', `${status.state.replace('-', ' ')} for ${span(status.at - status.since)}`),
   ]
 }

@@ -13,9 +13,9 @@ export const levelWords: Readonly<Record<ShownLevel, string>> = {
 }
 
 export const logColumns: readonly Column<ToldEvent>[] = [
-  { key: 'time', title: 'Time (UTC)', side: 'left', width: 92, spare: 0, text: ({ at }) => clockTime(at) },
-  { key: 'level', title: 'Level', side: 'left', width: 80, spare: 1, text: ({ level }) => level },
-  { key: 'kind', title: 'Kind', side: 'left', width: 180, spare: 2, text: ({ kind }) => kind },
+  { key: 'time', title: 'Time (UTC)', side: 'left', width: 92, spare: 0, grows: 0, text: ({ at }) => clockTime(at) },
+  { key: 'level', title: 'Level', side: 'left', width: 80, spare: 1, grows: 0, text: ({ level }) => level },
+  { key: 'kind', title: 'Kind', side: 'left', width: 170, spare: 2, grows: 0, text: ({ kind }) => kind },
   { key: 'text', title: 'What', side: 'left', width: 200, spare: 0, text: ({ text }) => text },
 ]
 

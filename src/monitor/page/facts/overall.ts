@@ -38,7 +38,7 @@ export function overallOf(state: PageState): Overall {
     }
   if (status === null) return { kind: 'waiting', word: 'Waiting', sentence: 'No word from the agent yet.' }
   if (status.state === 'down') return { kind: 'gone', word: 'Agent down', sentence: 'The agent has gone down.' }
-  return leakedNow(status) ?? brokenNow(status) ?? unsealedNow(state, status) ?? sealed(status)
+  return leakedNow(status) ?? brokenNow(status) ?? unsealedNow(state, status) ?? sealed(state, status)
 }
 
 function leakedNow({ wire, at }: AgentStatus): Overall | undefined {
@@ -100,10 +100,13 @@ function unsealedNow(state: PageState, status: AgentStatus): Overall | undefined
   return undefined
 }
 
-function sealed({ associations, wire }: AgentStatus): Overall {
+function sealed({ view }: PageState, { associations, wire }: AgentStatus): Overall {
+  const failed = view.hosts.filter(({ standing }) => standing === 'failed').length
+  const failure =
+    failed === 0 ? '' : ` With ${failed === 1 ? 'one host' : `${count(failed)} hosts`} no keys could be agreed on.`
   const what = associations.length === 0 ? 'No associations yet: keys are asked for by the first packet' : ''
   const watch = wire === null ? 'nobody watches the wire itself' : 'the watch on the wire saw no leak'
-  const sentence = `${what === '' ? 'Nothing passes in clear' : what}; the guard stands, ${watch}.`
+  const sentence = `${what === '' ? 'Nothing passes in clear' : what}; the guard stands, ${watch}.${failure}`
   return { kind: 'sealed', word: 'Sealed', sentence }
 }
 

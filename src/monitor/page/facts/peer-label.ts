@@ -10,7 +10,7 @@ export function peerLabel(peer: Peer, room: number): readonly [string, string] {
   const second = isPassing
     ? `↑ ${shortRate(outbound)} ↓ ${shortRate(inbound)}`
     : strands.map(strand => standingWords[strand]).join(' + ')
-  return [shortened(name ?? address, room), shortened(second, room + 3)]
+  return [shortened(name ?? address, room), shortened(second, room + 1)]
 }
 
 function shortRate(bytes: number): string {

@@ -50,7 +50,10 @@ export function peersOf({ hosts, status }: Pick<MonitorView, 'hosts' | 'status'>
 }
 
 function peerOf({ address, name, standing, associations, rates, ...host }: HostView, seen: readonly WireFlow[]): Peer {
-  const all = new Set<Standing | undefined>([standing === 'leaking' ? 'leaked' : standing, ...seen.map(standingOf)])
+  const own = standing === 'leaking' ? 'leaked' : standing
+  // The host's one word is the worst; what is sealed beside it is a line of its own.
+  const isSealedToo = associations > 0 && (own === 'leaked' || own === 'clear')
+  const all = new Set<Standing | undefined>([own, isSealedToo ? 'sealed' : own, ...seen.map(standingOf)])
   const present = standings.filter(one => all.has(one))
   const strands = present.length > 1 ? present.filter(one => one !== 'idle') : present
   const refused = seen.some(({ verdict }) => verdict === 'received-in-clear')

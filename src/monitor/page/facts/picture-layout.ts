@@ -23,7 +23,7 @@ const NARROW = 620
 const LEAST_HEIGHT = 220
 const MARGIN = 12
 const LEAST_PITCH = 44
-const MOST_PITCH = 92
+const MOST_PITCH = 130
 const HUB = 58
 
 /** `height` is what there is on the screen; what does not fit in it makes the picture higher. */
@@ -34,7 +34,7 @@ export function layoutOf(peers: number, width: number, height: number): Layout {
   // A few stand well apart, many as close as two lines of a label allow.
   const pitch = Math.min(MOST_PITCH, Math.max(LEAST_PITCH, (height - 2 * MARGIN) / rows))
   const high = Math.max(LEAST_HEIGHT, rows * pitch + 2 * MARGIN)
-  const labelWidth = Math.min(250, Math.max(120, Math.floor(width * (isNarrow ? 0.4 : 0.27))))
+  const labelWidth = Math.min(300, Math.max(120, Math.floor(width * (isNarrow ? 0.45 : 0.27))))
   const hub = { x: isNarrow ? HUB : width / 2, y: high / 2 }
   const place = (index: number, of: number, side: 'left' | 'right'): Placed => ({
     x: side === 'right' ? width - labelWidth - 18 : labelWidth + 18,

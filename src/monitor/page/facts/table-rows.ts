@@ -5,8 +5,10 @@ export interface Column<T> {
   readonly key: string
   readonly title: string
   readonly side: 'left' | 'right'
-  /** Pixels that it needs; left ones take what is over. */
+  /** Pixels that it needs. */
   readonly width: number
+  /** Its share of what is over; left out, its width where it is a left one, else nothing. */
+  readonly grows?: number
   /** Where the width does not do for all, those with the highest number go first; 0 stays. */
   readonly spare: number
   readonly text: (row: T) => string
@@ -29,12 +31,12 @@ export function columnsFor<T>(columns: readonly Column<T>[], width: number): rea
   return kept
 }
 
-/** What is over goes to the left columns, each by what it needs. */
 export function widthsOf<T>(columns: readonly Column<T>[], width: number): readonly number[] {
   const needed = columns.reduce((sum, one) => sum + one.width, 0)
-  const lefts = columns.reduce((sum, one) => sum + (one.side === 'left' ? one.width : 0), 0)
+  const share = ({ grows, side, width: own }: Column<T>) => grows ?? (side === 'left' ? own : 0)
+  const shares = columns.reduce((sum, one) => sum + share(one), 0)
   const over = Math.max(0, width - needed)
-  return columns.map(one => Math.floor(one.width + (one.side === 'left' && lefts > 0 ? (over * one.width) / lefts : 0)))
+  return columns.map(one => Math.floor(one.width + (shares === 0 ? 0 : (over * share(one)) / shares)))
 }
 
 export function sortRows<T>(rows: readonly T[], columns: readonly Column<T>[], order: Order | undefined): readonly T[] {

@@ -6,8 +6,17 @@ import { Named } from './mark.tsx'
 
 const ways = { sent: 'sent: ', received: 'received: ' } as const
 
-export function Ladder({ negotiation }: { readonly negotiation: Negotiation }) {
-  const { peer, session, rungs, omitted, reason, begunAt } = negotiation
+interface LadderProps {
+  readonly negotiation: Negotiation
+  /** Only so many of the newest steps. */
+  readonly most?: number
+}
+
+export function Ladder({ negotiation, most = Number.POSITIVE_INFINITY }: LadderProps) {
+  const { peer, session, reason, begunAt } = negotiation
+  const rungs = negotiation.rungs.slice(-most)
+  const hidden = negotiation.rungs.length - rungs.length
+  const earlier = negotiation.omitted + hidden
   return (
     <article class="ladder" aria-label={`Negotiation with ${peer ?? 'an unknown host'}`}>
       <header>
@@ -23,9 +32,11 @@ export function Ladder({ negotiation }: { readonly negotiation: Negotiation }) {
         <span>{peer ?? 'peer'}</span>
       </div>
       <ol>
-        {omitted === 0 ? null : <li class="note">{`${count(omitted)} earlier steps are not kept`}</li>}
+        {earlier === 0 ? null : (
+          <li class="note">{`${count(earlier)} earlier steps are ${hidden === 0 ? 'not kept' : 'not shown'}`}</li>
+        )}
         {rungs.map(({ at, way, text, isBad }, index) => (
-          <li key={omitted + index} class={`${way ?? 'note'}${isBad ? ' bad' : ''}`}>
+          <li key={earlier + index} class={`${way ?? 'note'}${isBad ? ' bad' : ''}`}>
             <time>{clockTime(at)}</time>
             <span class="said">
               {way === undefined ? null : <span class="unseen">{ways[way]}</span>}

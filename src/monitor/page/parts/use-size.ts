@@ -24,12 +24,22 @@ export function useSize(ref: RefObject<Element | null>): Size {
   return size
 }
 
-export function useScreen(): Size {
-  const [size, setSize] = useState<Size>(() => ({ width: innerWidth, height: innerHeight }))
+export interface Screen extends Size {
+  /** Pixels of one rem: letters grow with the screen. */
+  readonly rem: number
+}
+
+export function useScreen(): Screen {
+  const [size, setSize] = useState(screenNow)
   useLayoutEffect(() => {
-    const measure = () => setSize({ width: innerWidth, height: innerHeight })
+    const measure = () => setSize(screenNow())
     addEventListener('resize', measure)
     return () => removeEventListener('resize', measure)
   }, [])
   return size
+}
+
+function screenNow(): Screen {
+  const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize)
+  return { width: innerWidth, height: innerHeight, rem }
 }

@@ -27,8 +27,11 @@ export function Overview({ state, colors }: OverviewProps) {
         <Who own={view.status?.addresses[0] ?? ''} peers={peers} />
         {failure === undefined ? null : (
           <section class="card" aria-labelledby="failure-title">
-            <h2 id="failure-title">Newest failure</h2>
-            <Ladder negotiation={failure} />
+            <div class="title">
+              <h2 id="failure-title">Newest failure</h2>
+              <a href={hashOf('negotiations', failure.session)}>whole negotiation</a>
+            </div>
+            <Ladder negotiation={failure} most={MOST_STEPS} />
           </section>
         )}
       </div>
@@ -39,6 +42,9 @@ export function Overview({ state, colors }: OverviewProps) {
     </div>
   )
 }
+
+/** Of the newest failure; the part on negotiations has all. */
+const MOST_STEPS = 6
 
 function Who({ own, peers }: { readonly own: string; readonly peers: readonly Peer[] }) {
   const [isTable, setIsTable] = useState(false)

@@ -25,13 +25,18 @@ export function Picture({ own, peers }: PictureProps) {
       ) : peers.length > MOST_LINES ? (
         <PeerGrid peers={peers} />
       ) : width === 0 ? null : (
-        <Star own={own} peers={peers} layout={layoutOf(peers.length, width, screen.height * 0.46)} />
+        <Star own={own} peers={peers} layout={layoutOf(peers.length, width, screen.height * 0.46)} rem={screen.rem} />
       )}
     </div>
   )
 }
 
-function Star({ own, peers, layout }: PictureProps & { readonly layout: Layout }) {
+interface StarProps extends PictureProps {
+  readonly layout: Layout
+  readonly rem: number
+}
+
+function Star({ own, peers, layout, rem }: StarProps) {
   const { width, height, hub } = layout
   const label = `Who talks to whom: this host and ${peers.length === 1 ? 'one peer' : `${peers.length} peers`}`
   return (
@@ -61,7 +66,13 @@ function Star({ own, peers, layout }: PictureProps & { readonly layout: Layout }
         </text>
       </g>
       {peers.map((peer, index) => (
-        <PeerNode key={peer.address} peer={peer} place={layout.peers[index]!} labelWidth={layout.labelWidth} />
+        <PeerNode
+          key={peer.address}
+          peer={peer}
+          place={layout.peers[index]!}
+          room={Math.floor(layout.labelWidth / (0.51 * rem))}
+          labelWidth={layout.labelWidth}
+        />
       ))}
     </svg>
   )
@@ -76,12 +87,14 @@ interface PeerNodeProps {
   readonly peer: Peer
   readonly place: Placed
   readonly labelWidth: number
+  /** Letters of its first line. */
+  readonly room: number
 }
 
-function PeerNode({ peer, place: { x, y, side }, labelWidth }: PeerNodeProps) {
+function PeerNode({ peer, place: { x, y, side }, labelWidth, room }: PeerNodeProps) {
   const anchor = side === 'right' ? 'start' : 'end'
   const at = side === 'right' ? x + 16 : x - 16
-  const [first, second] = peerLabel(peer, Math.floor(labelWidth / 7.2))
+  const [first, second] = peerLabel(peer, room)
   const left = side === 'right' ? x - 14 : x - labelWidth - 16
   return (
     <a class="peer" href={hashOf('associations', peer.address)} aria-description={peerWords(peer)}>

@@ -3,10 +3,11 @@ import { useState } from 'preact/hooks'
 import type { AgentStatus } from '../../agent-status.ts'
 import type { PolicyView, RuleView } from '../../policy-view.ts'
 import { type RuleHits, ruleHits } from '../../rule-hits.ts'
-import { clockTime, count } from '../../words.ts'
+import { count } from '../../words.ts'
 import type { Asker } from '../browser.ts'
 import { actionStandings } from '../facts/fates.ts'
 import { hitCount, hitParts } from '../facts/hit-words.ts'
+import { momentWords } from '../facts/moment.ts'
 import { actionWords, ruleExceptions, ruleFacts, ruleText } from '../facts/policy-words.ts'
 import { filterRows } from '../facts/table-rows.ts'
 import { FilterField } from '../parts/filter-field.tsx'
@@ -33,11 +34,11 @@ export function Policy({ status, asker }: PolicyProps) {
       <div class="title">
         <h2 id="policy-title">{policy.name}</h2>
         <FilterField label="Rule, filter, address" value={filter} onValue={setFilter} />
-        <p class="soft">{`${policy.source}, profile ${policy.profile}, in force since ${clockTime(policy.loadedAt)} UTC`}</p>
+        <p class="soft">{`${policy.source}, profile ${policy.profile}, in force since ${momentWords(policy.loadedAt, status.at)} UTC`}</p>
       </div>
       {policy.refused === null ? null : (
         <section class="card bad-edge" aria-label="Refused">
-          <h3>{`Its newest form was refused at ${clockTime(policy.refused.at)} UTC`}</h3>
+          <h3>{`Its newest form was refused at ${momentWords(policy.refused.at, status.at)} UTC`}</h3>
           <ul>
             {policy.refused.problems.map(text => (
               <li key={text}>{text}</li>

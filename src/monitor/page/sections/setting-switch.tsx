@@ -142,13 +142,18 @@ interface ConfirmProps {
   readonly onCancel: () => void
 }
 
-/** The browser keeps the focus inside, and gives it back; Escape is no. */
+/** The browser keeps the focus inside; Escape is no. */
 function Confirm({ preview, onConfirm, onCancel }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
     const element = dialog.current
+    const before = document.activeElement
     element?.showModal()
-    return () => element?.close()
+    return () => {
+      element?.close()
+      // A dialog that is taken out of the page gives the focus to nobody.
+      if (before instanceof HTMLElement) before.focus()
+    }
   }, [])
   return (
     <dialog ref={dialog} aria-labelledby="confirm-title" onCancel={onCancel}>

@@ -7,7 +7,7 @@ import { makeController, type RunningController, writeFile } from './domain-cont
 import { accounts, type Controller, corp, type Forest, namingContexts } from './forest.ts'
 import { end, hold, inside, isAlive, type LabHost } from './namespace.ts'
 import { connect, makeBridge } from './network.ts'
-import { must } from './run.ts'
+import { must, run, waitUntil } from './run.ts'
 
 export interface Lab {
   readonly forest: Forest
@@ -137,12 +137,28 @@ async function makeAccounts(forest: Forest, first: RunningController): Promise<v
 
 /** Left to themselves the controllers would take minutes: first decide who copies from whom, then copy, each way. */
 export async function replicateAll(forest: Forest, controllers: readonly RunningController[]): Promise<void> {
-  for (const { host, name } of controllers) await must(inside(host, ['samba-tool', 'drs', 'kcc', name]))
+  for (const { host, name } of controllers) await untilDone(inside(host, ['samba-tool', 'drs', 'kcc', name]))
   const pull = async (to: RunningController, from: RunningController): Promise<void> => {
     for (const context of namingContexts(forest)) {
-      await must(inside(to.host, ['samba-tool', 'drs', 'replicate', to.name, from.name, context]))
+      await untilDone(inside(to.host, ['samba-tool', 'drs', 'replicate', to.name, from.name, context]))
     }
   }
   const pairs = controllers.flatMap(to => controllers.filter(from => from !== to).map(from => [to, from] as const))
   await Promise.all(pairs.map(([to, from]) => pull(to, from)))
+}
+
+/** A controller that has just started answers other questions earlier than these, and refuses them for a moment. */
+async function untilDone(command: readonly string[]): Promise<void> {
+  let last = ''
+  const isDone = async (): Promise<boolean> => {
+    const { status, output } = await run(command)
+    last = output.trim()
+    return status === 0
+  }
+  try {
+    await waitUntil(command.join(' '), 60, isDone)
+  } catch (error) {
+    if (error instanceof Error && error.name !== 'AbortError') error.message += `\n${last}`
+    throw error
+  }
 }

@@ -13,8 +13,8 @@ import type { JudgedCapture } from './judge.ts'
 import type { StoryVerdict } from './verdict.ts'
 
 const ownStyle = `
-.told{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,28rem),1fr));gap:1rem;align-items:start}
-.checks{grid-column:1/-1}
+.told,.beside{display:grid;grid-template-columns:minmax(0,1fr);gap:1rem}
+.beside{grid-template-columns:repeat(auto-fit,minmax(min(100%,28rem),1fr));align-items:start}
 #main>.overview>.scroll tbody th{white-space:normal;min-width:min(16rem,38vw);position:static}
 .kb{color:var(--soft);margin-top:0}
 .mark{font-weight:600;white-space:nowrap}
@@ -23,9 +23,9 @@ details{margin:.5rem 0}
 summary{cursor:pointer;padding:.25rem 0}
 summary:focus-visible{outline:3px solid var(--link);outline-offset:2px}
 .checks td:first-child{width:1%}
-.checks tbody th{font-weight:400;white-space:normal;position:static;background:none;min-width:min(13rem,40vw)}
+.checks tbody th{font-weight:400;white-space:normal;position:static;background:none;min-width:min(13rem,32vw)}
 .checks td:last-child{white-space:normal;min-width:min(8rem,30vw);overflow-wrap:anywhere}
-@media print{.told{display:block}}
+@media print{.told,.beside{display:block}}
 `
 
 export function verdictPage(verdict: StoryVerdict): string {
@@ -113,10 +113,9 @@ function chapterSection({ letter, title, kb, story, ok, checks, captures, exerci
 <p class="kb">${kb} · ${mark(ok)}</p>
 ${story.map(paragraph => html`<p>${paragraph}</p>`)}
 <div class="told">
-${captures.map(captureSection)}
+<div class="beside">${captures.map(captureSection)}</div>
 ${checksSection(checks)}
-${exercises.length === 0 ? undefined : exercisesSection(exercises)}
-${memory.length === 0 ? undefined : memorySection(memory)}
+<div class="beside">${exercises.length === 0 ? undefined : exercisesSection(exercises)}${memory.length === 0 ? undefined : memorySection(memory)}</div>
 </div></section>
 `
 }

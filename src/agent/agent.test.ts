@@ -6,7 +6,8 @@ import { UDP } from '../base/flow.ts'
 import { success } from '../base/result.ts'
 import { agreement } from '../dataplane/test-associations.ts'
 import { pairName } from '../ipsec/association.ts'
-import { Unready } from './agent-parts.ts'
+import type { WireFlow } from '../monitor/wire-status.ts'
+import { Unready, type WirePart, type WireRules } from './agent-parts.ts'
 import { loaded, one, other, policyNamed, TestAgent, wrong } from './test-agent-parts.ts'
 
 const flow = { source: one, destination: other, protocol: UDP, sourcePort: 1, destinationPort: 2 }
@@ -251,6 +252,62 @@ test('a thousand dropped packets are one line, and all are counted', async () =>
     [['replayed', 1000]],
   )
 })
+
+test('the wire is watched from when everything stands to when the first of it goes, by what is in force then', async () => {
+  let rules: (() => WireRules) | undefined
+  const wire: WirePart = {
+    start(given) {
+      rules = given
+      host.done.push('watch wire')
+    },
+    status: () => ({ links: ['eth0'], since: 0, verdicts: [], flows: [leak(1_800_000_000)], unread: 0 }),
+    stop: () => host.done.push('unwatch wire'),
+  }
+  const host = new TestAgent({ wire })
+  await host.in(host.agent.up())
+  assert.equal(rules!().compiled.policy.name, 'first')
+  assert.equal(rules!().isChanging, false)
+  host.next = success(loaded(policyNamed('second')))
+  let during: boolean | undefined
+  host.failing = what => {
+    if (what === 'routes second') during = rules!().isChanging
+    return false
+  }
+  await host.in(host.agent.reload())
+  assert.deepEqual([rules!().compiled.policy.name, during, rules!().isChanging], ['second', true, false])
+  const { wire: seen, warnings } = await host.in(host.agent.status())
+  assert.deepEqual(seen!.links, ['eth0'])
+  assert.match(warnings[0]!, /^LEAKING: this host sent icmp 10\.0\.0\.1 → 10\.0\.0\.2: rule “all” secures it/)
+  await host.pass(120)
+  assert.ok(!(await host.in(host.agent.status())).warnings.some(text => text.startsWith('LEAKING')))
+  await host.in(host.agent.down())
+  const [upAt, downAt] = [host.done.indexOf('watch wire'), host.done.indexOf('unwatch wire')]
+  assert.ok(upAt > host.done.indexOf('routes first') && downAt < host.done.indexOf('remove routes'))
+})
+
+test('an agent whose watch cannot be opened goes up all the same, and says so', async () => {
+  const host = new TestAgent({
+    wire: {
+      start() {
+        throw new Error('no room for a ring')
+      },
+      status: () => null,
+      stop() {},
+    },
+  })
+  await host.in(host.agent.up())
+  const told = host.told.find(({ kind }) => kind === 'wire-unwatched')
+  assert.deepEqual([told!.level, told!.text], ['warning', 'Nobody watches the wire: no room for a ring'])
+  const status = await host.in(host.agent.status())
+  assert.deepEqual([status.state, status.wire], ['up', null])
+  await host.in(host.agent.down())
+})
+
+function leak(lastAt: number): WireFlow {
+  const because = 'rule “all” secures it: any 10.0.0.1 <-> 10.0.0.2, yet it stands in clear'
+  const flow = { flow: 'icmp 10.0.0.1 → 10.0.0.2', peer: '10.0.0.2', direction: 'out' } as const
+  return { verdict: 'leaked', because, ...flow, packets: 1, bytes: 84, firstAt: lastAt, lastAt }
+}
 
 test('a fault in one message is written down, and the agent lives on', async () => {
   const host = await up()

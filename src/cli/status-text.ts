@@ -22,6 +22,7 @@ export function printStatus(status: AgentStatus, console: Console): void {
         ? 'none (--no-guard)'
         : `${guard.name}: ${guard.isThere ? 'in place' : 'NOT in place'}, ${guard.text}`,
     ],
+    [dim('wire'), wireLine(status)],
     [dim('agent'), `${status.state.replace('-', ' ')}, process ${status.pid}`],
   ])
   console.print()
@@ -38,6 +39,22 @@ export function printStatus(status: AgentStatus, console: Console): void {
       [0],
     )
   }
+}
+
+/** `watched on eth0: 2 leaked, 40 exempt`. */
+function wireLine({ wire }: AgentStatus): string {
+  if (wire === null) return 'not watched'
+  const seen = (['leaked', 'blocked', 'received-in-clear', 'in-clear', 'exempt'] as const).flatMap(verdict => {
+    // What the policy blocks and others send is stopped behind the wire.
+    const found = wire.verdicts.filter(
+      one => one.verdict === verdict && (verdict !== 'blocked' || one.direction === 'out'),
+    )
+    const packets = found.reduce((sum, one) => sum + one.packets, 0)
+    return packets === 0 ? [] : [`${packets} ${verdict.replaceAll('-', ' ')}`]
+  })
+  const unread = wire.unread === 0 ? [] : [`${wire.unread} not looked at`]
+  const all = [...(seen[0]?.endsWith(' leaked') === true ? [] : ['nothing leaked']), ...seen, ...unread]
+  return `watched on ${wire.links.join(', ') || 'no link'}: ${all.join(', ')}`
 }
 
 /** `NoDefaultExempt 1, from the policy`. */

@@ -142,7 +142,7 @@ test('before it is made a change says what it does with each kind of traffic of 
     ['exempt', 'permitted'],
     ['exempt', 'secured'],
   ])
-  assert.equal(kerberos.find(one => one.then === 'secured')!.words, 'exempt now, sealed by rule “all” at 1')
+  assert.equal(kerberos.find(one => one.then === 'secured')!.words, 'exempt now; at 1 sealed by rule “all”')
   assert.ok(!changes.some(({ title }) => title === 'IKE' || title === 'Multicast'))
   assert.ok((await at(3)).changes.some(({ title }) => title === 'Multicast'))
   assert.match(problems(await ask({ kind: 'preview-setting', value: 9 }))[0]![1], /does not honour 9/)
@@ -154,7 +154,7 @@ test('at a value that exempts more, what is sealed now is said to pass', async t
   const { changes } = preview(await ask({ kind: 'preview-setting', value: 0 }))
   const kerberos = changes.find(({ title, now }) => title === 'Kerberos' && now === 'secured')!
   assert.equal(kerberos.then, 'exempt')
-  assert.equal(kerberos.words, 'sealed by rule “all” now, exempt at 0')
+  assert.equal(kerberos.words, 'now sealed by rule “all”; exempt at 0')
 })
 
 test('the knot of KB 254949 is told before it is tied', async t => {

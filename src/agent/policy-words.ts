@@ -3,7 +3,7 @@ import { formatAddress } from '../base/address.ts'
 import { MOST_FILTERS, MOST_RULES, type PolicyView, type RuleView } from '../monitor/policy-view.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { formatFilter } from '../policy/filter.ts'
-import type { Authentication, Rule } from '../policy/model.ts'
+import type { Authentication, EspForm, Rule } from '../policy/model.ts'
 
 export function policyViewOf({ policy, profile }: CompiledPolicy, source: string): PolicyView {
   const rules = policy.rules.filter(({ active }) => active)
@@ -14,13 +14,16 @@ export function policyViewOf({ policy, profile }: CompiledPolicy, source: string
   }
 }
 
+const encapsulations: Readonly<Record<EspForm, string>> = {
+  udp: 'in UDP',
+  raw: 'as a protocol of IP',
+  auto: 'as a protocol of IP, in UDP behind a NAT',
+}
+
 function viewOf(rule: Rule): RuleView {
   const { name, action, filters, mode, tunnelEndpoint } = rule
   const isSecured = action === 'negotiate'
-  const encapsulation = { udp: 'ESP in UDP', raw: 'ESP', auto: 'ESP, in UDP behind a NAT' }[
-    rule.encapsulation ?? 'auto'
-  ]
-  const to = mode === 'tunnel' && tunnelEndpoint !== undefined ? ` to ${formatAddress(tunnelEndpoint)}` : ''
+  const tunnel = tunnelEndpoint === undefined ? '' : `, in a tunnel to ${formatAddress(tunnelEndpoint)}`
   return {
     ...{ name, action },
     filters: filters.slice(0, MOST_FILTERS).map(formatFilter),
@@ -29,7 +32,7 @@ function viewOf(rule: Rule): RuleView {
     security: rule.security,
     keying: rule.keying,
     authentication: rule.authentication.map(authenticationWords),
-    encapsulation: isSecured ? `${encapsulation}${to}` : null,
+    encapsulation: isSecured ? `${encapsulations[rule.encapsulation ?? 'auto']}${tunnel}` : null,
     fallBackToClear: isSecured && rule.fallBackToClear,
     acceptUnsecuredInbound: isSecured && rule.acceptUnsecuredInbound,
   }

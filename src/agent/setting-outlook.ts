@@ -1,21 +1,37 @@
 // What other values of the setting would do with the policy in force, on this host: what stops or begins to be exempt, and what
-// becomes of it. Each value is compared once for a policy, with work that is bounded, because the agent waits for it.
-import type { Address } from '../base/address.ts'
-import type { Fate, Otherwise, SettingEffect } from '../monitor/setting-change.ts'
-import { type ChangedTraffic, type Comparison, compareValues } from '../policy/compare.ts'
+// then decides about it. The work is bounded, because the agent waits for it: of the rules that do the same to a kind of traffic
+// only the first few are looked for.
+import type { Otherwise, SettingEffect } from '../monitor/setting-change.ts'
+import { differenceNotes } from '../policy/compare.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { Decision } from '../policy/decide.ts'
-import type { ExemptionName } from '../policy/exemptions.ts'
-import { type Box, boxes, layoutOf, overlaps } from '../policy/region.ts'
+import type { Exemption, ExemptionName } from '../policy/exemptions.ts'
+import { type Box, boxes, intersect, type Layout } from '../policy/region.ts'
+import { type RegionDecisions, regionDecisions } from '../policy/region-decisions.ts'
+import { explore, realFlows, type SearchEntry, smallestBetweenHosts } from '../policy/region-search.ts'
 
-/** Boxes that one comparison may look at: tenths of a second, reached by very large policies alone. */
-const BUDGET = 200_000
+/** Boxes that may be looked at for one kind of traffic: some milliseconds. */
+const BUDGET = 1_000_000
 /** Rules that are named, of many that do the same. */
 const NAMED = 3
+/** The label of what is exempt as another kind too. */
+const EXEMPT = 0x7fffffff
+
+/** What a person must know first stands first. */
+const groups = ['secured', 'blocked', 'permitted', 'uncovered'] as const
+type Group = (typeof groups)[number]
+
+/** What decides about one kind of traffic where it is not exempt: some of the rules of each group. */
+interface Deciders {
+  readonly groups: ReadonlyMap<Group, readonly Decision[]>
+  /** False where the budget ran out. */
+  readonly isWhole: boolean
+}
 
 export class SettingOutlook {
   readonly #policy: CompiledPolicy
-  readonly #compared = new Map<number, Comparison>()
+  #filters: readonly RegionDecisions[] | undefined
+  readonly #deciders = new Map<string, Deciders>()
   #otherwise: ReadonlyMap<ExemptionName, Otherwise> | undefined
 
   constructor(policy: CompiledPolicy) {
@@ -25,9 +41,9 @@ export class SettingOutlook {
   /** Of the kinds that are exempt now; those that no value of this profile withdraws are not in it. */
   get otherwise(): ReadonlyMap<ExemptionName, Otherwise> {
     this.#otherwise ??= new Map(
-      this.#policy.setting.exemptions.flatMap(({ name }) => {
-        const found = this.#otherwiseOf(name)
-        return found === undefined ? [] : [[name, found] as const]
+      this.#policy.setting.exemptions.flatMap(exemption => {
+        const found = this.#otherwiseOf(exemption)
+        return found === undefined ? [] : [[exemption.name, found] as const]
       }),
     )
     return this.#otherwise
@@ -35,89 +51,127 @@ export class SettingOutlook {
 
   /** `value` is one that the profile knows. */
   effectsAt(value: number): readonly SettingEffect[] {
-    const groups = Map.groupBy(this.#changesAt(value), ({ exemption, before, after }) =>
-      [exemption.name, fateOf(before), fateOf(after)].join(' '),
-    )
-    return [...groups.values()].flatMap(group => {
-      const { exemption, before, after } = group[0]!
-      const [now, then] = [fateOf(before), fateOf(after)]
-      // Exempt as another kind as well: that is no change.
-      if (now === 'exempt' && then === 'exempt') return []
-      const words = `${deeds(group.map(one => one.before))} now, ${deeds(group.map(one => one.after))} at ${value}`
-      return [{ title: exemption.title, now, then, words }]
-    })
+    const { before, after } = this.#exemptions(value)
+    const now = this.#policy.setting.value
+    const effects = (exemption: Exemption, at: number) =>
+      [...this.#decidersAt(exemption, at).groups].map(([group, decisions]): SettingEffect => {
+        const { title } = exemption
+        const [fate, words] = [fateOf(group), deedOf(group, decisions)]
+        const [before, then] = at === now ? ([fate, 'exempt'] as const) : (['exempt', fate] as const)
+        return {
+          ...{ title, now: before, then },
+          words: at === now ? `now ${words}; exempt at ${value}` : `exempt now; at ${value} ${words}`,
+        }
+      })
+    return [
+      ...without(before, after).flatMap(exemption => effects(exemption, value)),
+      ...without(after, before).flatMap(exemption => effects(exemption, now)),
+    ]
   }
 
-  /** What a comparison says besides its changes. */
+  /** What is to be said besides. */
   notesAt(value: number): readonly string[] {
-    const { notes, isComplete } = this.#comparison(value)
-    const cut = 'The policy is too large to be compared whole here: there may be more changes (sealwire compare).'
-    return [...notes.map(note => `${note[0]!.toUpperCase()}${note.slice(1)}.`), ...(isComplete ? [] : [cut])]
+    const { before, after } = this.#exemptions(value)
+    const notes = differenceNotes(this.#policy, [...without(before, after), ...without(after, before)])
+    return notes.map(note => `${note[0]!.toUpperCase()}${note.slice(1)}.`)
   }
 
-  #otherwiseOf(name: ExemptionName): Otherwise | undefined {
-    const { profile } = this.#policy
-    const values = [...profile.table].filter(([, exempt]) => exempt.every(one => one.name !== name))
+  #exemptions(value: number): { readonly before: readonly Exemption[]; readonly after: readonly Exemption[] } {
+    const { setting, profile } = this.#policy
+    return { before: setting.exemptions, after: profile.table.get(value)! }
+  }
+
+  #otherwiseOf(exemption: Exemption): Otherwise | undefined {
+    const values = [...this.#policy.profile.table].filter(([, exempt]) => !exempt.includes(exemption))
     if (values.length === 0) return undefined
     const value = Math.min(...values.map(([one]) => one))
-    const changed = this.#changesAt(value).filter(({ exemption }) => exemption.name === name)
-    // What is exempt as another kind as well, such as Kerberos to a multicast address, is told with that one.
-    const after = changed.map(one => one.after).filter(({ because }) => because.kind !== 'exemption')
-    const fates = new Set(after.map(fateOf))
-    const [fate = 'exempt'] = fates
-    if (fate === 'exempt') return undefined
-    return { value, becomes: fates.size > 1 ? 'mixed' : fate, words: `at ${value} this would be ${deeds(after)}` }
+    const { groups, isWhole } = this.#decidersAt(exemption, value)
+    const fates = new Set([...groups.keys()].map(fateOf))
+    const [fate] = fates
+    // What stays exempt, as another kind, obeys no filter.
+    if (fate === undefined && isWhole) return undefined
+    const becomes = fate === undefined || fates.size > 1 || !isWhole ? 'mixed' : fate
+    const words = Array.from(groups, ([group, decisions]) => deedOf(group, decisions))
+    const all = [...words, ...(isWhole ? [] : ['treated in more ways than can be told here'])].join('; elsewhere ')
+    return { value, becomes, words: `at ${value} this would be ${all}` }
   }
 
-  /** Of packets that leave this host. */
-  #changesAt(value: number): readonly ChangedTraffic[] {
-    const { me } = this.#policy
-    const { changes, areRegionsWhole } = this.#comparison(value)
-    if (me === 'any' || !areRegionsWhole) return changes
-    return changes.filter(({ regions }) => regions.some(({ family, box }) => leavesFrom(me, family, box)))
-  }
-
-  #comparison(value: number): Comparison {
-    const known = this.#compared.get(value)
+  /** Of packets of this kind that leave this host, at a value that does not exempt it. */
+  #decidersAt(exemption: Exemption, value: number): Deciders {
+    const key = `${exemption.name} ${value}`
+    const known = this.#deciders.get(key)
     if (known !== undefined) return known
-    const made = compareValues(this.#policy, this.#policy.setting.value, value, BUDGET)
-    this.#compared.set(value, made)
+    const others = this.#policy.profile.table.get(value)!
+    const found = new Map<Group, Map<string, Decision>>(groups.map(group => [group, new Map()]))
+    const budget = { left: BUDGET }
+    this.#filters ??= ([4, 6] as const).map(family => regionDecisions(this.#policy, family, 'out', []))
+    const ends = this.#filters.map(({ layout, entries, decision }) => {
+      const isNew = (label: number) => {
+        if (label === EXEMPT) return false
+        const of = found.get(groupOf(decision(label)))!
+        return of.size <= NAMED && !of.has(ruleOf(decision(label)))
+      }
+      const take = (label: number, low: ArrayLike<number>, high: ArrayLike<number>) => {
+        // What a host sends to itself is on no wire.
+        const isReal = isNew(label) && smallestBetweenHosts(low, high) !== undefined
+        if (isReal) found.get(groupOf(decision(label)))!.set(ruleOf(decision(label)), decision(label))
+        return true
+      }
+      const exempt = others.map((one): SearchEntry => ({ boxes: this.#boxesOf(one, layout), label: EXEMPT }))
+      const regions = this.#boxesOf(exemption, layout)
+        .flatMap(box => this.#leaving(box, layout))
+        .flatMap(realFlows)
+      return explore(regions, [...exempt, ...entries], { wants: isNew, found: take }, budget)
+    })
+    const made: Deciders = {
+      groups: new Map([...found].filter(([, of]) => of.size > 0).map(([group, of]) => [group, [...of.values()]])),
+      isWhole: ends.every(end => end === 'complete'),
+    }
+    this.#deciders.set(key, made)
     return made
   }
+
+  #boxesOf(exemption: Exemption, layout: Layout): readonly Box[] {
+    return exemption.boxes(layout, this.#policy.policy.networks)
+  }
+
+  /** The part of a box that this host sends. */
+  #leaving(box: Box, layout: Layout): readonly Box[] {
+    const { me } = this.#policy
+    if (me === 'any') return [box]
+    const own = me.filter(({ family }) => family === layout.family)
+    return own
+      .flatMap(address => boxes(layout, { first: address, last: address }, undefined))
+      .map(part => intersect(part, box))
+      .filter(part => part !== undefined)
+  }
 }
 
-function leavesFrom(own: readonly Address[], family: 4 | 6, box: Box): boolean {
-  const layout = layoutOf(family)
-  return own
-    .filter(address => address.family === family)
-    .some(address => boxes(layout, { first: address, last: address }, undefined).some(part => overlaps(part, box)))
+function without(all: readonly Exemption[], some: readonly Exemption[]): readonly Exemption[] {
+  return all.filter(exemption => !some.includes(exemption))
 }
 
-function fateOf({ action, because }: Decision): Fate {
-  if (because.kind === 'exemption') return 'exempt'
+function groupOf({ action, because }: Decision): Group {
+  if (because.kind !== 'filter') return 'uncovered'
   return action === 'negotiate' ? 'secured' : action === 'block' ? 'blocked' : 'permitted'
+}
+
+function fateOf(group: Group): Exclude<Group, 'uncovered'> {
+  return group === 'uncovered' ? 'permitted' : group
+}
+
+function ruleOf({ because }: Decision): string {
+  return because.kind === 'filter' ? because.rule : ''
 }
 
 const verbs = { secured: 'sealed', blocked: 'blocked', permitted: 'permitted' } as const
 
-/** `sealed by rule “a”, and in clear where no filter matches`. */
-function deeds(decisions: readonly Decision[]): string {
-  const byFate = Map.groupBy(decisions, decision => {
-    if (decision.because.kind === 'exemption') return 'exempt'
-    return decision.because.kind === 'filter' ? fateOf(decision) : 'in clear'
-  })
-  const parts = [...byFate].map(([fate, of]) => {
-    if (fate === 'exempt') return 'exempt'
-    if (fate === 'in clear') return 'in clear, as no filter matches it'
-    const rules = new Set(of.flatMap(({ because }) => (because.kind === 'filter' ? [because.rule] : [])))
-    const falls = of.some(({ action, entry }) => action === 'negotiate' && entry?.rule.fallBackToClear === true)
-    return `${verbs[fate]} by ${named([...rules])}${falls ? ', which may fall back to clear' : ''}`
-  })
-  return parts.join('; elsewhere ') || 'decided as before'
-}
-
-function named(rules: readonly string[]): string {
-  const more = rules.length - NAMED
-  const words = rules.slice(0, NAMED).map(rule => `“${rule}”`)
-  return `${rules.length === 1 ? 'rule' : 'rules'} ${words.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+/** `sealed by rule “a”`. */
+function deedOf(group: Group, decisions: readonly Decision[]): string {
+  if (group === 'uncovered') return 'in clear, as no filter matches it'
+  const rules = decisions.slice(0, NAMED).map(decision => `“${ruleOf(decision)}”`)
+  const more = decisions.length > NAMED ? ' and others' : ''
+  const falls = decisions.some(({ action, entry }) => action === 'negotiate' && entry?.rule.fallBackToClear === true)
+  const words = `${verbs[group]} by ${decisions.length === 1 ? 'rule' : 'rules'} ${rules.join(', ')}${more}`
+  return falls ? `${words}, which may fall back to clear` : words
 }

@@ -22,6 +22,7 @@ export interface RuleView {
   readonly keying: readonly string[]
   /** In words: by which means, never by which secret. */
   readonly authentication: readonly string[]
+  /** Of the tunnel with its far end. */
   readonly encapsulation: string | null
   readonly fallBackToClear: boolean
   readonly acceptUnsecuredInbound: boolean

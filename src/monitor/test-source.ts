@@ -17,7 +17,12 @@ export const testPolicy: PolicyView = {
         moreFilters: 0,
         mode: 'transport',
       },
-      ...{ security: ['esp-aes256gcm16'], keying: ['ikev2'], authentication: ['pre-shared key'], encapsulation: 'ESP' },
+      ...{
+        security: ['esp-aes256gcm16'],
+        keying: ['ikev2'],
+        authentication: ['pre-shared key'],
+        encapsulation: 'in UDP',
+      },
       ...{ fallBackToClear: false, acceptUnsecuredInbound: false },
     },
   ],
@@ -32,7 +37,7 @@ export function testPreview(asked = 0): SettingPreview {
       { value: 1, meaning: 'IKE, Multicast and Broadcast are exempt' },
     ],
     changes:
-      asked === 0 ? [] : [{ title: 'Kerberos', now: 'exempt', then, words: 'exempt now, sealed by rule “all” at 1' }],
+      asked === 0 ? [] : [{ title: 'Kerberos', now: 'exempt', then, words: 'exempt now; at 1 sealed by rule “all”' }],
     warnings: [],
   }
 }

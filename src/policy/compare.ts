@@ -89,7 +89,7 @@ export function compareValues(
     stillExempt: before.filter(exemption => after.includes(exemption)),
     isComplete,
     areRegionsWhole: isComplete && room > 0,
-    notes: notesOf(policy, [...dropped, ...added]),
+    notes: differenceNotes(policy, [...dropped, ...added]),
   }
 }
 
@@ -240,7 +240,8 @@ function byEffect(a: ChangedTraffic, b: ChangedTraffic): number {
   return rank(a) - rank(b) || compareFlows(a.smallest, b.smallest)
 }
 
-function notesOf(policy: CompiledPolicy, difference: readonly Exemption[]): readonly string[] {
+/** What is to be known of a change in these exemptions, whatever the filters say. */
+export function differenceNotes(policy: CompiledPolicy, difference: readonly Exemption[]): readonly string[] {
   const { profile } = policy
   const notes: string[] = []
   const names = new Set(difference.map(({ name }) => name))

@@ -178,7 +178,7 @@ function exemptPage({ exempt, status }: MonitorView): Page {
     ],
     rows: exempt.map(({ title, outbound, inbound, otherwise }) => ({
       key: title,
-      cells: [title, ...seen(outbound), ...seen(inbound), otherwise?.words ?? 'always exempt in this profile'],
+      cells: [title, ...seen(outbound), ...seen(inbound), otherwise?.words ?? 'exempt at every value'],
     })),
     empty: 'Nothing is exempt by default.',
     details: () => (status === null ? [] : [[piece(settingWords(status))]]),

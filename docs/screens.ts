@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { picturesOfMonitor } from '../test/page/pictures.ts'
 
 const root = join(import.meta.dirname, '..')
 const policy = 'examples/policies/domain-controllers.yaml'
@@ -140,6 +141,7 @@ try {
     takePicture(page, join(root, 'docs/images', `${name}.png`), PAGE_SIZE)
     console.log(`docs/images/${name}.png`)
   }
+  await picturesOfMonitor(join(root, 'docs/images'), wanted)
 } finally {
   rmSync(folder, { recursive: true })
 }

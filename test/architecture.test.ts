@@ -81,6 +81,25 @@ test('no file imports itself by way of others', () => {
   for (const file of files) visit(file, [])
 })
 
+/** What .ci/build-page looks at to tell whether the built page is old. */
+const madeInto = /^src\/(monitor|base)\/|^src\/ipsec\/drop-reasons\.ts$/
+
+test('the page of the monitor is made of what its build looks at, and nothing else is made of the page', () => {
+  const seen = new Set<string>()
+  const visit = (file: string): void => {
+    if (seen.has(file)) return
+    seen.add(file)
+    assert.match(file, madeInto, `${file} goes into the page unseen by .ci/build-page`)
+    for (const imported of importsOf(file)) visit(imported)
+  }
+  visit('src/monitor/page/main.tsx')
+  const isOfPage = (file: string) => file.startsWith('src/monitor/page/')
+  for (const file of files) {
+    if (isOfPage(file)) continue
+    for (const imported of importsOf(file)) assert.ok(!isOfPage(imported), `${file} imports ${imported}`)
+  }
+})
+
 test('no source file is over 400 lines, and each opens by saying what it is', () => {
   for (const [file, text] of sources) {
     const lines = text.split('\n').length - 1

@@ -2,7 +2,7 @@
 // so that any chapter can be run alone. A failed check never stops the others.
 
 import { performance } from 'node:perf_hooks'
-import type { StepResult } from './exercise.ts'
+import type { LeftOut, StepResult } from './exercise.ts'
 import type { JudgedCapture } from './judge.ts'
 import type { Scene } from './scene.ts'
 
@@ -27,6 +27,8 @@ export interface Check {
 export interface Exercised {
   readonly name: string
   readonly steps: readonly StepResult[]
+  /** What a net of this kind has not got. */
+  readonly leftOut: readonly LeftOut[]
 }
 
 export interface AgentMemory {

@@ -1,7 +1,7 @@
 // The texts of the files a domain controller needs before Samba's own tools can run: who it is, where names are
 // resolved, how Kerberos finds its servers. Pure: domain-controller.ts writes them. smb.conf is written by Samba itself.
 
-import { accounts, baseName, type Controller, type Forest, fullName, groupsOfBigTicket } from './forest.ts'
+import { accounts, baseName, type Controller, type Forest, fullName, groupsOfBigTicket, inBrackets } from './forest.ts'
 
 /** Own name and address, never 127.x: Samba takes its address from here and would offer loopback to its partners. */
 export function hostsFile(forest: Forest): string {
@@ -27,7 +27,7 @@ export function kerberosFile(forest: Forest, { kdc, transport }: KerberosChoice)
   const servers =
     kdc === undefined
       ? ''
-      : `kdc = ${kdc.address}\n    admin_server = ${kdc.address}\n    kpasswd_server = ${kdc.address}`
+      : ['kdc', 'admin_server', 'kpasswd_server'].map(name => `${name} = ${inBrackets(kdc)}`).join('\n    ')
   return `[libdefaults]
   default_realm = ${forest.realm}
   dns_lookup_realm = false

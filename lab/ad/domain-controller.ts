@@ -2,7 +2,7 @@
 // then Samba is started and waited for. Leaves out trusts between forests and what the two copy to each other (lab.ts).
 
 import { filesOf, resolverFile } from './configuration.ts'
-import { type Controller, type Forest, fullName } from './forest.ts'
+import { type Controller, type Forest, fullName, inBrackets, isOnIpv6 } from './forest.ts'
 import { inside, type LabHost } from './namespace.ts'
 import { must, run, waitUntil } from './run.ts'
 import { configurationOptions } from './samba-options.ts'
@@ -53,7 +53,7 @@ function provision(forest: Forest, controller: Controller, host: LabHost): Promi
   const command = [
     ...['samba-tool', 'domain', 'provision', '--server-role=dc', '--dns-backend=SAMBA_INTERNAL'],
     ...[`--realm=${forest.realm}`, `--domain=${forest.netbiosName}`, `--adminpass=${forest.administratorPassword}`],
-    ...[`--host-name=${controller.name}`, `--host-ip=${controller.address}`],
+    ...[`--host-name=${controller.name}`, `--host-ip${isOnIpv6(controller) ? '6' : ''}=${controller.address}`],
   ]
   return must(inside(host, [...command, ...configurationOptions]))
 }
@@ -78,7 +78,7 @@ async function waitForServices(forest: Forest, controller: RunningController): P
     'ldapsearch',
     '-x',
     '-H',
-    `ldap://${controller.address}`,
+    `ldap://${inBrackets(controller)}`,
     '-s',
     'base',
     '-b',

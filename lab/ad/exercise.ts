@@ -2,7 +2,7 @@
 // What crosses the wire besides is Samba's own: replication, notifications, announcements.
 
 import { performance } from 'node:perf_hooks'
-import { accounts } from './forest.ts'
+import { accounts, isOnIpv6 } from './forest.ts'
 import type { Lab } from './lab.ts'
 import { administrator, type Direction, getTickets, type Step, type Verdict } from './step.ts'
 import { directorySteps } from './steps-directory.ts'
@@ -18,6 +18,19 @@ export interface StepResult extends Verdict {
   readonly seconds: number
 }
 
+export interface LeftOut {
+  readonly step: string
+  readonly because: string
+}
+
+/** Steps that this lab cannot make. */
+export function leftOut({ controllers }: Pick<Lab, 'controllers'>, only: readonly string[]): readonly LeftOut[] {
+  if (!controllers.some(isOnIpv6)) return []
+  return steps
+    .filter(({ name }) => only.length === 0 || only.includes(name))
+    .flatMap(({ name, notOnIpv6 }) => (notOnIpv6 === undefined ? [] : [{ step: name, because: notOnIpv6 }]))
+}
+
 export interface ExerciseOptions {
   /** Names of steps; none means all. */
   readonly only: readonly string[]
@@ -30,7 +43,9 @@ export async function exercise(
   onResult: (result: StepResult) => void,
 ): Promise<readonly StepResult[]> {
   const { forest, controllers } = lab
-  const chosen = steps.filter(step => options.only.length === 0 || options.only.includes(step.name))
+  const impossible = leftOut(lab, options.only).map(({ step }) => step)
+  const asked = steps.filter(step => options.only.length === 0 || options.only.includes(step.name))
+  const chosen = asked.filter(({ name }) => !impossible.includes(name))
   const results: StepResult[] = []
   for (const from of controllers) {
     const others = controllers.filter(each => each !== from)

@@ -2,6 +2,8 @@
 // A further forest or a third controller is a new entry here; how one is made stands in domain-controller.ts.
 // The passwords are for this lab only: it has no way out, and everything in it is thrown away with it.
 
+import { isIPv6 } from 'node:net'
+
 export interface Controller {
   readonly name: string
   readonly address: string
@@ -30,6 +32,15 @@ export const corp: Forest = {
   ],
 }
 
+/** The same one where no link has an address of IPv4. */
+export const corpOnIpv6: Forest = {
+  ...corp,
+  controllers: [
+    { name: 'dc1', address: 'fd54::1', hardwareAddress: '02:00:0a:36:00:01' },
+    { name: 'dc2', address: 'fd54::2', hardwareAddress: '02:00:0a:36:00:02' },
+  ],
+}
+
 /** A forest of its own, which the first one trusts and which trusts it: made by second-forest.ts where it is wanted. */
 export const other: Forest = {
   domain: 'other.test',
@@ -40,7 +51,22 @@ export const other: Forest = {
 }
 
 export const prefixLength = 24
+export const prefixLength6 = 64
 export const broadcastAddress = '10.54.0.255'
+
+export function isOnIpv6({ address }: Pick<Controller, 'address'>): boolean {
+  return isIPv6(address)
+}
+
+/** As URLs, and Kerberos's settings, write it. */
+export function inBrackets({ address }: Pick<Controller, 'address'>): string {
+  return isIPv6(address) ? `[${address}]` : address
+}
+
+/** All that its hosts' links are. */
+export function networkOf({ controllers: [first] }: Pick<Forest, 'controllers'>): string {
+  return isOnIpv6(first) ? `fd54::/${prefixLength6}` : `10.54.0.0/${prefixLength}`
+}
 
 export interface Account {
   readonly name: string

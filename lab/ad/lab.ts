@@ -4,20 +4,32 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { groupsFile } from './configuration.ts'
 import { makeController, type RunningController, writeFile } from './domain-controller.ts'
-import { accounts, type Controller, corp, type Forest, namingContexts } from './forest.ts'
+import { accounts, type Controller, corp, corpOnIpv6, type Forest, namingContexts } from './forest.ts'
 import { end, hold, inside, isAlive, type LabHost } from './namespace.ts'
-import { connect, makeBridge } from './network.ts'
+import { connect, knowNeighbours, makeBridge, usualLinkSize } from './network.ts'
 import { must, run, waitUntil } from './run.ts'
 
 export interface Lab {
   readonly forest: Forest
   readonly wire: LabHost
   readonly controllers: readonly RunningController[]
+  /** What its links carry: the MTU that they were made with. */
+  readonly linkSize: number
 }
 
 interface State {
   readonly hosts: readonly LabHost[]
+  readonly net: Net
 }
+
+/** What the controllers stand on. */
+export interface Net {
+  readonly linkSize: number
+  /** No link has an address of IPv4. */
+  readonly isIpv6Only: boolean
+}
+
+export const usualNet: Net = { linkSize: usualLinkSize, isIpv6Only: false }
 
 export type Progress = (step: string) => void
 
@@ -26,13 +38,15 @@ const wireName = 'wire'
 export interface Extent {
   /** How many of the forest's controllers there are in the end; left out, all of them. */
   readonly controllers?: number
+  /** Left out, IPv4 on links of 1,500. */
+  readonly net?: Net
 }
 
 /** Whatever fails, nothing of it stays. */
 export async function bringUp(directory: string, progress: Progress, extent: Extent = {}): Promise<Lab> {
   if (existsSync(directory)) throw new Error(`${directory} exists: the lab is up, or was not taken down`)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  writeState(directory, [])
+  writeState(directory, { hosts: [], net: extent.net ?? usualNet })
   try {
     return await build(directory, progress, extent)
   } catch (error) {
@@ -42,12 +56,15 @@ export async function bringUp(directory: string, progress: Progress, extent: Ext
 }
 
 async function build(directory: string, progress: Progress, extent: Extent): Promise<Lab> {
-  const forest = corp
+  const { net } = readState(directory)
+  const forest = forestOn(net)
   const wire = await newHost(directory, wireName)
   await makeBridge(wire)
   const controllers: RunningController[] = []
   for (const controller of forest.controllers.slice(0, extent.controllers)) {
     const host = await addHost(directory, wire, controller)
+    // A controller asks the first one while it is made.
+    await knowNeighbours([...controllers, { ...controller, host }])
     const running = await makeController(forest, controller, host)
     progress(`${controller.name} is a domain controller of ${forest.domain}`)
     // Before the others join: they then get the accounts with everything else.
@@ -56,43 +73,47 @@ async function build(directory: string, progress: Progress, extent: Extent): Pro
   }
   await replicateAll(forest, controllers)
   progress('replicated both ways')
-  return { forest, wire, controllers }
+  return { forest, wire, controllers, linkSize: net.linkSize }
+}
+
+function forestOn({ isIpv6Only }: Net): Forest {
+  return isIpv6Only ? corpOnIpv6 : corp
 }
 
 async function newHost(directory: string, name: string): Promise<LabHost> {
   const host = await hold(name, `${directory}/${name}`)
   // After every single one: should this process be killed, `down` knows what there is to end.
-  writeState(directory, [...readState(directory), host])
+  const state = readState(directory)
+  writeState(directory, { ...state, hosts: [...state.hosts, host] })
   return host
 }
 
 /** One more host on the wire, which is nothing yet: no controller, no member of a domain. */
 export async function addHost(directory: string, wire: LabHost, controller: Controller): Promise<LabHost> {
   const host = await newHost(directory, controller.name)
-  await connect(wire, host, controller)
+  await connect(wire, host, controller, readState(directory).net.linkSize)
   return host
 }
 
 /** Its link goes with it. */
 export async function removeHost(directory: string, host: LabHost): Promise<void> {
   await end(host)
-  writeState(
-    directory,
-    readState(directory).filter(({ name }) => name !== host.name),
-  )
+  const state = readState(directory)
+  writeState(directory, { ...state, hosts: state.hosts.filter(({ name }) => name !== host.name) })
   rmSync(host.directory, { recursive: true, force: true })
 }
 
 /** The lab that an earlier `up` made. */
 export function findLab(directory: string): Lab {
-  const hosts = readState(directory)
+  const { hosts, net } = readState(directory)
   const host = (name: string): LabHost => {
     const found = hosts.find(each => each.name === name)
     if (found === undefined || !isAlive(found)) throw new Error(`the lab is not up in ${directory}: no ${name}`)
     return found
   }
   const running = (controller: Controller): RunningController => ({ ...controller, host: host(controller.name) })
-  return { forest: corp, wire: host(wireName), controllers: corp.controllers.map(running) }
+  const forest = forestOn(net)
+  return { forest, wire: host(wireName), controllers: forest.controllers.map(running), linkSize: net.linkSize }
 }
 
 /** Where a lab beside this one lies while a chapter needs one. */
@@ -104,7 +125,7 @@ export function innerLab(directory: string): string {
 export async function takeDown(directory: string): Promise<boolean> {
   if (!existsSync(directory)) return false
   await takeDown(innerLab(directory))
-  for (const host of readState(directory).toReversed()) await end(host)
+  for (const host of readState(directory).hosts.toReversed()) await end(host)
   rmSync(directory, { recursive: true, force: true })
   return true
 }
@@ -113,16 +134,16 @@ function stateFile(directory: string): string {
   return `${directory}/state.json`
 }
 
-function writeState(directory: string, hosts: readonly LabHost[]): void {
-  writeFileSync(stateFile(directory), JSON.stringify({ hosts } satisfies State))
+function writeState(directory: string, state: State): void {
+  writeFileSync(stateFile(directory), JSON.stringify(state))
 }
 
 /** A directory without the file is not the lab's: it is neither used nor removed. */
-function readState(directory: string): readonly LabHost[] {
+function readState(directory: string): State {
   if (!existsSync(directory)) throw new Error(`the lab is not up: there is no ${directory}`)
   if (!existsSync(stateFile(directory))) throw new Error(`${directory} is not a lab's: it has no state.json`)
-  const state: State = JSON.parse(readFileSync(stateFile(directory), 'utf8'))
-  return state.hosts
+  // One that an older sealwire made says nothing of its net.
+  return { net: usualNet, ...(JSON.parse(readFileSync(stateFile(directory), 'utf8')) as Partial<State>) } as State
 }
 
 async function makeAccounts(forest: Forest, first: RunningController): Promise<void> {

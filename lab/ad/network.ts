@@ -1,7 +1,7 @@
 // The lab's only network: a bridge in a network namespace of its own, one veth pair per controller. No link leads to this
 // machine's network, no lab host has a default route, so no packet can leave. Leaves out filters on the wire.
 
-import { broadcastAddress, type Controller, prefixLength } from './forest.ts'
+import { broadcastAddress, type Controller, isOnIpv6, prefixLength, prefixLength6 } from './forest.ts'
 import type { Lab } from './lab.ts'
 import { inNetworkOf, type LabHost } from './namespace.ts'
 import { must, run } from './run.ts'
@@ -17,17 +17,56 @@ export async function makeBridge(wire: LabHost): Promise<void> {
   await ip(wire, 'link', 'set', bridge, 'up')
 }
 
-export async function connect(wire: LabHost, host: LabHost, controller: Controller): Promise<void> {
+export async function connect(wire: LabHost, host: LabHost, controller: Controller, linkSize: number): Promise<void> {
   const port = controller.name
   const peer = ['peer', 'name', link, 'address', controller.hardwareAddress, 'netns', String(host.pid)]
   await ip(wire, 'link', 'add', port, 'type', 'veth', ...peer)
   await offloadsOff(wire, port)
   await offloadsOff(host, link)
+  // The bridge takes the smallest size of its ports.
+  await ip(wire, 'link', 'set', port, 'mtu', String(linkSize))
+  await ip(host, 'link', 'set', link, 'mtu', String(linkSize))
   await ip(wire, 'link', 'set', port, 'master', bridge, 'up')
   await ip(host, 'link', 'set', 'lo', 'up')
-  await ip(host, 'address', 'add', `${controller.address}/${prefixLength}`, 'broadcast', broadcastAddress, 'dev', link)
+  if (isOnIpv6(controller)) await addressOnIpv6(host, controller)
+  else
+    await ip(
+      host,
+      'address',
+      'add',
+      `${controller.address}/${prefixLength}`,
+      'broadcast',
+      broadcastAddress,
+      'dev',
+      link,
+    )
   await ip(host, 'link', 'set', link, 'up')
-  await routeGroups(host)
+  if (!isOnIpv6(controller)) await routeGroups(host)
+}
+
+/** One address and no other: none of the link itself, none that a router would give. */
+async function addressOnIpv6(host: LabHost, { address }: Controller): Promise<void> {
+  const settings = { accept_ra: 0, router_solicitations: 0, addr_gen_mode: 1, disable_ipv6: 0 }
+  for (const device of ['lo', link]) {
+    for (const [name, value] of Object.entries(settings)) {
+      const file = `/proc/sys/net/ipv6/conf/${device}/${name}`
+      await must(inNetworkOf(host, ['tee', file]), { input: String(value) })
+    }
+  }
+  await ip(host, '-6', 'address', 'add', `${address}/${prefixLength6}`, 'dev', link, 'nodad')
+}
+
+/**
+ * The hosts know each other's stations. Neighbour discovery is IPv6 between the two and can only be in clear, and no Windows
+ * that reads NoDefaultExempt exempts it: a recording would have nothing else to tell of.
+ */
+export async function knowNeighbours(controllers: readonly (Controller & { readonly host: LabHost })[]): Promise<void> {
+  for (const { host, name } of controllers.filter(isOnIpv6)) {
+    for (const other of controllers.filter(each => each.name !== name)) {
+      const station = ['lladdr', other.hardwareAddress, 'dev', link, 'nud', 'permanent']
+      await ip(host, '-6', 'neighbour', 'replace', other.address, ...station)
+    }
+  }
 }
 
 /** The next packet then begins with ARP, so that a capture shows it. */
@@ -47,8 +86,8 @@ async function offloadsOff(host: LabHost, device: string): Promise<void> {
   }
 }
 
-/** The MTU that links are made with. */
-export const linkSize = 1500
+/** The MTU that links are made with where nothing else is asked for. */
+export const usualLinkSize = 1500
 
 /** Of every link: both ends of each, and the bridge. */
 export async function setLinkSizes(

@@ -1,6 +1,6 @@
 // The policies of the chapters, as files that a person could have written: the domain controllers of the examples.
 
-import { type Controller, type Forest, fullName } from './forest.ts'
+import { type Controller, type Forest, fullName, networkOf } from './forest.ts'
 
 export interface PolicyChoice {
   readonly profile: 'windows-2000-sp1' | 'windows-server-2003'
@@ -23,7 +23,7 @@ export function securePolicy(forest: Forest, self: Controller, choice: PolicyCho
   const name = fullName(forest, self)
   const certificate = `[{ certificate: { ca: ca.pem, own: ${name}.pem, key: ${name}.key } }]`
   return [
-    ...head(choice),
+    ...head(forest, choice),
     ...(choice.rulesBefore === undefined ? [] : [choice.rulesBefore.trimEnd()]),
     `  - name: ${secureRule}`,
     ...filters(forest, self, choice),
@@ -40,7 +40,7 @@ export function securePolicy(forest: Forest, self: Controller, choice: PolicyCho
 /** KB 811832's case: everything from and to the others is blocked. */
 export function blockPolicy(forest: Forest, self: Controller, choice: PolicyChoice): string {
   return [
-    ...head(choice),
+    ...head(forest, choice),
     '  - name: Nothing from the others',
     ...filters(forest, self, choice),
     '    action: block',
@@ -48,14 +48,14 @@ export function blockPolicy(forest: Forest, self: Controller, choice: PolicyChoi
   ].join('\n')
 }
 
-function head({ profile, noDefaultExempt, lifetimes }: PolicyChoice): readonly string[] {
+function head(forest: Forest, { profile, noDefaultExempt, lifetimes }: PolicyChoice): readonly string[] {
   return [
     'name: Domain controllers',
     `profile: ${profile}`,
     ...(noDefaultExempt === undefined ? [] : [`noDefaultExempt: ${noDefaultExempt}`]),
     'role: domain-controller',
     ...(lifetimes === undefined ? [] : [`ike: { lifetime: { seconds: ${lifetimes.ike} } }`]),
-    'networks: [10.54.0.0/24]',
+    `networks: ['${networkOf(forest)}']`,
     'rules:',
   ]
 }
@@ -64,6 +64,6 @@ function filters(forest: Forest, self: Controller, { peers }: PolicyChoice): rea
   const others = (peers ?? forest.controllers).filter(({ address }) => address !== self.address)
   return [
     '    filters:',
-    ...others.map(({ address }) => `      - { source: ${self.address}, destination: ${address}, mirrored: true }`),
+    ...others.map(({ address }) => `      - { source: '${self.address}', destination: '${address}', mirrored: true }`),
   ]
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { HostAgent as Agent, giveCertificates, type HostAgent, policyPath, writePolicies } from './agent.ts'
 import { record } from './capture.ts'
 import type { AgentMemory, Check, Exercised } from './chapter.ts'
-import { exercise, type StepResult, steps } from './exercise.ts'
+import { exercise, type LeftOut, leftOut, type StepResult, steps } from './exercise.ts'
 import { disagreements, type JudgeBy, type JudgedCapture, judge } from './judge.ts'
 import type { Lab, Progress } from './lab.ts'
 import { forgetNeighbours } from './network.ts'
@@ -196,13 +196,14 @@ export class Scene {
     this.say(
       `  ${name}: ${well} of ${results.length} steps answered in ${((performance.now() - begin) / 1000).toFixed(1)} s`,
     )
-    this.exercised(name, results)
+    for (const { step, because } of leftOut(this.lab, only)) this.say(`  left out: ${step}: ${because}`)
+    this.exercised(name, results, leftOut(this.lab, only))
     return results
   }
 
   /** Also for steps that are not of the exercise. */
-  exercised(name: string, results: readonly StepResult[]): void {
-    this.#told.exercises.push({ name, steps: results })
+  exercised(name: string, results: readonly StepResult[], impossible: readonly LeftOut[] = []): void {
+    this.#told.exercises.push({ name, steps: results, leftOut: impossible })
   }
 
   get allSteps(): readonly string[] {

@@ -26,6 +26,8 @@ export interface Verdict {
 export interface Step {
   readonly name: string
   readonly story: string
+  /** Why there is no such thing where the hosts have IPv6 alone. */
+  readonly notOnIpv6?: string
   readonly run: (direction: Direction) => Promise<Verdict>
 }
 

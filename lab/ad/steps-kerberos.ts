@@ -2,7 +2,7 @@
 // fragments, and password changes (port 464, which no Windows default exemption covers).
 
 import type { KerberosTransport } from './configuration.ts'
-import { type Account, accounts, fullName } from './forest.ts'
+import { type Account, accounts, fullName, isOnIpv6 } from './forest.ts'
 import { inside } from './namespace.ts'
 import { must, type Outcome, type RunOptions, run } from './run.ts'
 import { ask, type Direction, expectAnswer, freshCache, kerberos, type Step, together, type Verdict } from './step.ts'
@@ -12,7 +12,7 @@ const traceFile = '/tmp/kerberos-trace'
 /** MIT's trace names who answered and how: dgram for UDP, stream for TCP. The last answer is the one that counted. */
 export function lastAnswerFrom({ to }: Pick<Direction, 'to'>, transport: KerberosTransport): RegExp {
   const kind = transport === 'udp' ? 'dgram' : 'stream'
-  const server = to.address.replaceAll('.', '\\.')
+  const server = `\\[?${to.address.replaceAll('.', '\\.')}\\]?`
   return new RegExp(`Received answer \\(\\d+ bytes\\) from ${kind} ${server}:\\d+(?![\\s\\S]*Received answer)`)
 }
 
@@ -64,9 +64,19 @@ async function changePassword(direction: Direction): Promise<Verdict> {
 }
 
 /** MIT's kpasswd asks over TCP whatever it is told, and over UDP only where TCP is refused: so refuse it on the asking side. */
-async function withoutTcpTo<T>(port: number, { from }: Direction, action: () => Promise<T>): Promise<T> {
+async function withoutTcpTo<T>(port: number, { from, to }: Direction, action: () => Promise<T>): Promise<T> {
   const rule = (verb: string): readonly string[] =>
-    inside(from.host, ['ip', 'rule', verb, 'ipproto', 'tcp', 'dport', String(port), 'prohibit'])
+    inside(from.host, [
+      'ip',
+      isOnIpv6(to) ? '-6' : '-4',
+      'rule',
+      verb,
+      'ipproto',
+      'tcp',
+      'dport',
+      String(port),
+      'prohibit',
+    ])
   await must(rule('add'))
   try {
     return await action()

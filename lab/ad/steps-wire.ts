@@ -2,17 +2,28 @@
 // a kind of packet that Windows leaves in clear by default.
 
 import { readFileSync } from 'node:fs'
-import { broadcastAddress } from './forest.ts'
+import { broadcastAddress, isOnIpv6 } from './forest.ts'
 import { inside } from './namespace.ts'
+import { link } from './network.ts'
 import { run } from './run.ts'
 import { ask, type Direction, expectAnswer, type Step, type Verdict } from './step.ts'
 
 const everybody = '224.0.0.1'
+const everybodyOnIpv6 = 'ff02::1'
+
+const noNetbios = 'NetBIOS is of IPv4 alone (RFC 1001)'
+const noBroadcast = 'IPv6 has no broadcast (RFC 4291 section 2)'
 
 async function ping(direction: Direction, ...words: readonly string[]): Promise<Verdict> {
   const answer = new RegExp(`^.*from ${direction.to.address.replaceAll('.', '\\.')}.*$`, 'm')
   const command = ['ping', '-n', '-c', '3', '-i', '0.2', '-w', String(direction.patience), ...words]
   return expectAnswer(await ask(direction, command), answer)
+}
+
+function pingEverybody(direction: Direction): Promise<Verdict> {
+  // On IPv6 every link has such a group: it must be said which one is meant.
+  if (isOnIpv6(direction.to)) return ping(direction, '-I', link, everybodyOnIpv6)
+  return ping(direction, '-t', '1', everybody)
 }
 
 async function findName(direction: Direction, ...words: readonly string[]): Promise<Verdict> {
@@ -40,15 +51,27 @@ export const wireSteps: readonly Step[] = [
   {
     name: 'netbios-broadcast',
     story: 'a NetBIOS name asked of everybody',
+    notOnIpv6: noNetbios,
     run: each => findName(each, '-B', broadcastAddress),
   },
-  { name: 'netbios-unicast', story: 'the same asked of the other', run: each => findName(each, '-U', each.to.address) },
-  { name: 'broadcast-ping', story: 'a ping to the subnet', run: each => ping(each, '-b', broadcastAddress) },
+  {
+    name: 'netbios-unicast',
+    story: 'the same asked of the other',
+    notOnIpv6: noNetbios,
+    run: each => findName(each, '-U', each.to.address),
+  },
+  {
+    name: 'broadcast-ping',
+    story: 'a ping to the subnet',
+    notOnIpv6: noBroadcast,
+    run: each => ping(each, '-b', broadcastAddress),
+  },
   {
     name: 'limited-broadcast-ping',
     story: 'a ping to 255.255.255.255',
+    notOnIpv6: noBroadcast,
     run: each => ping(each, '-b', '255.255.255.255'),
   },
-  { name: 'multicast-ping', story: 'a ping to all hosts', run: each => ping(each, '-t', '1', everybody) },
+  { name: 'multicast-ping', story: 'a ping to all hosts', run: pingEverybody },
   { name: 'rsvp', story: 'one RSVP Path message', run: rsvp },
 ]

@@ -18,7 +18,7 @@ import { sourcePortBypass } from './chapters/i-source-port.ts'
 import { smallPackets } from './chapters/j-fragments.ts'
 import { type Counts, countPackets } from './counts.ts'
 import { exercise, type StepResult } from './exercise.ts'
-import { bringUp, findLab, type Lab, type Progress, takeDown } from './lab.ts'
+import { bringUp, findLab, type Lab, type Net, type Progress, takeDown, usualNet } from './lab.ts'
 import { forgetNeighbours } from './network.ts'
 import { installPackages } from './packages.ts'
 import { Scene } from './scene.ts'
@@ -41,11 +41,11 @@ export { steps } from './exercise.ts'
 export { interrupt } from './run.ts'
 
 /** Debian's packages first. */
-export async function makeLab(directory: string, say: Progress): Promise<Lab> {
+export async function makeLab(directory: string, say: Progress, net: Net = usualNet): Promise<Lab> {
   if (process.getuid?.() !== 0) throw new Error('it needs root: namespaces, mounts, raw sockets')
   const installed = await installPackages()
   if (installed.length > 0) say(`installed ${installed.join(' ')}`)
-  return bringUp(directory, say)
+  return bringUp(directory, say, { net })
 }
 
 /** False where there was none. */
@@ -97,16 +97,18 @@ export interface StoryOptions {
   readonly length: 'whole' | 'short'
   /** Where recordings and the verdict go; left out, the recordings go with the lab. */
   readonly folder: string | undefined
+  /** Of a lab that is made for it. */
+  readonly net?: Net
   readonly say: Progress
 }
 
-export async function tellStory({ directory, only, length, folder, say }: StoryOptions): Promise<StoryVerdict> {
+export async function tellStory({ directory, only, length, folder, net, say }: StoryOptions): Promise<StoryVerdict> {
   const begin = performance.now()
   const isUp = existsSync(directory)
   if (folder !== undefined) mkdirSync(folder, { recursive: true })
   // A lab that is up may have been made before a chapter needed another package.
   if (isUp) await installPackages()
-  const lab = isUp ? findLab(directory) : await makeLab(directory, say)
+  const lab = isUp ? findLab(directory) : await makeLab(directory, say, net)
   try {
     const scene = new Scene(lab, directory, { folder: folder ?? `${directory}/told`, length, say })
     const chosen = chapters.filter(({ letter }) => only.length === 0 || only.includes(letter))

@@ -35,7 +35,8 @@ interface Row {
 const alone = ['-o', 'ip.defragment:FALSE', '-o', 'tcp.desegment_tcp_streams:FALSE']
 const columns = [
   ...['frame.protocols', 'frame.len', 'eth.dst', 'ip.src', 'ip.dst', 'ip.proto', 'udp.srcport', 'udp.dstport'],
-  ...['tcp.srcport', 'tcp.dstport', 'ip.id', 'ip.frag_offset', 'ip.flags.mf'],
+  ...['tcp.srcport', 'tcp.dstport', 'ip.id', 'ip.frag_offset', 'ip.flags.mf', 'ipv6.src', 'ipv6.dst', 'ipv6.nxt'],
+  ...['ipv6.hopopts.nxt', 'ipv6.fraghdr.nxt', 'ipv6.fraghdr.ident', 'ipv6.fraghdr.offset', 'ipv6.fraghdr.more'],
 ]
 
 /** RFC 4120 §7.5.7. */
@@ -110,9 +111,16 @@ function linesOf(output: string): readonly string[] {
 }
 
 function readRow(line: string): Row {
-  const [protocols = '', length = '', hardware = '', source = '', destination = '', protocol = '', ...rest] =
+  const [protocols = '', length = '', hardware = '', source4 = '', destination4 = '', protocol4 = '', ...rest] =
     line.split('\t')
-  const [udpFrom = '', udpTo = '', tcpFrom = '', tcpTo = '', identification = '', offset = '', more = ''] = rest
+  const [udpFrom = '', udpTo = '', tcpFrom = '', tcpTo = '', identification4 = '', offset4 = '', more4 = ''] = rest
+  const [source6 = '', destination6 = '', next = '', behindHops = '', behindPiece = '', ...piece6] = rest.slice(7)
+  const [identification6 = '', offset6 = '', more6 = ''] = piece6
+  // A packet of IPv4 has no fields of IPv6, and the other way round.
+  const [source, destination] = [source4 || source6, destination4 || destination6]
+  const protocol = protocol4 || behindPiece || behindHops || next
+  const identification = identification4 || identification6
+  const [offset, more] = [offset4 || offset6, more4 || more6]
   return {
     protocols,
     length: Number(length),
@@ -139,7 +147,7 @@ function classOf(row: Row): TrafficClass {
   if (row.ports.includes('88')) return 'kerberos'
   if (row.protocol === '46') return 'rsvp'
   const start = Number(row.destination.split('.')[0])
-  if (start >= 224 && start <= 239) return 'multicast'
+  if ((start >= 224 && start <= 239) || /^ff..:/.test(row.destination)) return 'multicast'
   const isBroadcast = row.destination === '255.255.255.255' || row.destination === broadcastAddress
   return isBroadcast || row.hardware === 'ff:ff:ff:ff:ff:ff' ? 'broadcast' : 'unicast'
 }

@@ -2,7 +2,7 @@
 
 import type { Chapter } from '../chapter.ts'
 import { checkLargeTickets, checkSealed, checkSum } from '../checks.ts'
-import { linkSize, setLinkSizes } from '../network.ts'
+import { setLinkSizes } from '../network.ts'
 import { kerberosSteps, type Scene } from '../scene.ts'
 
 const SMALL = 1280
@@ -24,7 +24,7 @@ export const smallPackets: Chapter = {
       await sealed(scene)
       await exempt(scene)
     } finally {
-      await setLinkSizes(scene.lab, linkSize)
+      await setLinkSizes(scene.lab, scene.lab.linkSize)
     }
   },
 }

@@ -37,34 +37,6 @@ const tooWide = `[...document.querySelectorAll('body *')].filter(one =>
   !one.closest('.scroll, .unseen, pre, [data-scrolls]') && getComputedStyle(one).position !== 'fixed'
 ).map(one => one.tagName + '.' + one.className + ' ' + one.textContent.slice(0, 60))`
 
-test('from 380 to 2,560 pixels, light and dark, axe-core finds no violation in any part, and nothing is cut off', {
-  skip,
-}, async context => {
-  const { open } = await busyHosts(context)
-  const findings: string[] = []
-  for (const width of [380, 1280, 2560]) {
-    const { page, faults } = await open({ viewport: { width, height: width === 380 ? 780 : 1000 } })
-    for (const section of sections) {
-      await show(page, section)
-      for (const colorScheme of ['light', 'dark'] as const) {
-        await page.emulateMedia({ colorScheme })
-        await page.evaluate('Promise.all(document.getAnimations().map(one => one.finished))')
-        await seconds(0.1)
-        const where = `${section}, ${width}, ${colorScheme}`
-        // Colours are the same at each width; what is laid out otherwise is so at the narrowest.
-        if (width < 2560) findings.push(...(await axeFindings(page)).map(found => `${where}: ${found}`))
-        if (pictures !== '')
-          await page.screenshot({ path: join(pictures, `${section}-${width}-${colorScheme}.png`), fullPage: true })
-      }
-      const isScrolled = await page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth')
-      if (isScrolled) findings.push(`${section}, ${width}: wider than the window: ${await page.evaluate(tooWide)}`)
-    }
-    findings.push(...(await faults()))
-    await page.context().close()
-  }
-  assert.deepEqual(findings, [])
-})
-
 /** What has the focus, in words, and whether a person can see that it has. */
 const focused = `(() => {
   const one = document.activeElement
@@ -116,57 +88,6 @@ const pressable = `[...document.querySelectorAll('a[href], button, input, select
   .filter(one => one.type !== 'radio' || one.checked)
   .length`
 
-test('the keyboard alone reaches everything, shows where it is, and works the switch, the tables and the filter', {
-  skip,
-}, async context => {
-  const { page, faults } = await busyHosts(context)
-  for (const section of sections) {
-    await show(page, section)
-    const reached = await tabbed(page)
-    const count = await page.evaluate<number>(pressable)
-    assert.ok(reached.length >= count, `${section}: ${count} can be pressed, reached: ${JSON.stringify(reached)}`)
-    const unseen = reached.filter(({ isSeen }) => !isSeen)
-    assert.deepEqual(unseen, [], `${section}: focus that cannot be seen`)
-  }
-
-  // To a part by Enter, to a row and its details by arrows and Enter.
-  await tabTo(page, /^A associations/)
-  await page.keyboard.press('Enter')
-  const table = page.getByRole('table', { name: 'Associations' })
-  await table.waitFor()
-  await tabTo(page, /^BUTTON 10\.99\.0\.2/)
-  await page.keyboard.press('End')
-  await page.keyboard.press('Enter')
-  const details = page.getByRole('region', { name: 'The chosen association' })
-  await details.waitFor()
-  await tabTo(page, /^BUTTON Close/)
-  await page.keyboard.press('Enter')
-  await details.waitFor({ state: 'detached' })
-
-  await tabTo(page, /^A exemptions/)
-  await page.keyboard.press('Enter')
-  await tabTo(page, /radio$/)
-  await page.keyboard.press('ArrowDown')
-  await tabTo(page, /^BUTTON Change NoDefaultExempt to 1/)
-  await page.keyboard.press('Enter')
-  const dialog = page.getByRole('dialog')
-  await dialog.waitFor()
-  // The focus stays inside.
-  for (let presses = 0; presses < 6; presses++) {
-    await page.keyboard.press('Tab')
-    assert.ok(
-      await page.evaluate(
-        "document.activeElement === document.body || document.activeElement.closest('dialog') !== null",
-      ),
-    )
-  }
-  await page.keyboard.press('Escape')
-  await dialog.waitFor({ state: 'detached' })
-  await seconds(0.5)
-  assert.match((await page.evaluate<Focused | null>(focused))?.name ?? 'nothing', /^BUTTON Change NoDefaultExempt to 1/)
-  assert.deepEqual(await faults(), [])
-})
-
 async function tabTo(page: Page, name: RegExp): Promise<void> {
   const seen: string[] = []
   for (let presses = 0; presses < 200; presses++) {
@@ -178,20 +99,108 @@ async function tabTo(page: Page, name: RegExp): Promise<void> {
   assert.fail(`${name} is not reached: ${seen.join('; ')}`)
 }
 
-test('who wants no motion gets none, and forced colours keep every part', { skip }, async context => {
-  const { open } = await busyHosts(context)
-  const { page, faults } = await open({
-    reducedMotion: 'reduce',
-    forcedColors: 'active',
-    viewport: { width: 640, height: 800 },
-  })
-  for (const section of sections) {
-    await show(page, section)
-    const moving = await page.evaluate<string[]>(`document.getAnimations()
+test('how the page looks and is used', { skip }, async whole => {
+  const live = await busyHosts(whole)
+
+  await whole.test(
+    'from 380 to 2,560 pixels, light and dark, axe-core finds no violation in any part, and nothing is cut off',
+    async () => {
+      const { open } = live
+      const findings: string[] = []
+      for (const width of [380, 1280, 2560]) {
+        const { page, faults } = await open({ viewport: { width, height: width === 380 ? 780 : 1000 } })
+        for (const section of sections) {
+          await show(page, section)
+          for (const colorScheme of ['light', 'dark'] as const) {
+            await page.emulateMedia({ colorScheme })
+            await page.evaluate('Promise.all(document.getAnimations().map(one => one.finished))')
+            await seconds(0.1)
+            const where = `${section}, ${width}, ${colorScheme}`
+            // Colours are the same at each width; what is laid out otherwise is so at the narrowest.
+            if (width < 2560) findings.push(...(await axeFindings(page)).map(found => `${where}: ${found}`))
+            if (pictures !== '')
+              await page.screenshot({ path: join(pictures, `${section}-${width}-${colorScheme}.png`), fullPage: true })
+          }
+          const isScrolled = await page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth')
+          if (isScrolled) findings.push(`${section}, ${width}: wider than the window: ${await page.evaluate(tooWide)}`)
+        }
+        findings.push(...(await faults()))
+        await page.context().close()
+      }
+      assert.deepEqual(findings, [])
+    },
+  )
+
+  await whole.test(
+    'the keyboard alone reaches everything, shows where it is, and works the switch, the tables and the filter',
+    async () => {
+      const { page, faults } = live
+      for (const section of sections) {
+        await show(page, section)
+        const reached = await tabbed(page)
+        const count = await page.evaluate<number>(pressable)
+        assert.ok(reached.length >= count, `${section}: ${count} can be pressed, reached: ${JSON.stringify(reached)}`)
+        const unseen = reached.filter(({ isSeen }) => !isSeen)
+        assert.deepEqual(unseen, [], `${section}: focus that cannot be seen`)
+      }
+
+      // To a part by Enter, to a row and its details by arrows and Enter.
+      await tabTo(page, /^A associations/)
+      await page.keyboard.press('Enter')
+      const table = page.getByRole('table', { name: 'Associations' })
+      await table.waitFor()
+      await tabTo(page, /^BUTTON 10\.99\.0\.2/)
+      await page.keyboard.press('End')
+      await page.keyboard.press('Enter')
+      const details = page.getByRole('region', { name: 'The chosen association' })
+      await details.waitFor()
+      await tabTo(page, /^BUTTON Close/)
+      await page.keyboard.press('Enter')
+      await details.waitFor({ state: 'detached' })
+
+      await tabTo(page, /^A exemptions/)
+      await page.keyboard.press('Enter')
+      await tabTo(page, /radio$/)
+      await page.keyboard.press('ArrowDown')
+      await tabTo(page, /^BUTTON Change NoDefaultExempt to 1/)
+      await page.keyboard.press('Enter')
+      const dialog = page.getByRole('dialog')
+      await dialog.waitFor()
+      // The focus stays inside.
+      for (let presses = 0; presses < 6; presses++) {
+        await page.keyboard.press('Tab')
+        assert.ok(
+          await page.evaluate(
+            "document.activeElement === document.body || document.activeElement.closest('dialog') !== null",
+          ),
+        )
+      }
+      await page.keyboard.press('Escape')
+      await dialog.waitFor({ state: 'detached' })
+      await seconds(0.5)
+      assert.match(
+        (await page.evaluate<Focused | null>(focused))?.name ?? 'nothing',
+        /^BUTTON Change NoDefaultExempt to 1/,
+      )
+      assert.deepEqual(await faults(), [])
+    },
+  )
+
+  await whole.test('who wants no motion gets none, and forced colours keep every part', async () => {
+    const { open } = live
+    const { page, faults } = await open({
+      reducedMotion: 'reduce',
+      forcedColors: 'active',
+      viewport: { width: 640, height: 800 },
+    })
+    for (const section of sections) {
+      await show(page, section)
+      const moving = await page.evaluate<string[]>(`document.getAnimations()
       .filter(one => one.playState === 'running' && Number(one.effect?.getComputedTiming().duration) > 10)
       .map(one => one.animationName ?? one.transitionProperty)`)
-    assert.deepEqual(moving, [], section)
-    assert.ok(((await page.getByRole('main').textContent()) ?? '').length > 20)
-  }
-  assert.deepEqual(await faults(), [])
+      assert.deepEqual(moving, [], section)
+      assert.ok(((await page.getByRole('main').textContent()) ?? '').length > 20)
+    }
+    assert.deepEqual(await faults(), [])
+  })
 })

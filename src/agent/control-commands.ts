@@ -41,7 +41,7 @@ export async function answerCommand(agent: Agent, command: Command): Promise<Ans
     case 'policy':
       return fine(policyViewOf(agent.compiled, agent.parts.source.name))
     case 'preview-setting':
-      return previewOf(agent.inForce, agent.parts.source.name, command.value)
+      return previewOf(agent.inForce, command.value)
     case 'change-setting':
       return changeSetting(agent, command)
   }

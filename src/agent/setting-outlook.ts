@@ -1,11 +1,16 @@
 // What other values of the setting would do with the policy in force, on this host: what stops or begins to be exempt, and what
 // then decides about it. The work is bounded, because the agent waits for it: of the rules that do the same to a kind of traffic
 // only the first few are looked for.
+import type { Problem } from '../base/result.ts'
 import type { Otherwise, SettingEffect } from '../monitor/setting-change.ts'
 import { differenceNotes } from '../policy/compare.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { Decision } from '../policy/decide.ts'
 import type { Exemption, ExemptionName } from '../policy/exemptions.ts'
+import { lint } from '../policy/lint.ts'
+import { kerberosWarnings } from '../policy/lint-kerberos.ts'
+import type { Finding } from '../policy/lint-kinds.ts'
+import type { Policy, SettingName } from '../policy/model.ts'
 import { type Box, boxes, intersect, type Layout } from '../policy/region.ts'
 import { type RegionDecisions, regionDecisions } from '../policy/region-decisions.ts'
 import { explore, realFlows, type SearchEntry, smallestBetweenHosts } from '../policy/region-search.ts'
@@ -14,6 +19,8 @@ import { explore, realFlows, type SearchEntry, smallestBetweenHosts } from '../p
 const BUDGET = 1_000_000
 /** Rules that are named, of many that do the same. */
 const NAMED = 3
+/** Filters of a policy that the linter is asked about. */
+const MOST_LINTED = 60
 /** The label of what is exempt as another kind too. */
 const EXEMPT = 0x7fffffff
 
@@ -31,6 +38,7 @@ interface Deciders {
 export class SettingOutlook {
   readonly #policy: CompiledPolicy
   #filters: readonly RegionDecisions[] | undefined
+  readonly #warnings = new Map<number, readonly string[]>()
   readonly #deciders = new Map<string, Deciders>()
   #otherwise: ReadonlyMap<ExemptionName, Otherwise> | undefined
 
@@ -69,11 +77,22 @@ export class SettingOutlook {
     ]
   }
 
-  /** What is to be said besides. */
-  notesAt(value: number): readonly string[] {
+  /** What a person should know before the setting, called `name`, has that value. In whole sentences. */
+  warningsAt(name: SettingName, value: number): readonly string[] {
+    const known = this.#warnings.get(value)
+    if (known !== undefined) return known
     const { before, after } = this.#exemptions(value)
     const notes = differenceNotes(this.#policy, [...without(before, after), ...without(after, before)])
-    return notes.map(note => `${note[0]!.toUpperCase()}${note.slice(1)}.`)
+    const { policy, me } = this.#policy
+    const then: Policy = { ...policy, registry: { ...policy.registry, [name]: { where: name, value } } }
+    const own = me === 'any' ? [] : me
+    const warnings = [
+      ...kerberosWarnings(then, name, own).map(sentence),
+      ...newFindings(policy, then).map(finding => sentence({ what: finding.sentence, hint: finding.hint })),
+      ...notes.map(note => `${note[0]!.toUpperCase()}${note.slice(1)}.`),
+    ]
+    this.#warnings.set(value, warnings)
+    return warnings
   }
 
   #exemptions(value: number): { readonly before: readonly Exemption[]; readonly after: readonly Exemption[] } {
@@ -145,6 +164,20 @@ export class SettingOutlook {
       .map(part => intersect(part, box))
       .filter(part => part !== undefined)
   }
+}
+
+/** The linter's, where the policy is small enough for it to be asked while somebody waits. */
+function newFindings(now: Policy, then: Policy): readonly Finding[] {
+  const filters = now.rules.reduce((sum, rule) => sum + (rule.active ? rule.filters.length : 0), 0)
+  if (filters > MOST_LINTED) return []
+  const known = new Set(lint(now).map(one => one.sentence))
+  // Kerberos is judged with this host's addresses, and what is exempt is told kind by kind.
+  const others = new Set(['kerberos-cannot-start', 'exempt-traffic'])
+  return lint(then).filter(one => one.severity !== 'note' && !others.has(one.kind) && !known.has(one.sentence))
+}
+
+function sentence({ what, hint }: Pick<Problem, 'what' | 'hint'>): string {
+  return hint === '' ? what : `${what.replace(/\.$/, '')}: ${hint}.`
 }
 
 function without(all: readonly Exemption[], some: readonly Exemption[]): readonly Exemption[] {

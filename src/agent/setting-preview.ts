@@ -4,18 +4,11 @@ import type { Problem } from '../base/result.ts'
 import type { SettingPreview } from '../monitor/setting-change.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { Exemption } from '../policy/exemptions.ts'
-import { lint } from '../policy/lint.ts'
-import { kerberosWarnings } from '../policy/lint-kerberos.ts'
-import type { Policy, SettingName } from '../policy/model.ts'
 import type { Answer } from './control-protocol.ts'
 import type { InForce } from './enforcement.ts'
 
-/** Filters of a policy that is judged whole while somebody waits. */
-const MOST_FILTERS = 200
-
 /** `value` left out: the one in force. */
-export function previewOf(inForce: InForce, source: string, value = inForce.compiled.setting.value): Answer {
-  const { compiled, outlook } = inForce
+export function previewOf({ compiled, outlook }: InForce, value = compiled.setting.value): Answer {
   const { setting, profile } = compiled
   const { name } = setting
   if (name !== undefined && !profile.table.has(value))
@@ -34,7 +27,7 @@ export function previewOf(inForce: InForce, source: string, value = inForce.comp
       name === undefined ? [] : [...profile.table].map(([one, exempt]) => ({ value: one, meaning: meaningOf(exempt) })),
     ...{ isChangeable: whyNot === undefined, whyNot: whyNot ?? null },
     changes: isOther ? outlook.effectsAt(value) : [],
-    warnings: isOther ? [...warningsAt(inForce, source, name, value), ...outlook.notesAt(value)] : [],
+    warnings: isOther ? outlook.warningsAt(name, value) : [],
   }
   return { kind: 'fine', value: preview }
 }
@@ -58,27 +51,4 @@ function meaningOf(exempt: readonly Exemption[]): string {
   const titles = exempt.map(({ title }) => title)
   const last = titles.at(-1)!
   return titles.length === 1 ? `only ${last} is exempt` : `${titles.slice(0, -1).join(', ')} and ${last} are exempt`
-}
-
-function warningsAt(
-  { loaded, addresses }: InForce,
-  source: string,
-  name: SettingName,
-  value: number,
-): readonly string[] {
-  const { policy } = loaded
-  const then: Policy = { ...policy, registry: { ...policy.registry, [name]: { where: source, value } } }
-  const kerberos = kerberosWarnings(then, source, addresses).map(wordsOf)
-  const filters = policy.rules.reduce((sum, { active, filters }) => sum + (active ? filters.length : 0), 0)
-  if (filters > MOST_FILTERS) return kerberos
-  const known = new Set(lint(policy).map(({ sentence }) => sentence))
-  const found = lint(then).filter(
-    ({ kind, severity, sentence }) =>
-      severity !== 'note' && kind !== 'kerberos-cannot-start' && kind !== 'exempt-traffic' && !known.has(sentence),
-  )
-  return [...kerberos, ...found.map(({ sentence, hint }) => wordsOf({ what: sentence, hint }))]
-}
-
-function wordsOf({ what, hint }: Pick<Problem, 'what' | 'hint'>): string {
-  return hint === '' ? what : `${what.replace(/\.$/, '')}: ${hint}.`
 }

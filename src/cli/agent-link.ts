@@ -28,9 +28,19 @@ export class AgentLink {
 
   /** Rejects, in words for a person, where nobody answers. */
   async ask(command: Command): Promise<Answer> {
+    if (command.kind === 'change-setting') return await this.#askAlone(command)
     const client = this.#client ?? (await this.#reach())
-    const seconds = command.kind === 'change-setting' ? CHANGE_WITHIN : ANSWER_WITHIN
-    return await within(systemClock, seconds, 'an answer', client.ask(command))
+    return await within(systemClock, ANSWER_WITHIN, 'an answer', client.ask(command))
+  }
+
+  /** Answers come in the order of requests: what takes long has a connection of its own, and the status does not wait for it. */
+  async #askAlone(command: Command): Promise<Answer> {
+    const client = await this.#connected()
+    try {
+      return await within(systemClock, CHANGE_WITHIN, 'an answer', client.ask(command))
+    } finally {
+      client.close()
+    }
   }
 
   /** Instead of whoever heard before. */
@@ -60,9 +70,14 @@ export class AgentLink {
   }
 
   async #connect(): Promise<ControlClient> {
+    const found = await this.#connected()
+    this.#take(found)
+    return found
+  }
+
+  async #connected(): Promise<ControlClient> {
     const found = await ControlClient.connect(this.#folder)
     if (typeof found === 'string') throw new Error(found === 'none' ? 'none runs' : 'it is another user’s')
-    this.#take(found)
     return found
   }
 

@@ -168,7 +168,7 @@ export async function replicateAll(forest: Forest, controllers: readonly Running
   await Promise.all(pairs.map(([to, from]) => pull(to, from)))
 }
 
-/** A controller that has just started answers other questions earlier than these, and refuses them for a moment. */
+/** A controller that has just started answers other questions earlier than these; where much else runs, one takes a minute. */
 async function untilDone(command: readonly string[]): Promise<void> {
   let last = ''
   const isDone = async (): Promise<boolean> => {
@@ -177,7 +177,7 @@ async function untilDone(command: readonly string[]): Promise<void> {
     return status === 0
   }
   try {
-    await waitUntil(command.join(' '), 60, isDone)
+    await waitUntil(command.join(' '), 180, isDone)
   } catch (error) {
     if (error instanceof Error && error.name !== 'AbortError') error.message += `\n${last}`
     throw error

@@ -28,6 +28,7 @@ export const exemptByDefault: Chapter = {
       )
     }
     const recording = await scene.record('exempt')
+    await beginAnew(scene)
     const results = await scene.exercise('sealed, with the default exemptions')
     await scene.noteMemory('after the exercise')
     const judged = await recording.stop()
@@ -35,6 +36,14 @@ export const exemptByDefault: Chapter = {
     checkOnlyExempt(scene, judged)
     checkKerberosReadable(scene, judged)
   },
+}
+
+/** So that IKE is in the recording. The guard stays meanwhile: nothing else is to be seen because of it. */
+async function beginAnew(scene: Scene): Promise<void> {
+  const [first] = scene.agents
+  await first?.down('--keep-guard')
+  await first?.up()
+  await scene.untilSealed()
 }
 
 /** Nothing in clear but what the exemptions name. */
@@ -45,6 +54,7 @@ function checkOnlyExempt(scene: Scene, judged: JudgedCapture): void {
   const exempt = classes.kerberos + classes.rsvp + classes.multicast + classes.broadcast
   scene.checkEqual('exempt packets: all of Kerberos, RSVP, multicast and broadcast', verdicts.exempt, exempt)
   checkSum(scene, judged)
+  scene.check('IKE is there, in clear', verdicts.keying >= 4, `${verdicts.keying} packets`)
   for (const name of ['kerberos', 'rsvp', 'multicast', 'broadcast'] as const) {
     scene.check(`${name} is there, in clear`, classes[name] > 0, `${classes[name]} packets`)
   }

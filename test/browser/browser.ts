@@ -121,6 +121,13 @@ export async function sighting(page: Page, words: RegExp, within = 10_000): Prom
   return at
 }
 
+const pictures = process.env['SEALWIRE_PICTURES'] ?? ''
+
+/** With SEALWIRE_PICTURES=FOLDER the page is written there, for eyes. */
+export async function picture(page: Page, name: string): Promise<void> {
+  if (pictures !== '') await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
+}
+
 /** Waits; for what has no sign that it is done. */
 export function seconds(count: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, count * 1000))

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { ip } from '../../src/native/test-namespaces.ts'
 import { audit, captureWire, type LiveHost, run, twoAgents, whyNoAgents } from '../live/two-agents.ts'
-import { root, sighting, whyNoBrowser } from './browser.ts'
+import { picture, root, sighting, whyNoBrowser } from './browser.ts'
 import { openLivePage, whyNoLivePage, writtenEvents } from './live-page.ts'
 
 const skip = whyNoLivePage()
@@ -60,6 +60,7 @@ test('keys that come and are renewed, a peer with a wrong certificate, a guard t
   const shown = await failure
   const failed = [...writtenEvents(one, 'session-failed'), ...writtenEvents(one, 'child-failed')].map(({ ms }) => ms)
   timed('failure', Math.min(...failed), shown)
+  await picture(page, 'live-failure')
   await pinging
 
   const unguarded = sighting(page, /NOT in place|The guard was not as it was put in place/)
@@ -70,6 +71,7 @@ test('keys that come and are renewed, a peer with a wrong certificate, a guard t
   const leaked = sighting(page, /\bLeaked\b[\s\S]*left in clear against the policy/i)
   const sent = await leak(one, two)
   timed('leak', sent, await leaked)
+  await picture(page, 'live-leak')
   context.diagnostic(took.join(', '))
   assert.deepEqual(await faults(), [])
 })
@@ -136,6 +138,7 @@ test('the switch shows what would change, asks, and changes the agent that runs;
   assert.match(preview, /Kerberos.*exempt.*becomes.*sealed/i)
   await ask(1)
   await dialog.waitFor()
+  await picture(page, 'live-dialog')
   await page.keyboard.press('Escape')
   await dialog.waitFor({ state: 'detached' })
   assert.equal(await setting(), 0, 'Escape')

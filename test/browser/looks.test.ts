@@ -1,17 +1,14 @@
 // How the page of a live agent is for everybody who looks at it, or cannot: axe-core finds nothing, nothing is cut off from 380
 // pixels to a wall, in light and dark; the keyboard alone reaches and works everything; who wants no motion gets none.
-// With SEALWIRE_PICTURES=FOLDER each is written there as a picture, for eyes.
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { type Section, sections } from '../../src/monitor/page/facts/route.ts'
 import { twoAgents } from '../live/two-agents.ts'
-import { axeFindings, seconds } from './browser.ts'
+import { axeFindings, picture, seconds } from './browser.ts'
 import { type LivePage, openLivePage, whyNoLivePage } from './live-page.ts'
 
 const skip = whyNoLivePage()
-const pictures = process.env['SEALWIRE_PICTURES'] ?? ''
 
 /** Two hosts with keys, some traffic, something exempt. */
 async function busyHosts(context: TestContext): Promise<LivePage> {
@@ -118,8 +115,7 @@ test('how the page looks and is used', { skip }, async whole => {
             const where = `${section}, ${width}, ${colorScheme}`
             // Colours are the same at each width; what is laid out otherwise is so at the narrowest.
             if (width < 2560) findings.push(...(await axeFindings(page)).map(found => `${where}: ${found}`))
-            if (pictures !== '')
-              await page.screenshot({ path: join(pictures, `${section}-${width}-${colorScheme}.png`), fullPage: true })
+            await picture(page, `${section}-${width}-${colorScheme}`)
           }
           const isScrolled = await page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth')
           if (isScrolled) findings.push(`${section}, ${width}: wider than the window: ${await page.evaluate(tooWide)}`)

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { type Asker, showTheme, type Theme } from './browser.ts'
 import { overallOf } from './facts/overall.ts'
 import type { PageState } from './facts/page-state.ts'
+import { peerAt } from './facts/peers.ts'
 import { type Route, routeOf } from './facts/route.ts'
 import type { FeedStore } from './feed-store.ts'
 import { Associations } from './sections/associations.tsx'
@@ -74,7 +75,9 @@ function Section({ state, route: { section, chosen }, asker, colors }: SectionPr
     case 'overview':
       return <Overview state={state} colors={colors} />
     case 'associations':
-      return <Associations associations={view.associations} peer={chosen} />
+      return (
+        <Associations associations={view.associations} peer={chosen === undefined ? undefined : peerAt(view, chosen)} />
+      )
     case 'negotiations':
       return <Negotiations negotiations={view.negotiations} chosen={chosen} />
     case 'exemptions':

@@ -98,6 +98,11 @@ export function peerWords({ address, name, strands, associations, inbound, outbo
   return `${who}: ${strands.map(one => standingWords[one]).join(' and ')}${pairs}${rates}${reason === null ? '' : `. ${reason}`}`
 }
 
+/** Also of one that is not there, or no longer. */
+export function peerAt(view: Pick<MonitorView, 'hosts' | 'status'>, address: string): Peer {
+  return peersOf(view).find(one => one.address === address) ?? peerOf(unknownHost(address), [])
+}
+
 export function groupsOf(
   peers: readonly Peer[],
 ): readonly { readonly standing: Standing; readonly peers: readonly Peer[] }[] {

@@ -19,6 +19,13 @@ interface VirtualTableProps<T> {
   readonly empty: string
 }
 
+/** Before details close that have the focus: it goes back to the row they are of, or to another one in sight. */
+export function focusOpened(): void {
+  const row = document.querySelector<HTMLElement>('.virtual tr.opened button')
+  const other = document.querySelector<HTMLElement>('.virtual tbody button[tabindex="0"]')
+  ;(row ?? other)?.focus()
+}
+
 const FIRST_GUESS = 32
 
 export function VirtualTable<T>(props: VirtualTableProps<T>) {
@@ -41,11 +48,13 @@ export function VirtualTable<T>(props: VirtualTableProps<T>) {
   const reached = activeAt >= sight.from && activeAt < sight.to ? activeAt : sight.from
 
   useLayoutEffect(() => {
-    const measured = body.current?.querySelector<HTMLElement>('tr[data-row]')?.offsetHeight ?? 0
+    const measured = body.current?.querySelector('tr[data-row]')?.getBoundingClientRect().height ?? 0
     if (measured > 0 && measured !== rowHeight) setRowHeight(measured)
     if (!wantsFocus) return
     setWantsFocus(false)
-    body.current?.querySelector<HTMLElement>(`tr[data-row="${activeAt}"] button`)?.focus({ preventScroll: true })
+    const button = body.current?.querySelector<HTMLElement>(`tr[data-row="${activeAt}"] button`)
+    button?.focus({ preventScroll: true })
+    button?.closest('tr')?.scrollIntoView({ block: 'nearest' })
   })
 
   const move = (to: number) => {

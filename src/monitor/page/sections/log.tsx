@@ -5,7 +5,7 @@ import type { MonitorView } from '../../view.ts'
 import { clockTime, count } from '../../words.ts'
 import { levels, levelWords, logColumns, logRows, type ShownLevel } from '../facts/log-rows.ts'
 import { FilterField } from '../parts/filter-field.tsx'
-import { VirtualTable } from '../parts/virtual-table.tsx'
+import { focusOpened, VirtualTable } from '../parts/virtual-table.tsx'
 
 export function Log({ view }: { readonly view: MonitorView }) {
   const [held, setHeld] = useState<readonly ToldEvent[]>()
@@ -15,6 +15,10 @@ export function Log({ view }: { readonly view: MonitorView }) {
   const log = held ?? view.log
   const rows = logRows(log, least, filter)
   const chosen = opened === undefined ? undefined : log.find(event => keyOf(event) === opened)
+  const close = () => {
+    focusOpened()
+    setOpened(undefined)
+  }
   return (
     <section aria-labelledby="log-title">
       <div class="title">
@@ -42,7 +46,7 @@ export function Log({ view }: { readonly view: MonitorView }) {
           {view.omitted === 0 ? '' : `; ${count(view.omitted)} came too fast to be told`}
         </p>
       </div>
-      {chosen === undefined ? null : <Whole event={chosen} onClose={() => setOpened(undefined)} />}
+      {chosen === undefined ? null : <Whole event={chosen} onClose={close} />}
       <VirtualTable
         {...{ label: 'Log, the newest first', columns: logColumns, rows, keyOf, opened }}
         classOf={({ level }) => `n-${level}`}

@@ -46,12 +46,12 @@ export async function connect(wire: LabHost, host: LabHost, controller: Controll
 
 /** One address and no other: none of the link itself, none that a router would give. */
 async function addressOnIpv6(host: LabHost, { address }: Controller): Promise<void> {
-  const settings = { accept_ra: 0, router_solicitations: 0, addr_gen_mode: 1, disable_ipv6: 0 }
-  for (const device of ['lo', link]) {
-    for (const [name, value] of Object.entries(settings)) {
-      const file = `/proc/sys/net/ipv6/conf/${device}/${name}`
-      await must(inNetworkOf(host, ['tee', file]), { input: String(value) })
-    }
+  const settings = { accept_ra: 0, router_solicitations: 0, addr_gen_mode: 1 }
+  const places = Object.entries(settings).map(([name, value]) => [`${link}/${name}`, value] as const)
+  // hold.sh turned IPv6 off: on links that are there, and by default on those that come, as a device of sealwire's does.
+  const devices = ['default', 'lo', link].map(device => [`${device}/disable_ipv6`, 0] as const)
+  for (const [place, value] of [...places, ...devices]) {
+    await must(inNetworkOf(host, ['tee', `/proc/sys/net/ipv6/conf/${place}`]), { input: String(value) })
   }
   await ip(host, '-6', 'address', 'add', `${address}/${prefixLength6}`, 'dev', link, 'nodad')
 }

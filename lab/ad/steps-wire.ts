@@ -21,8 +21,9 @@ async function ping(direction: Direction, ...words: readonly string[]): Promise<
 }
 
 function pingEverybody(direction: Direction): Promise<Verdict> {
-  // On IPv6 every link has such a group: it must be said which one is meant.
-  if (isOnIpv6(direction.to)) return ping(direction, '-I', link, everybodyOnIpv6)
+  // On IPv6 every link has such a group: it must be said which one is meant. By -I the answer, which comes sealed, would
+  // be lost: it reaches a socket that is bound to the link by another device.
+  if (isOnIpv6(direction.to)) return ping(direction, `${everybodyOnIpv6}%${link}`)
   return ping(direction, '-t', '1', everybody)
 }
 

@@ -32,7 +32,7 @@ interface Row {
   readonly more: boolean
 }
 
-const alone = ['-o', 'ip.defragment:FALSE', '-o', 'tcp.desegment_tcp_streams:FALSE']
+const alone = ['-o', 'ip.defragment:FALSE', '-o', 'ipv6.defragment:FALSE', '-o', 'tcp.desegment_tcp_streams:FALSE']
 const columns = [
   ...['frame.protocols', 'frame.len', 'eth.dst', 'ip.src', 'ip.dst', 'ip.proto', 'udp.srcport', 'udp.dstport'],
   ...['tcp.srcport', 'tcp.dstport', 'ip.id', 'ip.frag_offset', 'ip.flags.mf', 'ipv6.src', 'ipv6.dst', 'ipv6.nxt'],

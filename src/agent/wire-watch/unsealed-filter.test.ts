@@ -20,28 +20,35 @@ import {
 } from '../../../test/build-frames.ts'
 import { classOf } from '../../audit/verdict.ts'
 import { seededRandom } from '../../base/random.ts'
+import { address } from '../../policy/test-policies.ts'
 import { decodeFrame } from '../../wire/decode.ts'
 import { Packet } from '../../wire/packet.ts'
 import { assemble, goTo, ifEqual, place } from './filter-assembly.ts'
 import { type Aside, runFilter } from './test-filter-machine.ts'
-import { KEPT, unsealedFilter } from './unsealed-filter.ts'
+import { KEPT, MOST_OWN, unsealedFilter } from './unsealed-filter.ts'
 
 const DEVICE = 7
-const program = unsealedFilter(DEVICE)
+const ours = ['10.99.0.1', 'fd99::1'].map(text => address(text))
+const program = unsealedFilter(DEVICE, ours)
 const onEthernet: Aside = { link: 2, hardware: 1 }
 const hosts = [
   ['10.99.0.1', '10.99.0.2'],
   ['fd99::1', 'fd99::2'],
 ] as const
 
-function isKept(frame: Bytes, aside: Aside = onEthernet): boolean {
-  const answer = runFilter(program, frame, aside)
+function isKept(frame: Bytes, aside: Aside = onEthernet, filter = program): boolean {
+  const answer = runFilter(filter, frame, aside)
   assert.ok(answer === 0 || answer === KEPT)
   return answer > 0
 }
 
 test('the kernel takes a program of this length, and jumps lead ahead to places that are there', () => {
-  assert.ok(program.length < 128, `${program.length} steps`)
+  const most = Array.from({ length: MOST_OWN }, (_, index) => [`10.99.1.${index}`, `fd99::1:${index}`]).flat()
+  const longest = unsealedFilter(
+    DEVICE,
+    most.map(text => address(text)),
+  )
+  assert.ok(longest.length < 256, `${longest.length} steps`)
   assert.throws(() => assemble([goTo('nowhere')]), /nowhere/)
   assert.throws(() => assemble([place('before'), goTo('before')]), /before/)
   assert.throws(
@@ -95,6 +102,33 @@ test('pieces of ESP in UDP are all kept, so that the later ones go with their fi
   assert.equal(isKept(ethernet(sealed)), true)
 })
 
+test('what is between other hosts is left out, and nothing that may be from or to this one or many', () => {
+  const content = tcp(1024, 445, octets(40))
+  for (const [own, other, third, group] of [
+    ['10.99.0.1', '10.99.0.2', '10.99.0.3', '224.0.0.251'],
+    ['fd99::1', 'fd99::2', 'fd99::3', 'ff02::fb'],
+  ] as const) {
+    const between = (from: string, to: string) => ethernet(ip(from, to, 6, content))
+    assert.equal(isKept(between(other, third)), false)
+    assert.equal(isKept(between(own, third)), true)
+    assert.equal(isKept(between(third, own)), true)
+    assert.equal(isKept(between(third, group)), true)
+    // To every station, or to several, whatever its address.
+    assert.equal(isKept(between(other, third), { ...onEthernet, packetKind: 1 }), true)
+    assert.equal(isKept(between(other, third), { ...onEthernet, packetKind: 2 }), true)
+    // A host of which nothing is known, and one of which too much is.
+    assert.equal(isKept(between(other, third), onEthernet, unsealedFilter(DEVICE, undefined)), true)
+    const many = Array.from({ length: MOST_OWN + 1 }, (_, index) => [`10.99.1.${index}`, `fd99::1:${index}`]).flat()
+    const filter = unsealedFilter(
+      DEVICE,
+      many.map(text => address(text)),
+    )
+    assert.equal(isKept(between(other, third), onEthernet, filter), true)
+    assert.equal(isKept(between(other, third), onEthernet, unsealedFilter(DEVICE, [])), false)
+  }
+  assert.equal(isKept(ethernet(ip('10.99.0.2', '255.255.255.255', 17, udp(68, 67, octets(40))))), true)
+})
+
 test('what is no IP, not for this host, or seen on another link as well is left out', () => {
   const clear = ethernet(ip('10.99.0.1', '10.99.0.2', 6, tcp(1024, 445)))
   assert.equal(isKept(clear), true)
@@ -125,6 +159,9 @@ test('whatever a frame says of itself, what the filter leaves out the auditor ca
     if (isKept(cut)) continue
     decodeFrame(packet, cut, 1, 0, cut.length)
     const trafficClass = classOf(packet)
+    const words = ours.map(({ words }) => words.at(-1))
+    const ends = packet.version === 4 ? [packet.s0, packet.d0] : [packet.s3, packet.d3]
+    if (!ends.some(word => words.includes(word >>> 0))) continue
     // Another EtherType, tags among them, is left out here and looked into by the auditor.
     const type = (cut[12]! << 8) | cut[13]!
     if (cut.length < 14 || (type !== 0x0800 && type !== 0x86dd)) continue

@@ -1,6 +1,8 @@
-// What the watch gets to see, decided in the kernel so that sealed traffic costs next to nothing: no frame that is not IP, and
-// none that is sealed as the auditor's decoder (wire/udp-encapsulation) sees it. Whatever cannot be told here passes. Expects
-// frames with their link header, since only that tells what was sent to every station.
+// What the watch gets to see, decided in the kernel so that sealed traffic costs next to nothing: no frame that is not IP, none
+// that is sealed as the auditor's decoder (wire/udp-encapsulation) sees it, and none between other hosts, of which a host of
+// containers has many. Whatever cannot be told here passes. Expects frames with their link header, since only that tells what
+// was sent to every station.
+import type { Address } from '../../base/address.ts'
 import { AH, ESP, UDP } from '../../base/flow.ts'
 import type { FilterStep } from '../../native/socket-options.ts'
 import { NAT_TRAVERSAL_PORT } from '../../wire/udp-encapsulation.ts'
@@ -33,7 +35,9 @@ import {
 /** Octets of a frame that are kept: its headers, behind a few of IPv6 too. */
 export const KEPT = 256
 
-/** A frame for another station, which only a link that takes all of them shows (PACKET_OTHERHOST). */
+/** PACKET_…: a frame to every station, to several, and for another one, which only a link that takes all of them shows. */
+const TO_ALL = 1
+const TO_SEVERAL = 2
 const FOR_OTHERS = 3
 
 /** ARPHRD_…: Ethernet, and links whose frames begin with IP: none, PPP, tunnels of IP in IP. */
@@ -49,6 +53,10 @@ const VLAN = 0xfff
 
 /** Up to the first octets behind UDP, whichever the headers are. */
 const LEAST = ETHERNET_HEADER + 40 + 12
+/** Own addresses of a family that are looked for; of hosts with more, what is between others passes as well. */
+export const MOST_OWN = 24
+const IPV4_MULTICAST = 0xe000_0000
+const IPV6_MULTICAST = 0xff
 const UDP_HEADER = 8
 /** SPI, sequence number, the least content with its trailer, the shortest ICV; SPIs up to 255 are reserved. */
 const LEAST_ESP = 20
@@ -58,8 +66,11 @@ const LAST_RESERVED_SPI = 255
 const PAYLOAD = 0
 const HEADER = 1
 
-/** `device`: the number of the agent's own link, behind which packets are opened and not sealed yet. */
-export function unsealedFilter(device: number): readonly FilterStep[] {
+/**
+ * `device`: the number of the agent's own link, behind which packets are opened and not sealed yet. `own`: this host's
+ * addresses; undefined where it is not known whose they are.
+ */
+export function unsealedFilter(device: number, own: readonly Address[] | undefined): readonly FilterStep[] {
   return assemble([
     loadAside('link'),
     ifEqual(device, 'drop'),
@@ -90,8 +101,8 @@ export function unsealedFilter(device: number): readonly FilterStep[] {
     ifEqual(IPV4, 'ipv4'),
     ifEqual(IPV6, 'ipv6', 'drop'),
 
-    ...ipv4(),
-    ...ipv6(),
+    ...ipv4(own),
+    ...ipv6(own),
     ...udp(),
     place('keep'),
     answer(KEPT),
@@ -101,15 +112,35 @@ export function unsealedFilter(device: number): readonly FilterStep[] {
 }
 
 /** What is too short for the loads behind is kept: a load past the end would drop it. */
-function isWhole(): readonly Line[] {
-  return [loadLength(), ifAtLeast(LEAST, undefined, 'keep')]
+function hasOctets(count: number): readonly Line[] {
+  return [loadLength(), ifAtLeast(count, undefined, 'keep')]
 }
 
-function ipv4(): readonly Line[] {
+/** Goes on with what may be from or to this host; the last word of an address has to do. */
+function isOurs(family: 4 | 6, own: readonly Address[] | undefined): readonly Line[] {
+  const words = own?.flatMap(address => (address.family === family ? [address.words.at(-1)!] : []))
+  if (words === undefined || words.length > MOST_OWN) return []
+  const ours = `ours${family}`
+  const isOwn = (at: number) => [loadFromX('word', at), ...words.map(word => ifEqual(word, ours))]
+  const isGroup =
+    family === 4
+      ? [loadFromX('word', 16), ifAtLeast(IPV4_MULTICAST, ours)]
+      : [loadFromX('octet', 24), ifEqual(IPV6_MULTICAST, ours)]
+  return [
+    ...(family === 4 ? [...isOwn(12), ...isOwn(16)] : [...isOwn(20), ...isOwn(36)]),
+    ...isGroup,
+    loadAside('packetKind'),
+    ifEqual(TO_ALL, ours),
+    ifEqual(TO_SEVERAL, ours, 'drop'),
+    place(ours),
+  ]
+}
+
+function ipv4(own: readonly Address[] | undefined): readonly Line[] {
   const header = 20
   return [
     place('ipv4'),
-    ...isWhole(),
+    ...hasOctets(ETHERNET_HEADER + header),
     // Options move what follows.
     loadFromX('octet', 0),
     ifEqual(0x45, undefined, 'keep'),
@@ -118,6 +149,8 @@ function ipv4(): readonly Line[] {
     loadFromX('octet', 9),
     ifEqual(ESP, 'drop'),
     ifEqual(AH, 'drop'),
+    ...isOurs(4, own),
+    loadFromX('octet', 9),
     ifEqual(UDP, undefined, 'keep'),
     // Pieces are judged by the first of them: all of them are kept.
     loadFromX('half', 6),
@@ -132,10 +165,11 @@ function ipv4(): readonly Line[] {
   ]
 }
 
-function ipv6(): readonly Line[] {
+function ipv6(own: readonly Address[] | undefined): readonly Line[] {
+  const header = 40
   return [
     place('ipv6'),
-    ...isWhole(),
+    ...hasOctets(ETHERNET_HEADER + header),
     loadFromX('octet', 0),
     mask(0xf0),
     ifEqual(0x60, undefined, 'keep'),
@@ -143,11 +177,13 @@ function ipv6(): readonly Line[] {
     loadFromX('octet', 6),
     ifEqual(ESP, 'drop'),
     ifEqual(AH, 'drop'),
+    ...isOurs(6, own),
+    loadFromX('octet', 6),
     ifEqual(UDP, undefined, 'keep'),
     loadFromX('half', 4),
     keepA(PAYLOAD),
     copyFromX(),
-    add(40),
+    add(header),
     copyToX(),
   ]
 }
@@ -156,6 +192,7 @@ function ipv6(): readonly Line[] {
 function udp(): readonly Line[] {
   return [
     place('udp'),
+    ...hasOctets(LEAST),
     loadFromX('half', 0),
     ifEqual(NAT_TRAVERSAL_PORT, 'natTraversal'),
     loadFromX('half', 2),

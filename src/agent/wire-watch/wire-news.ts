@@ -48,7 +48,7 @@ export class WireNews {
     }
     if (isNew) this.#tellTogether(late, now)
     const isWaiting = waiting.some(({ untold }) => untold > 0) || this.#flows.forgottenFlows > 0
-    return isWaiting ? Math.max(this.#since, now - AGAIN_AFTER) + AGAIN_AFTER : undefined
+    return isWaiting ? this.#since + AGAIN_AFTER : undefined
   }
 
   #tellTogether(late: readonly CountedFlow[], now: number): void {

@@ -9,6 +9,8 @@ import type { NetlinkSocket } from '../../native/netlink.ts'
 import { PacketRing } from '../../native/packet-ring.ts'
 import { type Watch, watchReadable } from '../../native/readiness.ts'
 import { findLink, listLinks, openRouting } from '../../native/routing.ts'
+import { attachFilter, type FilterStep } from '../../native/socket-options.ts'
+import type { CompiledPolicy } from '../../policy/compile.ts'
 import { decodeIp } from '../../wire/decode.ts'
 import { isBroadcastStation } from '../../wire/layer.ts'
 import { Packet } from '../../wire/packet.ts'
@@ -28,6 +30,8 @@ const BURST = 4000
 const BLOCKS_A_TURN = 2
 /** Seconds to wait where too much came. */
 const PAUSE = 0.05
+/** Seconds between looks at the host’s addresses. */
+const FOLLOW_EVERY = 1
 /** Seconds for which a list of links counts. */
 const LINKS_LAST = 10
 const MOST_LINKS = 64
@@ -74,6 +78,12 @@ class Tap {
   #allowed = BURST
   #allowedAt: number
   #unread = 0
+  readonly #link: number
+  readonly #rules: () => WireRules
+  /** By whose addresses the filter goes. */
+  #compiled: CompiledPolicy
+  #cancelFollow: (() => void) | undefined
+  #isOver = false
   #links: readonly string[] = []
   #linksAt = Number.NEGATIVE_INFINITY
 
@@ -82,13 +92,16 @@ class Tap {
     this.#tell = tell
     this.#allowedAt = clock.now()
     this.#device = device() ?? ''
+    this.#rules = rules
+    this.#compiled = rules().compiled
     this.#watch = new WireWatch({ rules, tell, clock, date, seed: random32() })
     this.#netlink = openRouting()
     try {
       const own = findLink(this.#netlink, this.#device)
       if (own === undefined) throw new Error('there is no device of our own to tell opened packets by')
+      this.#link = own.index
       this.#ring = new PacketRing(this.#arena, {
-        ...{ link: 0, from: 'frames', filter: unsealedFilter(own.index) },
+        ...{ link: 0, from: 'frames', filter: this.#filter() },
         ...{ blockBytes: BLOCK_BYTES, blocks: BLOCKS, patienceMilliseconds: PATIENCE },
       })
     } catch (error) {
@@ -96,6 +109,26 @@ class Tap {
       throw error
     }
     this.#listen()
+    this.#follow()
+  }
+
+  #filter(): readonly FilterStep[] {
+    const { me } = this.#compiled
+    return unsealedFilter(this.#link, me === 'any' ? undefined : me)
+  }
+
+  /** Also while nothing is seen: what the filter leaves out brings no word of itself. */
+  #follow(): void {
+    this.#cancelFollow = this.#clock.at(this.#clock.now() + FOLLOW_EVERY, () => {
+      this.#guarded(() => {
+        this.#watch.begin()
+        const { compiled } = this.#rules()
+        if (compiled === this.#compiled) return
+        this.#compiled = compiled
+        attachFilter(this.#ring.fd, this.#filter())
+      })
+      if (!this.#isOver) this.#follow()
+    })
   }
 
   #listen(): void {
@@ -103,12 +136,17 @@ class Tap {
   }
 
   #drain(): void {
+    this.#guarded(() => this.#read())
+  }
+
+  #guarded(work: () => void): void {
     try {
-      this.#read()
+      work()
     } catch (error) {
       // Without a watch the host is as safe as with one; it is said, once.
       const text = `Nobody watches the wire any more: ${wordsOfError(error)}`
       this.#tell({ level: 'warning', kind: 'wire-unwatched', text })
+      this.#isOver = true
       this.#rest()
     }
   }
@@ -125,7 +163,7 @@ class Tap {
       if (count === 0) break
     }
     this.#watch.end()
-    if (this.#allowed > 0) return
+    if (this.#allowed > 0 || this.#isOver) return
     this.#rest()
     this.#cancelPause = this.#clock.at(now + PAUSE, () => {
       this.#listen()
@@ -156,7 +194,9 @@ class Tap {
     this.#watch.see(this.#packet, bytes, isOutgoing)
   }
 
-  status(): WireStatus {
+  /** Null where it has failed. */
+  status(): WireStatus | null {
+    if (this.#isOver) return null
     this.#watch.begin()
     this.#unread += this.#ring.lost()
     return this.#watch.status(this.#linkNames(), this.#unread)
@@ -176,6 +216,7 @@ class Tap {
   close(): void {
     this.#rest()
     this.#cancelPause?.()
+    this.#cancelFollow?.()
     this.#watch.stop()
     this.#ring.close()
     this.#netlink.close()

@@ -170,6 +170,28 @@ test('an agent that is gone is told of with the reason, and its return with a st
   assert.equal(follow(emptyView, reader.lines.flat()).connection, 'there')
 })
 
+test('while the agent hangs lines without anything say that the server is there', async () => {
+  let hangs: Promise<void> | undefined
+  const { hub, pass } = hubbing({
+    status: async () => {
+      await hangs
+      return testStatus()
+    },
+  })
+  const reader = new TestReader()
+  const leave = hub.join(reader)!
+  await pass(0.5)
+  hangs = new Promise(() => {})
+  await pass(30)
+  assert.deepEqual(
+    reader.kinds().slice(1),
+    Array.from({ length: 15 }, () => []),
+  )
+  leave()
+  await pass(30)
+  assert.equal(reader.lines.length, 16)
+})
+
 test('an agent that does not answer is asked once, and whoever leaves meanwhile gets nothing', async () => {
   const { promise, resolve } = Promise.withResolvers<ReturnType<typeof testStatus>>()
   const { hub, source, pass } = hubbing({ status: () => promise })

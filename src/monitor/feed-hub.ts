@@ -29,6 +29,8 @@ export const MOST_UNREAD = 4 * 1024 * 1024
 const STATUS_EVERY = 1
 const STATUS_AFTER_NEWS = 0.2
 const LINE_EVERY = 0.1
+/** So long nothing may be said: who reads along knows then that the server is there, though the agent may hang. */
+const SILENCE = 2
 
 export class FeedHub {
   readonly #options: FeedHubOptions
@@ -42,6 +44,7 @@ export class FeedHub {
   #stopListening: (() => void) | undefined
   #cancelLine: (() => void) | undefined
   #lineAt = Number.NEGATIVE_INFINITY
+  #cancelBeat: (() => void) | undefined
   #cancelLook: (() => void) | undefined
   #isLooking = false
   #isNews = false
@@ -79,6 +82,7 @@ export class FeedHub {
       // Details, such as the messages of a negotiation, are described while somebody looks.
       this.#listen('debug')
       this.#lookIn(STATUS_EVERY)
+      this.#sayAll([])
     }
     void this.#heardStatus(STATUS_AFTER_NEWS).then(status => {
       if (!this.#readers.has(reader)) return
@@ -98,6 +102,7 @@ export class FeedHub {
 
   #rest(): void {
     this.#cancelLook?.()
+    this.#cancelBeat?.()
     this.#cancelLine?.()
     this.#cancelLine = undefined
     this.#events = []
@@ -164,8 +169,14 @@ export class FeedHub {
     this.#events = []
     this.#omitted = 0
     this.#status = undefined
-    if (heard.length === 0) return
-    this.#lineAt = this.#options.clock.now()
+    if (heard.length > 0) this.#sayAll(heard)
+  }
+
+  #sayAll(heard: readonly Heard[]): void {
+    const { clock } = this.#options
+    this.#lineAt = clock.now()
+    this.#cancelBeat?.()
+    this.#cancelBeat = clock.at(this.#lineAt + SILENCE, () => this.#sayAll([]))
     const text = textOf(heard)
     for (const [reader, place] of this.#readers) if (place === 'reads along') this.#say(reader, text)
   }

@@ -1,12 +1,20 @@
-// The packet engine on Intel's IPsec-MB: AES-GCM and AES-GMAC, one call a packet. The library's other algorithms are reached
-// through its job manager only, whose layout is another in each release and which gains most from many packets at once;
-// they are left to the next engine. It computes tags and compares none: that is done here, and what was deciphered is
-// wiped where the tag is wrong.
+// The packet engine on Intel's IPsec-MB: AES-GCM and AES-GMAC, one call a packet, or one for many in the release whose jobs
+// are known. The library's other algorithms are reached through its job manager only and are left to the next engine. It
+// computes tags and compares none: that is done here, and what was deciphered is wiped where the tag is wrong.
 import { CONTEXT_BYTES, EXPANDED_KEY_BYTES, type Gcm, type IpsecMb, ipsecMb } from '../native/ipsec-mb.ts'
+import { type GcmJobs, MOST_JOBS } from '../native/ipsec-mb-jobs.ts'
 import { allocateMemory, type Cell, CellPool, Memory } from '../native/memory.ts'
 import type { CipherAlgorithm } from './ciphers.ts'
-import { isEqual } from './octets.ts'
-import type { AeadOpener, AeadSealer, PacketEngine } from './packet-engine.ts'
+import { isEqual, isEqualWords } from './octets.ts'
+import {
+  type AeadBurst,
+  type AeadOpener,
+  type AeadOpeningBurst,
+  type AeadSealer,
+  BURST_AAD,
+  BURST_STRIDE,
+  type PacketEngine,
+} from './packet-engine.ts'
 
 /** The engine, or why it cannot be had here. */
 export function ipsecMbEngine(): PacketEngine | string {
@@ -33,14 +41,22 @@ function opensAsGcm(algorithm: CipherAlgorithm): boolean {
 
 /** In the engine's own memory: what a call keeps notes in, and the tag it computes. */
 const TAG = CONTEXT_BYTES
+/** Of the tags of a burst. */
+const TAG_STRIDE = 16
 
 class GcmKeys {
   readonly #library: IpsecMb
   readonly #cells = new CellPool(EXPANDED_KEY_BYTES)
   readonly #scratch: Memory = allocateMemory(CONTEXT_BYTES + 64)
+  readonly #jobs: GcmJobs | undefined
+  readonly #side: Memory
+  readonly #tags: Memory
 
   constructor(library: IpsecMb) {
     this.#library = library
+    this.#jobs = library.jobs
+    this.#side = allocateMemory(this.#jobs === undefined ? 0 : MOST_JOBS * BURST_STRIDE)
+    this.#tags = allocateMemory(this.#jobs === undefined ? 0 : MOST_JOBS * TAG_STRIDE)
   }
 
   #prepare(algorithm: CipherAlgorithm, key: Uint8Array): { readonly gcm: Gcm; readonly cell: Cell } {
@@ -76,8 +92,42 @@ class GcmKeys {
           icvBytes,
         )
       },
+      ...this.#burst(algorithm, expanded, true),
       close: () => this.#cells.giveBack(cell),
     }
+  }
+
+  #burst(algorithm: CipherAlgorithm, expanded: number, isSealing: true): { readonly burst?: AeadBurst }
+  #burst(algorithm: CipherAlgorithm, expanded: number, isSealing: false): { readonly burst?: AeadOpeningBurst }
+  #burst({ keyBytes, icvBytes }: CipherAlgorithm, expanded: number, isSealing: boolean) {
+    const jobs = this.#jobs
+    if (jobs === undefined) return {}
+    const side = this.#side
+    const { view: tags, address: tagsAddress } = this.#tags
+    const near = side.address
+    const burst: AeadOpeningBurst = {
+      most: MOST_JOBS,
+      side,
+      begin: count => jobs.begin(count),
+      add(index, aadLength, memory, from, to, length, icv) {
+        const { address } = memory
+        const tag = isSealing ? address + icv : tagsAddress + TAG_STRIDE * index
+        const nonce = near + BURST_STRIDE * index
+        const [source, target] = [address + from, address + to]
+        const aad = nonce + BURST_AAD
+        jobs.put(index, isSealing, expanded, keyBytes, source, target, length, nonce, aad, aadLength, tag, icvBytes)
+      },
+      run(count) {
+        jobs.run(count)
+        side.bytes.fill(0, 0, BURST_STRIDE * count)
+      },
+      isAuthentic(index, memory, to, length, icv) {
+        if (isEqualWords(tags, TAG_STRIDE * index, memory.view, icv, icvBytes)) return true
+        memory.bytes.fill(0, to, to + length)
+        return false
+      },
+    }
+    return { burst }
   }
 
   opener(algorithm: CipherAlgorithm, key: Uint8Array): AeadOpener {
@@ -106,6 +156,7 @@ class GcmKeys {
         memory.bytes.fill(0, to, to + length)
         return false
       },
+      ...this.#burst(algorithm, expanded, false),
       close: () => this.#cells.giveBack(cell),
     }
   }

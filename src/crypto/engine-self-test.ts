@@ -1,10 +1,17 @@
 // What an engine has to get right at start before it is trusted with packets: one published answer for each algorithm and
 // key size that it says it supports, and a wrong tag refused. A library of another release that answers otherwise is
 // found here and not by the peer.
-import { type CipherName, findCipher } from './ciphers.ts'
+import { type CipherAlgorithm, type CipherName, findCipher } from './ciphers.ts'
 import { findIntegrity, type IntegrityName } from './integrity.ts'
 import { isEqual } from './octets.ts'
-import { allocateMemory, type Memory, type PacketEngine } from './packet-engine.ts'
+import {
+  type AeadBurst,
+  allocateMemory,
+  BURST_AAD,
+  BURST_STRIDE,
+  type Memory,
+  type PacketEngine,
+} from './packet-engine.ts'
 
 interface AeadAnswer {
   readonly name: CipherName
@@ -180,10 +187,13 @@ const NONCE = 0
 const AAD = 16
 const TEXT = 64
 const ICV = 128
+/** And of each packet of a burst. */
+const BURST_ROOM = 96
+const BURST_ICV = 64
 
 /** Why an engine must not be used; undefined where every answer is right. */
 export function failedSelfTest(engine: PacketEngine): string | undefined {
-  const memory = allocateMemory(256)
+  const memory = allocateMemory(3 * BURST_ROOM)
   try {
     const failed =
       aeadAnswers.find(answer => !isAeadRight(engine, answer, memory)) ??
@@ -216,7 +226,47 @@ function isAeadRight(engine: PacketEngine, answer: AeadAnswer, memory: Memory): 
   bytes[ICV + 15]! ^= 1
   const isRefused = !open() && !holds(memory, TEXT, answer.text)
   opener.close()
-  return isSealed && isOpened && isRefused
+  return isSealed && isOpened && isRefused && isBurstRight(engine, algorithm, key, answer, memory)
+}
+
+/** Three times the same packet in one call, the second with a wrong tag when they are opened. */
+function isBurstRight(
+  engine: PacketEngine,
+  algorithm: CipherAlgorithm,
+  key: Uint8Array,
+  answer: AeadAnswer,
+  memory: Memory,
+): boolean {
+  const sealer = engine.aeadSealer(algorithm, key)
+  const opener = engine.aeadOpener(algorithm, key)
+  const length = answer.text.length / 2
+  const { bytes } = memory
+  const places = [0, 1, 2].map(index => index * BURST_ROOM)
+  const run = (burst: AeadBurst) => {
+    burst.begin(places.length)
+    for (const [index, place] of places.entries()) {
+      burst.side.bytes.set(fromHex(answer.nonce), index * BURST_STRIDE)
+      burst.side.bytes.set(fromHex(answer.aad), index * BURST_STRIDE + BURST_AAD)
+      burst.add(index, answer.aad.length / 2, memory, place, place, length, place + BURST_ICV)
+    }
+    burst.run(places.length)
+  }
+  const all = (text: string) => places.every(place => holds(memory, place, text))
+  try {
+    if (sealer.burst === undefined || opener.burst === undefined) return true
+    const { burst } = opener
+    for (const place of places) bytes.set(fromHex(answer.text), place)
+    run(sealer.burst)
+    const isSealed = all(answer.sealed) && places.every(place => holds(memory, place + BURST_ICV, answer.icv))
+    bytes[BURST_ROOM + BURST_ICV]! ^= 1
+    run(burst)
+    const isOpened = places.map((at, index) => burst.isAuthentic(index, memory, at, length, at + BURST_ICV))
+    const holdsText = places.map(place => holds(memory, place, answer.text))
+    return isSealed && [isOpened, holdsText].every(([first, second, third]) => first && !second && third)
+  } finally {
+    sealer.close()
+    opener.close()
+  }
 }
 
 function isCipherRight(engine: PacketEngine, answer: CipherAnswer, memory: Memory): boolean {

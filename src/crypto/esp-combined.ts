@@ -1,11 +1,11 @@
 // ESP with a cipher that also authenticates: AES-GCM (RFC 4106), AES-CCM (RFC 4309), ChaCha20-Poly1305 (RFC 7634). The
 // nonce is salt and IV; authenticated besides are SPI and sequence number, with its upper half between them where it
 // has 64 bits.
-import type { CellPool } from '../native/memory.ts'
+import type { CellPool, Memory } from '../native/memory.ts'
 import { counterIvs } from './iv-source.ts'
-import { checkPlace, copyOctets, writeWord } from './octets.ts'
-import type { PacketEngine } from './packet-engine.ts'
-import type { EspOpener, EspSealer, ProtectionOptions } from './packet-protection.ts'
+import { checkPlace, copyOctets, copyWord, writeWord } from './octets.ts'
+import { type AeadBurst, type AeadOpeningBurst, BURST_AAD, BURST_STRIDE, type PacketEngine } from './packet-engine.ts'
+import type { EspBurst, EspOpener, EspSealer, ProtectionOptions } from './packet-protection.ts'
 import { type EspSuite, espHeaderBytes } from './suites.ts'
 
 /** In a key's cell: the nonce, then what is authenticated besides. */
@@ -32,6 +32,29 @@ export function combinedSealer(
   const aadBytes = options.extendedSequence ? 12 : 8
   const overhead = header + suite.cipher.icvBytes
   const ivs = options.ivs ?? counterIvs()
+  const burstSealing = (aead: AeadBurst) => (memory: Memory, burst: EspBurst) => {
+    const { bytes } = memory
+    const { count, at: places, lengths, highs } = burst
+    aead.begin(count)
+    for (let index = 0; index < count; index++) {
+      const at = places[index]!
+      const length = lengths[index]!
+      checkPlace(bytes, at, overhead + length, at + header, length)
+      ivs.next(bytes, at + 8, ivBytes)
+      writeBeside(
+        aead.side.view,
+        BURST_STRIDE * index,
+        side.view.getInt32(offset),
+        memory.view,
+        at,
+        aadBytes,
+        highs[index]!,
+      )
+      const from = at + header
+      aead.add(index, aadBytes, memory, from, from, length, from + length)
+    }
+    aead.run(count)
+  }
   return {
     suite,
     engines: [engine.name],
@@ -44,6 +67,7 @@ export function combinedSealer(
       const to = at + header
       key.seal(side, offset, aad, aadBytes, memory, from, to, length, to + length)
     },
+    ...(key.burst === undefined ? {} : { sealBurst: burstSealing(key.burst) }),
     close() {
       key.close()
       cells.giveBack(cell)
@@ -67,6 +91,36 @@ export function combinedOpener(
   const header = espHeaderBytes(suite)
   const aad = offset + AAD
   const aadBytes = options.extendedSequence ? 12 : 8
+  const burstOpening = (aead: AeadOpeningBurst) => (memory: Memory, burst: EspBurst) => {
+    const { bytes } = memory
+    const { count, at: places, lengths, highs, isOpen } = burst
+    aead.begin(count)
+    for (let index = 0; index < count; index++) {
+      const at = places[index]!
+      const length = lengths[index]!
+      // What is too short for that is for `open` to refuse.
+      const content = Math.max(0, length - header - icvBytes)
+      checkPlace(bytes, at, length, at + header, content + icvBytes)
+      writeBeside(
+        aead.side.view,
+        BURST_STRIDE * index,
+        side.view.getInt32(offset),
+        memory.view,
+        at,
+        aadBytes,
+        highs[index]!,
+      )
+      const from = at + header
+      aead.add(index, aadBytes, memory, from, from, content, from + content)
+    }
+    aead.run(count)
+    for (let index = 0; index < count; index++) {
+      const from = places[index]! + header
+      const content = lengths[index]! - header - icvBytes
+      const isAuthentic = aead.isAuthentic(index, memory, from, Math.max(0, content), from + content)
+      isOpen[index] = isAuthentic && content >= LEAST_CONTENT ? 1 : 0
+    }
+  }
   return {
     suite,
     engines: [engine.name],
@@ -80,11 +134,31 @@ export function combinedOpener(
       const from = at + header
       return key.open(side, offset, aad, aadBytes, memory, from, to, content, from + content)
     },
+    ...(key.burst === undefined ? {} : { openBurst: burstOpening(key.burst) }),
     close() {
       key.close()
       cells.giveBack(cell)
     },
   }
+}
+
+/** For a burst, which only GCM has: its salt is one word, its IV two. */
+function writeBeside(
+  side: DataView,
+  nonce: number,
+  salt: number,
+  view: DataView,
+  at: number,
+  aadBytes: number,
+  high: number,
+): void {
+  side.setInt32(nonce, salt)
+  copyWord(view, at + 8, side, nonce + 4)
+  copyWord(view, at + 12, side, nonce + 8)
+  const aad = nonce + BURST_AAD
+  copyWord(view, at, side, aad)
+  if (aadBytes === 12) side.setUint32(aad + 4, high)
+  copyWord(view, at + 4, side, aad + aadBytes - 4)
 }
 
 /** RFC 4106 §5: SPI and sequence number as they travel, or with the upper half between them. */

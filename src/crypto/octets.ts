@@ -7,6 +7,17 @@ export function isEqual(a: Uint8Array, atA: number, b: Uint8Array, atB: number, 
   return difference === 0
 }
 
+/** The same for whole words. */
+export function isEqualWords(a: DataView, atA: number, b: DataView, atB: number, length: number): boolean {
+  let difference = 0
+  for (let i = 0; i < length; i += 4) difference |= a.getInt32(atA + i, true) ^ b.getInt32(atB + i, true)
+  return difference === 0
+}
+
+export function copyWord(from: DataView, at: number, to: DataView, toAt: number): void {
+  to.setInt32(toAt, from.getInt32(at, true), true)
+}
+
 /** A 32-bit number, the highest octet first. */
 export function writeWord(bytes: Uint8Array, at: number, word: number): void {
   bytes[at] = word >>> 24

@@ -37,6 +37,8 @@ export interface AeadSealer {
     length: number,
     icv: number,
   ): void
+  /** Where many in one call are quicker. */
+  readonly burst?: AeadBurst
   close(): void
 }
 
@@ -53,8 +55,29 @@ export interface AeadOpener {
     length: number,
     icv: number,
   ): boolean
+  readonly burst?: AeadOpeningBurst
   close(): void
 }
+
+/** At most `most` packets in one call: `begin`, then for each its nonce and AAD at its place of `side` and `add`, then `run`. */
+export interface AeadBurst {
+  readonly most: number
+  readonly side: Memory
+  begin(count: number): void
+  /** As `seal` or `open` have it; what lies in `memory` stays as it is until `run`. */
+  add(index: number, aadLength: number, memory: Memory, from: number, to: number, length: number, icv: number): void
+  /** Wipes `side`. */
+  run(count: number): void
+}
+
+export interface AeadOpeningBurst extends AeadBurst {
+  /** Behind `run`, for each: false when the ICV is wrong; then `to` holds zeros. Until then nobody looks at it. */
+  isAuthentic(index: number, memory: Memory, to: number, length: number, icv: number): boolean
+}
+
+/** In a burst's `side`: the nonce of packet k is at k times this, its AAD behind. */
+export const BURST_STRIDE = 32
+export const BURST_AAD = 16
 
 export interface BlockCipher {
   /** CBC: the IV of one block at `iv` of `side`, `length` in whole blocks. CTR: the first counter block there. */

@@ -13,6 +13,28 @@ export interface ProtectionOptions {
   readonly ivs?: IvSource
 }
 
+/** Most packets of a burst. */
+export const MOST_IN_BURST = 64
+
+/** Packets of one association that are sealed or opened in one go, each where it lies. Filled anew each time. */
+export class EspBurst {
+  count = 0
+  /** Where each starts, with its SPI. */
+  readonly at = new Int32Array(MOST_IN_BURST)
+  /** Sealing: octets of the content with its trailer. Opening: those of the packet, SPI to ICV. */
+  readonly lengths = new Int32Array(MOST_IN_BURST)
+  readonly highs = new Uint32Array(MOST_IN_BURST)
+  /** What opening answers: 1 where the packet is authentic, else nothing of it can be read. */
+  readonly isOpen = new Uint8Array(MOST_IN_BURST)
+
+  put(at: number, length: number, sequenceHigh: number): void {
+    const index = this.count++
+    this.at[index] = at
+    this.lengths[index] = length
+    this.highs[index] = sequenceHigh
+  }
+}
+
 export interface EspSealer {
   readonly suite: EspSuite
   /** Which engines do the work, for `status`: the cipher's, and the integrity algorithm's where it is another. */
@@ -24,6 +46,8 @@ export interface EspSealer {
    * espHeaderBytes + length + espIcvBytes octets. `sequenceHigh` counts only with extended sequence numbers.
    */
   seal(memory: Memory, at: number, from: number, length: number, sequenceHigh: number): void
+  /** The same for many, whose contents are where they belong; where an engine has something quicker than one by one. */
+  readonly sealBurst?: (memory: Memory, burst: EspBurst) => void
   /** Wipes the keys. Nothing may be asked afterwards. */
   close(): void
 }
@@ -37,6 +61,8 @@ export interface EspOpener {
    * short, not in whole blocks or not authentic; then nothing of the content can be read anywhere.
    */
   open(memory: Memory, at: number, length: number, to: number, sequenceHigh: number): boolean
+  /** The same for many, whose contents stay where they lie. */
+  readonly openBurst?: (memory: Memory, burst: EspBurst) => void
   close(): void
 }
 

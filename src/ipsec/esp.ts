@@ -1,7 +1,7 @@
 // ESP around and off a packet (RFC 4303): header, padding, next header; the keyed object of crypto does the rest. All in
 // one Memory, offsets in and out; nothing is allocated per packet.
 import type { Memory } from '../crypto/packet-engine.ts'
-import type { EspOpener, EspSealer } from '../crypto/packet-protection.ts'
+import type { EspBurst, EspOpener, EspSealer } from '../crypto/packet-protection.ts'
 import { espAlignment, espHeaderBytes, espIcvBytes } from '../crypto/suites.ts'
 import type { Sequence, Spi } from './association.ts'
 
@@ -42,8 +42,53 @@ export function sealEsp(
   at: number,
   padTo = 1,
 ): number {
-  const { bytes } = memory
   const { suite } = sealer
+  const content = writeAround(memory, suite, spi, sequence.low, nextHeader, from, length, at, padTo)
+  sealer.seal(memory, at, from, content, sequence.high)
+  return espHeaderBytes(suite) + content + espIcvBytes(suite)
+}
+
+/** All of a packet but its seal, around the content that lies where it belongs; `sealAll` does the rest. Answers its length. */
+export function prepareEsp(
+  memory: Memory,
+  { suite }: EspSealer,
+  spi: Spi,
+  sequence: Sequence,
+  nextHeader: number,
+  length: number,
+  at: number,
+  burst: EspBurst,
+): number {
+  const header = espHeaderBytes(suite)
+  const content = writeAround(memory, suite, spi, sequence.low, nextHeader, at + header, length, at, 1)
+  burst.put(at, content, sequence.high)
+  return header + content + espIcvBytes(suite)
+}
+
+/** Seals what was prepared. */
+export function sealAll(memory: Memory, sealer: EspSealer, burst: EspBurst): void {
+  const { count, at, lengths, highs } = burst
+  const header = espHeaderBytes(sealer.suite)
+  if (sealer.sealBurst !== undefined && count > 1) sealer.sealBurst(memory, burst)
+  else {
+    for (let index = 0; index < count; index++) {
+      sealer.seal(memory, at[index]!, at[index]! + header, lengths[index]!, highs[index]!)
+    }
+  }
+}
+
+/** Trailer, SPI and sequence number; answers the octets of content and trailer. */
+function writeAround(
+  { bytes }: Memory,
+  suite: EspSealer['suite'],
+  spi: Spi,
+  sequenceLow: number,
+  nextHeader: number,
+  from: number,
+  length: number,
+  at: number,
+  padTo: number,
+): number {
   // Units of padding are alignments: 256 octets of padding would not fit the octet that counts them.
   const content = padded(length, Math.max(espAlignment(suite), padTo))
   const padding = content - length - TRAILER
@@ -52,9 +97,8 @@ export function sealEsp(
   bytes[trailer + padding] = padding
   bytes[trailer + padding + 1] = nextHeader
   writeWord(bytes, at, spi)
-  writeWord(bytes, at + 4, sequence.low)
-  sealer.seal(memory, at, from, content, sequence.high)
-  return espHeaderBytes(suite) + content + espIcvBytes(suite)
+  writeWord(bytes, at + 4, sequenceLow)
+  return content
 }
 
 /** What `openEsp` found, filled anew each time. */
@@ -76,11 +120,43 @@ export function openEsp(
   sequenceHigh: number,
   opened: OpenedEsp,
 ): EspFault | undefined {
-  const { bytes } = memory
   const { suite } = opener
   const content = at + espHeaderBytes(suite)
   const contentLength = length - espHeaderBytes(suite) - espIcvBytes(suite)
   if (contentLength < TRAILER || !opener.open(memory, at, length, content, sequenceHigh)) return 'not-authentic'
+  return readTrailer(memory, content, contentLength, opened)
+}
+
+/** Opens in place all of a burst, where that is quicker than one by one; `readOpened` tells what became of each. */
+export function openAll(memory: Memory, opener: EspOpener, burst: EspBurst): void {
+  const { count, at, lengths, highs, isOpen } = burst
+  const header = espHeaderBytes(opener.suite)
+  if (opener.openBurst !== undefined && count > 1) return opener.openBurst(memory, burst)
+  for (let index = 0; index < count; index++) {
+    const place = at[index]!
+    isOpen[index] = opener.open(memory, place, lengths[index]!, place + header, highs[index]!) ? 1 : 0
+  }
+}
+
+export function readOpened(
+  memory: Memory,
+  { suite }: EspOpener,
+  { at, lengths, isOpen }: EspBurst,
+  index: number,
+  opened: OpenedEsp,
+): EspFault | undefined {
+  const header = espHeaderBytes(suite)
+  const contentLength = lengths[index]! - header - espIcvBytes(suite)
+  if (contentLength < TRAILER || isOpen[index] !== 1) return 'not-authentic'
+  return readTrailer(memory, at[index]! + header, contentLength, opened)
+}
+
+function readTrailer(
+  { bytes }: Memory,
+  content: number,
+  contentLength: number,
+  opened: OpenedEsp,
+): EspFault | undefined {
   const end = content + contentLength
   const padding = bytes[end - TRAILER]!
   if (padding > contentLength - TRAILER) return 'bad-padding'

@@ -1,7 +1,9 @@
 // Intel's IPsec-MB through koffi: AES-GCM in one call a packet, in the variant for this processor. Only names that the
-// library exports are used, never a place inside its manager, which moves from release to release. x86-64 only; the
-// library is Debian's libipsec-mb1 and need not be there.
+// library exports are used, never a place inside its manager, which moves from release to release. Many packets in one
+// call (ipsec-mb-jobs.ts) are for the release whose jobs are known. x86-64 only; the library is Debian's libipsec-mb1
+// and need not be there.
 import { foreign } from './foreign.ts'
+import { GcmJobs, JOBS_RELEASE, type JobsLibrary } from './ipsec-mb-jobs.ts'
 import type { Address } from './libcrypto.ts'
 
 export interface IpsecMb {
@@ -10,6 +12,8 @@ export interface IpsecMb {
   readonly variant: string
   /** By key octets: 16, 24, 32. */
   readonly gcm: ReadonlyMap<number, Gcm>
+  /** For many packets in one call; undefined in releases whose jobs are not known. */
+  readonly jobs: GcmJobs | undefined
 }
 
 /** Arguments: key, context, to, from, length, nonce of 12 octets, aad, its length, tag, its length. */
@@ -46,13 +50,13 @@ const AVX2 = AVX | bits(6, 18) // with BMI2
 const AVX512 = AVX2 | bits(7, 8, 9, 10, 11) // F, DQ, CD, BW, VL
 const WIDE_AES = AVX512 | bits(12, 13) // VAES, VPCLMULQDQ
 
-/** The quickest first. */
-const variants: readonly (readonly [name: string, needs: bigint])[] = [
-  ['vaes_avx512', WIDE_AES],
-  ['avx512', AVX512],
-  ['avx_gen4', AVX2],
-  ['avx_gen2', AVX],
-  ['sse', SSE],
+/** The quickest first; `manager` and `jobs` are what the parts for jobs are called. */
+const variants: readonly (readonly [name: string, needs: bigint, manager: string, jobs: string])[] = [
+  ['vaes_avx512', WIDE_AES, 'avx512', 'avx512_t2'],
+  ['avx512', AVX512, 'avx512', 'avx512_t1'],
+  ['avx_gen4', AVX2, 'avx2', 'avx2_t1'],
+  ['avx_gen2', AVX, 'avx', 'avx_t1'],
+  ['sse', SSE, 'sse', 'sse_t1'],
 ]
 
 const PREPARE = 'uintptr_t, uintptr_t'
@@ -77,9 +81,18 @@ export function ipsecMb(): IpsecMb | string {
       seal: library.func(`void aes_gcm_enc_${8 * size}_${variant}(${RUN})`),
       open: library.func(`void aes_gcm_dec_${8 * size}_${variant}(${RUN})`),
     })
-    for (const [variant, needs] of variants) {
+    for (const [variant, needs, manager, kind] of variants) {
       if ((features & needs) !== needs) continue
-      return { version, variant, gcm: new Map([16, 24, 32].map(size => [size, find(variant, size)])) }
+      const gcm = new Map([16, 24, 32].map(size => [size, find(variant, size)]))
+      if (version !== JOBS_RELEASE) return { version, variant, gcm, jobs: undefined }
+      const parts: JobsLibrary = {
+        managerBytes: Number(library.func('uint64 imb_get_mb_mgr_size()')()),
+        place: library.func('uintptr_t imb_set_pointers_mb_mgr(uintptr_t, uint64, uint32)'),
+        initialize: library.func(`void init_mb_mgr_${manager}(uintptr_t)`),
+        next: library.func(`uint32 get_next_burst_${kind}(uintptr_t, uint32, uintptr_t)`),
+        submit: library.func(`uint32 submit_burst_nocheck_${kind}(uintptr_t, uint32, uintptr_t)`),
+      }
+      return { version, variant, gcm, jobs: new GcmJobs(parts) }
     }
     return 'this processor has no AES instructions'
   } catch (error) {

@@ -10,6 +10,8 @@ const CHUNK = 256 * 1024
 /** Octets and where C finds them. The address holds as long as this object is reachable. */
 export class Memory {
   readonly bytes: Uint8Array
+  /** Over the same octets: whole words cost a fraction of what octets do one by one. */
+  readonly view: DataView
   /** Of `bytes[0]`, for C; 0 where this machine cannot call C. */
   readonly address: number
 
@@ -19,7 +21,7 @@ export class Memory {
    */
   constructor(bytes: Uint8Array) {
     // V8 may keep a small array inside its moving heap until somebody asks for the buffer behind it.
-    void bytes.buffer
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.bytes = bytes
     this.address = Number(foreign()?.address(bytes) ?? 0)
   }

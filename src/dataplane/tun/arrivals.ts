@@ -27,6 +27,8 @@ export interface Receivers {
   readonly packet: (at: number, length: number, transport: number, protocol: number) => void
   /** ESP in UDP: `at` is the SPI's place. IP and UDP headers are written in front of it by `wrap` where they are wanted. */
   readonly datagram: (at: number, length: number) => void
+  /** Several of them in a row, of `size` octets but for the last. Answers the octets that were taken; the others follow one by one. */
+  readonly message: (at: number, length: number, size: number) => number
   readonly keying: (path: KeyingPath, bytes: Uint8Array) => void
   /** Whether the address at that place is the host's. */
   readonly isOwn: (at: number, family: 4 | 6) => boolean
@@ -147,7 +149,8 @@ export class Arrivals {
     const size = this.#batch.segmentBytes > 0 ? this.#batch.segmentBytes : length
     const nameAt = this.#batch.nameAt(slot)
     this.#sourcePort = view.getUint16(nameAt + PORT_AT)
-    for (let at = start; at < start + length; at += size) {
+    const taken = size < length ? this.#receivers.message(start, length, size) : 0
+    for (let at = start + taken; at < start + length; at += size) {
       const octets = Math.min(size, start + length - at)
       // Keepalives have one octet (RFC 3948 §2.3), and nothing that is shorter than an SPI says anything.
       if (octets < LEAST_SEALED) continue

@@ -110,9 +110,10 @@ export class Departures {
     this.#free.push(destination)
   }
 
-  /** Where the next packet may be written, of at most 64 KiB with its seal. */
-  next(): number {
-    if (this.#tail + LARGEST > this.#room + ROOM) this.flush()
+  /** Where the next packets may be written, one behind the other, of at most `octets` with their seals. */
+  next(octets = LARGEST): number {
+    if (this.#packets === 0 && this.#runCount === 0) this.#tail = this.#room
+    else if (this.#tail + octets > this.#room + ROOM) this.flush()
     return this.#tail
   }
 
@@ -126,8 +127,8 @@ export class Departures {
     this.#batch.aim(this.#packets, this.#tail, length)
     this.#batch.towardName(this.#packets, destination)
     this.#packets++
-    this.#tail += (length + 3) & ~3
-    if (this.#packets === this.#batch.slots) this.flush()
+    this.#tail += wholeWords(length)
+    if (this.#packets === this.#batch.slots) this.#flushGathered()
   }
 
   /** The content of a UDP datagram, written at `next()`. `family` is the destination's. */
@@ -278,6 +279,11 @@ export class Departures {
       }
     }
   }
+}
+
+/** What a packet takes of the room. */
+export function wholeWords(length: number): number {
+  return (length + 3) & ~3
 }
 
 function watching(arena: Arena, fd: number): PollSet {

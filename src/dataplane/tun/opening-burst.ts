@@ -1,9 +1,10 @@
 // The short cut in: ESP of an association with one layer is opened where it lies, asked for its flow once, and handed to
 // coalescing, without anything being allocated. What it does is what Inbound does, in the same order: replay, seal, limits,
 // counters, selectors and policy. Whatever is not plain inside is judged by Inbound itself.
+import { EspBurst, MOST_IN_BURST } from '../../crypto/packet-protection.ts'
 import type { Association, OpeningLayer, Spi } from '../../ipsec/association.ts'
 import type { DropReason } from '../../ipsec/drop-reasons.ts'
-import { NO_NEXT_HEADER, OpenedEsp, openEsp } from '../../ipsec/esp.ts'
+import { type EspFault, NO_NEXT_HEADER, OpenedEsp, openAll, openEsp, readOpened } from '../../ipsec/esp.ts'
 import { mergeCongestion, trafficClassOf } from '../../ipsec/headers.ts'
 import type { Inbound, InboundOutcome } from '../../ipsec/inbound.ts'
 import type { Age } from '../../ipsec/lifetime.ts'
@@ -48,6 +49,7 @@ export class OpeningBurst {
   readonly #targets = new Map<Spi, Target>()
   readonly #flows: FlowCache<'as-it-is' | 'translated'>
   readonly #opened = new OpenedEsp()
+  readonly #burst = new EspBurst()
 
   constructor(parts: OpeningBurstParts) {
     this.#parts = parts
@@ -89,6 +91,48 @@ export class OpeningBurst {
     return true
   }
 
+  /**
+   * Datagrams of ESP in UDP that came in one message, `size` octets each but for the last: those at its beginning that are of
+   * one association are opened in one go. Answers their octets; the others are to be taken one by one.
+   */
+  takeMessage(at: number, length: number, size: number, now: number): number {
+    const { arena, inbound } = this.#parts
+    const { view, memory } = arena
+    if (size < LEAST_SEALED || inbound() === undefined) return 0
+    const spi = view.getUint32(at)
+    const target = this.#targets.get(spi) ?? this.#makeTarget(spi)
+    if (target === undefined || target.association.isClosed) return 0
+    const most = Math.min(MOST_IN_BURST, Math.ceil(length / size))
+    if (!target.limits.areClear(most, length + most * IPV6_BYTES, now)) return 0
+    const { window, opener } = target.layer
+    const burst = this.#burst
+    burst.count = 0
+    let taken = 0
+    while (burst.count < most) {
+      const place = at + taken
+      const octets = Math.min(size, length - taken)
+      if (octets < LEAST_SEALED || view.getUint32(place) !== spi) break
+      const low = view.getUint32(place + 4)
+      const high = window.inferHigh(low)
+      if (!window.isNew(high, low)) break
+      burst.put(place, octets, high)
+      taken += octets
+    }
+    if (burst.count === 0) return 0
+    openAll(memory, opener, burst)
+    this.packets += burst.count
+    const { trafficClass, family } = this.#parts.arrivals()
+    for (let index = 0; index < burst.count; index++) {
+      const low = view.getUint32(burst.at[index]! + 4)
+      const high = burst.highs[index]!
+      const fault = readOpened(memory, opener, burst, index, this.#opened)
+      // One number twice in a message: both were new when they were asked about.
+      if (window.isNew(high, low)) this.#take(target, fault, high, low, -1, family, trafficClass, now)
+      else this.#countReplayed(target)
+    }
+    return taken
+  }
+
   #makeTarget(spi: Spi): Target | undefined {
     const association = this.#parts.find(spi)
     const layer = association?.opening[0]
@@ -101,19 +145,37 @@ export class OpeningBurst {
   }
 
   #open(target: Target, at: number, length: number, ip: number, family: 4 | 6, now: number): void {
-    const { arena, drop } = this.#parts
+    const { arena } = this.#parts
+    const { window, opener } = target.layer
+    const low = arena.view.getUint32(at + 4)
+    const high = window.inferHigh(low)
+    if (!window.isNew(high, low)) return this.#countReplayed(target)
+    const outerClass = ip >= 0 ? trafficClassOf(arena.bytes, ip) : this.#parts.arrivals().trafficClass
+    const fault = openEsp(arena.memory, opener, at, length, high, this.#opened)
+    this.#take(target, fault, high, low, ip, family, outerClass, now)
+  }
+
+  #countReplayed({ association }: Target): void {
+    association.counters.replayed++
+    this.#parts.drop('replayed')
+  }
+
+  /** What was opened, or why it was not. */
+  #take(
+    target: Target,
+    fault: EspFault | undefined,
+    high: number,
+    low: number,
+    ip: number,
+    family: 4 | 6,
+    outerClass: number,
+    now: number,
+  ): void {
+    const { drop } = this.#parts
     const { association, layer, isTunnel } = target
     const { counters } = association
     const { window } = layer
-    const low = arena.view.getUint32(at + 4)
-    const high = window.inferHigh(low)
-    if (!window.isNew(high, low)) {
-      counters.replayed++
-      return drop('replayed')
-    }
     const opened = this.#opened
-    const outerClass = ip >= 0 ? trafficClassOf(arena.bytes, ip) : this.#parts.arrivals().trafficClass
-    const fault = openEsp(arena.memory, layer.opener, at, length, high, opened)
     if (fault !== undefined) {
       if (fault === 'not-authentic') counters.notAuthentic++
       else counters.badPadding++

@@ -151,6 +151,7 @@ export class PacketWorker {
     this.#arrivals = new Arrivals(arena, sum, {
       packet: (at, length, transport, protocol) => this.#packet(at, length, transport, protocol),
       datagram: (at, length) => this.#datagram(at, length),
+      message: (at, length, size) => this.#opening?.takeMessage(at, length, size, this.#now) ?? 0,
       isOwn: (at, family) => this.#onLink.isOwn(arena.view, at, family, this.#now),
       // Whoever is not heard sends again.
       keying: (path, bytes) => {

@@ -1,12 +1,13 @@
 // The short cut out: packets of a flow that the whole path has sent through an association before are cut, sealed and made
-// ready to leave without anything being allocated. All of a super-packet is one decision; each segment is sealed from
-// where it lies into the place it leaves from. The whole path does what is rare: limits, sizes, options, pieces.
+// ready to leave without anything being allocated. All of a super-packet is one decision, and its segments are sealed in one
+// go. The whole path does what is rare: limits, sizes, options, pieces.
 
 import type { Address } from '../../base/address.ts'
 import { ESP } from '../../base/flow.ts'
-import { espAlignment } from '../../crypto/suites.ts'
+import { EspBurst, MOST_IN_BURST } from '../../crypto/packet-protection.ts'
+import { espAlignment, espHeaderBytes } from '../../crypto/suites.ts'
 import type { Association, SealingLayer } from '../../ipsec/association.ts'
-import { sealEsp } from '../../ipsec/esp.ts'
+import { espBytes, prepareEsp, sealAll, sealEsp } from '../../ipsec/esp.ts'
 import { trafficClassOf, writeOuterHeader } from '../../ipsec/headers.ts'
 import type { Age } from '../../ipsec/lifetime.ts'
 import type { Outbound } from '../../ipsec/outbound.ts'
@@ -15,7 +16,7 @@ import type { Arena } from '../../native/arena.ts'
 import type { Destination } from '../../native/destination.ts'
 import type { Station } from '../../native/neighbours.ts'
 import { copyWords, fold, type Sum } from './checksum.ts'
-import type { Departures } from './departures.ts'
+import { type Departures, wholeWords } from './departures.ts'
 import { FlowCache } from './flow-cache.ts'
 import { NearLimits } from './near-limits.ts'
 import { SECONDS_OF_BELIEF } from './on-link.ts'
@@ -79,6 +80,9 @@ export class SealingBurst {
   readonly #parts: SealingBurstParts
   readonly #cache: FlowCache<Target>
   readonly #targets = new Map<Association, Target>()
+  readonly #burst = new EspBurst()
+  /** Octets of each packet of the burst. */
+  readonly #made = new Int32Array(MOST_IN_BURST)
   #isAsked = false
   #identification = 0
 
@@ -191,7 +195,6 @@ export class SealingBurst {
 
   #seal(target: Target, read: SuperPacket, protocol: number, header: number, now: number): void {
     const { departures, arena } = this.#parts
-    const { view } = arena
     const { association, layer, isTunnel, inUdp, family, station } = target
     let { destination } = target
     if (station !== undefined) {
@@ -199,29 +202,19 @@ export class SealingBurst {
       if (!isBelieved) this.#lookForStation(target, station, now)
       else if (target.isOnLink) destination = station
     }
-    const isSuper = read.segmentBytes > 0
     const trafficClass = trafficClassOf(arena.bytes, read.ip)
     const outside = isTunnel ? 0 : header
     const nextHeader = isTunnel ? (read.version === 4 ? INNER_IPV4 : INNER_IPV6) : protocol
     const front = inUdp ? 0 : family === 4 ? IPV4_BYTES : IPV6_BYTES
-    for (let index = 0; index < read.segments; index++) {
-      const ip = isSuper ? read.cut(index, isTunnel || !inUdp) : read.ip
-      const length = read.lengthOf(index)
-      // The trailer is written over the beginning of the next segment.
-      const end = ip + length
-      const [one, other] = [view.getUint32(end), view.getUint32(end + 4)]
+    if (read.segmentBytes > 0) this.#sealSegments(target, destination, read, outside, nextHeader, front, trafficClass)
+    else {
       const out = departures.next()
-      layer.sequence.advance()
       const { sealer, spi, sequence } = layer
-      const from = ip + outside
-      const made = sealEsp(arena.memory, sealer, spi, sequence, nextHeader, from, length - outside, out + front)
-      view.setUint32(end, one)
-      view.setUint32(end + 4, other)
-      if (inUdp) departures.datagram(family, destination, trafficClass, made)
-      else {
-        this.#writeHeader(target, ip, out, front + made)
-        departures.packet(family, destination, front + made)
-      }
+      sequence.advance()
+      const from = read.ip + outside
+      const made = sealEsp(arena.memory, sealer, spi, sequence, nextHeader, from, read.length - outside, out + front)
+      if (!inUdp) this.#writeHeader(target, read.ip, out, front + made)
+      this.#depart(target, destination, trafficClass, front + made)
     }
     // Sent while it is in the processor's cache, and the peer may begin.
     if (inUdp && read.length >= LARGE) departures.flush()
@@ -229,6 +222,52 @@ export class SealingBurst {
     const counted = association.counters.outbound
     counted.packets += read.segments
     counted.bytes += read.length + (read.segments - 1) * read.headerBytes
+  }
+
+  /** Segments are laid where they leave from, and sealed there before anybody hears of them. */
+  #sealSegments(
+    target: Target,
+    destination: Destination,
+    read: SuperPacket,
+    outside: number,
+    nextHeader: number,
+    front: number,
+    trafficClass: number,
+  ): void {
+    const { departures, arena } = this.#parts
+    const { layer, isTunnel, inUdp } = target
+    const { sealer, spi, sequence } = layer
+    const { memory } = arena
+    const burst = this.#burst
+    const made = this.#made
+    const before = front + espHeaderBytes(sealer.suite)
+    const most = wholeWords(front + espBytes(sealer, read.lengthOf(0) - outside))
+    for (let first = 0; first < read.segments; first += MOST_IN_BURST) {
+      const count = Math.min(MOST_IN_BURST, read.segments - first)
+      let out = departures.next(count * most)
+      burst.count = 0
+      for (let index = 0; index < count; index++) {
+        const segment = first + index
+        read.lay(segment, isTunnel, out + before)
+        sequence.advance()
+        const length = read.lengthOf(segment) - outside
+        const octets = front + prepareEsp(memory, sealer, spi, sequence, nextHeader, length, out + front, burst)
+        if (!inUdp) {
+          if (!isTunnel) read.layIp(segment, out)
+          this.#writeHeader(target, isTunnel ? out + before : out, out, octets)
+        }
+        made[index] = octets
+        out += inUdp ? octets : wholeWords(octets)
+      }
+      sealAll(memory, sealer, burst)
+      for (let index = 0; index < count; index++) this.#depart(target, destination, trafficClass, made[index]!)
+    }
+  }
+
+  #depart({ inUdp, family }: Target, destination: Destination, trafficClass: number, length: number): void {
+    const { departures } = this.#parts
+    if (inUdp) departures.datagram(family, destination, trafficClass, length)
+    else departures.packet(family, destination, length)
   }
 
   /** The IP header in front of ESP: the packet's own, or the tunnel's. */
@@ -240,7 +279,7 @@ export class SealingBurst {
       const { source, destination } = target.association.pair.outbound
       this.#identification = (this.#identification + 1) & 0xffff
       writeOuterHeader(bytes, out, source, destination, ESP, ip, this.#identification)
-    } else copyWords(view, ip, out, family === 4 ? IPV4_BYTES : IPV6_BYTES)
+    } else if (ip !== out) copyWords(view, ip, out, family === 4 ? IPV4_BYTES : IPV6_BYTES)
     if (family === 6) {
       bytes[out + 6] = ESP
       view.setUint16(out + 4, length - IPV6_BYTES)

@@ -1,6 +1,6 @@
 // What a read of the TUN device brings: one packet, or one of up to 64 KiB that the host's stack left to be cut into
-// segments of a TCP stream or datagrams of one flow (virtio_net_hdr). It is cut where it lies: the header of segment k is
-// written over the end of segment k - 1, so segments are asked for in ascending order, each used up before the next.
+// segments of a TCP stream or datagrams of one flow (virtio_net_hdr). Segments are laid where they are wanted, each summed
+// up while it is copied; what was read stays as it is.
 import { TCP, UDP } from '../../base/flow.ts'
 import type { Arena } from '../../native/arena.ts'
 import {
@@ -13,11 +13,19 @@ import {
   SEGMENT_UDP,
   virtioHeader,
 } from '../../native/tun-device.ts'
-import { addressSum, checksumOn, copyWords, fold, type Sum, swapped } from './checksum.ts'
+import {
+  addressSum,
+  type CopyingSum,
+  checksumOn,
+  copyingChecksumOn,
+  copyWords,
+  fold,
+  type Sum,
+  swapped,
+} from './checksum.ts'
 
 /** The largest headers that are believed: IPv4 with options or IPv6 with some extension headers, and TCP's. */
 const MOST_HEADER = 512
-const IPV4_FIXED = 20
 const TCP_HEADER = 20
 const UDP_HEADER = 8
 const FIN_PSH = 0x09
@@ -38,21 +46,26 @@ export class SuperPacket {
   segments = 1
   readonly #arena: Arena
   readonly #sum: Sum
-  /** The headers as they came. */
+  readonly #copyingSum: CopyingSum
+  /** The headers as they came, but for what differs between segments. */
   readonly #template: number
+  /** For segments that are wanted as they are; with more room than any. */
+  readonly #single: number
   #at = 0
   #numbered = 0
   #identification = 0
   #sequence = 0
   #flags = 0
-  /** Of the template: what its addresses and protocol add to a pseudo-header, and its IPv4 header but for what differs. */
-  #pseudoSum = 0
+  /** Sums of the template without what differs: of its IPv4 header; of addresses, protocol and the transport's header. */
   #headerSum = 0
+  #transportSum = 0
 
   constructor(arena: Arena, sum: Sum = checksumOn(arena)) {
     this.#arena = arena
     this.#sum = sum
+    this.#copyingSum = copyingChecksumOn(arena)
     this.#template = arena.take(MOST_HEADER)
+    this.#single = arena.take(MOST_TUN_BYTES)
   }
 
   /** Room that a read needs at `at`, with what a seal writes behind a packet. */
@@ -125,15 +138,22 @@ export class SuperPacket {
     this.#identification = version === 4 ? view.getUint16(this.ip + 4) : 0
     this.#sequence = isUdp ? 0 : view.getUint32(transport + 4)
     this.#flags = isUdp ? 0 : bytes[transport + 13]!
-    bytes.copyWithin(this.#template, this.ip, this.ip + headerBytes)
-    this.#pseudoSum = addressSum(this.#sum, bytes, this.ip) + swapped(this.protocol)
+    const template = this.#template
+    bytes.copyWithin(template, this.ip, this.ip + headerBytes)
     if (version === 4) {
-      view.setUint16(this.#template + 2, 0)
-      view.setUint32(this.#template + 4, view.getUint16(this.ip + 6))
-      view.setUint16(this.#template + 10, 0)
-      this.#headerSum = this.#sum(this.#template, (bytes[this.ip]! & 15) * 4)
-      copyWords(view, this.ip, this.#template, IPV4_FIXED)
+      view.setUint16(template + 2, 0)
+      view.setUint32(template + 4, view.getUint16(this.ip + 6))
+      view.setUint16(template + 10, 0)
+      this.#headerSum = this.#sum(template, (bytes[this.ip]! & 15) * 4)
     }
+    const header = template + transport - this.ip
+    if (isUdp) view.setUint32(header + 4, 0)
+    else {
+      view.setUint32(header + 4, 0)
+      bytes[header + 13] = 0
+      view.setUint16(header + 16, 0)
+    }
+    this.#transportSum = addressSum(this.#sum, bytes, this.ip) + swapped(this.protocol) + this.#sum(header, own)
     return true
   }
 
@@ -143,38 +163,41 @@ export class SuperPacket {
     return this.headerBytes + Math.min(this.segmentBytes, this.length - this.headerBytes - index * this.segmentBytes)
   }
 
-  /** Where segment `index` starts, with its headers written there; `withIp` false leaves the IP header as it may be. */
-  cut(index: number, withIp: boolean): number {
+  /** Writes segment `index` to `to`, with its IP header or, `withIp` false, from the transport's header on. */
+  lay(index: number, withIp: boolean, to: number): void {
     const { bytes, view } = this.#arena
-    const at = this.ip + index * this.segmentBytes
+    const { headerBytes, segmentBytes } = this
     const length = this.lengthOf(index)
     const inner = this.transport - this.ip
-    const transport = at + inner
+    const skipped = withIp ? 0 : inner
     // Headers of IP, TCP and UDP are whole words.
-    if (withIp) {
-      copyWords(view, this.#template, at, this.headerBytes)
-      this.#writeIp(at, length, index)
-    } else copyWords(view, this.#template + inner, transport, this.headerBytes - inner)
+    copyWords(view, this.#template + skipped, to, headerBytes - skipped)
+    if (withIp) this.#writeIp(to, length, index)
+    const from = this.ip + headerBytes + index * segmentBytes
+    const transport = to + inner - skipped
     const octets = length - inner
+    const sum =
+      this.#transportSum + swapped(octets) + this.#copyingSum(from, length - headerBytes, to + headerBytes - skipped)
     if (this.protocol === TCP) {
-      view.setUint32(transport + 4, (this.#sequence + index * this.segmentBytes) >>> 0)
+      const sequence = (this.#sequence + index * segmentBytes) >>> 0
       let flags = this.#flags
       if (index > 0) flags &= ~CWR
       if (index < this.segments - 1) flags &= ~FIN_PSH
+      view.setUint32(transport + 4, sequence)
       bytes[transport + 13] = flags
-      view.setUint16(transport + 16, 0)
-      view.setUint16(transport + 16, this.#transportSum(transport, octets), true)
+      const own = swapped(sequence >>> 16) + swapped(sequence & 0xffff) + (flags << 8)
+      view.setUint16(transport + 16, ~fold(sum + own) & 0xffff, true)
     } else {
       view.setUint16(transport + 4, octets)
-      view.setUint16(transport + 6, 0)
-      const sum = this.#transportSum(transport, octets)
-      view.setUint16(transport + 6, sum === 0 ? 0xffff : sum, true)
+      const checksum = ~fold(sum + swapped(octets)) & 0xffff
+      view.setUint16(transport + 6, checksum === 0 ? 0xffff : checksum, true)
     }
-    return at
   }
 
-  #transportSum(transport: number, octets: number): number {
-    return ~fold(this.#pseudoSum + swapped(octets) + this.#sum(transport, octets)) & 0xffff
+  /** Writes the IP header of segment `index` alone, without what may stand between it and the transport's. */
+  layIp(index: number, to: number): void {
+    copyWords(this.#arena.view, this.#template, to, plainHeader(this.version))
+    this.#writeIp(to, this.lengthOf(index), index)
   }
 
   #writeIp(at: number, length: number, index: number): void {
@@ -193,15 +216,14 @@ export class SuperPacket {
   copy(index: number): Uint8Array {
     const { bytes } = this.#arena
     if (this.segmentBytes === 0) return bytes.slice(this.ip, this.ip + this.length)
-    const at = this.cut(index, true)
+    const at = this.#single
+    this.lay(index, true, at)
     return bytes.slice(at, at + this.lengthOf(index))
   }
 
-  /** All of it as it was read, with the virtio header, while no segment but the first was asked for. */
+  /** All of it as it was read, with the virtio header. */
   whole(): Uint8Array {
-    const { bytes } = this.#arena
-    if (this.segmentBytes > 0) bytes.copyWithin(this.ip, this.#template, this.#template + this.headerBytes)
-    return bytes.slice(this.#at, this.ip + this.length)
+    return this.#arena.bytes.slice(this.#at, this.ip + this.length)
   }
 
   /**

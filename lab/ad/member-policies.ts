@@ -19,10 +19,14 @@ export interface MemberPolicyChoice {
   readonly rules?: string
 }
 
+interface Self {
+  readonly controller: Controller
+}
+
 const keytab = '/etc/sealwire/machine.keytab'
 
 /** As this host's administrator would have written it. */
-export function memberPolicy(agent: HostAgent, choice: MemberPolicyChoice): string {
+export function memberPolicy(agent: Pick<HostAgent, 'forest'> & Self, choice: MemberPolicyChoice): string {
   const { authentication, member, hosts } = choice
   const self = agent.controller
   const controllers = hosts.filter(({ name }) => name !== member.name)
@@ -43,7 +47,7 @@ export function memberPolicy(agent: HostAgent, choice: MemberPolicyChoice): stri
   ].join('\n')
 
   function rule(
-    { forest }: HostAgent,
+    { forest }: Pick<HostAgent, 'forest'>,
     name: string,
     peers: readonly Controller[],
     isByKerberos: boolean,

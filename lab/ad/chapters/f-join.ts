@@ -7,7 +7,7 @@ import type { Chapter } from '../chapter.ts'
 import { checkSealed } from '../checks.ts'
 import { joinCommand, prepareHost, type RunningController, startController, writeFile } from '../domain-controller.ts'
 import { type Account, accounts, baseName, corp } from '../forest.ts'
-import { addHost, bringUp, innerLab, type Lab, replicateAll, takeDown } from '../lab.ts'
+import { addHost, bringUp, innerLab, type Lab, replicateAll, takeDown, usualNet } from '../lab.ts'
 import { inside } from '../namespace.ts'
 import { must, run, waitUntil } from '../run.ts'
 import { groupSteps, type Scene } from '../scene.ts'
@@ -31,7 +31,8 @@ export const joinUnderSeal: Chapter = {
   run: async scene => {
     const directory = innerLab(scene.directory)
     try {
-      const lab = await bringUp(directory, words => scene.say(`  ${words}`), { controllers: 1 })
+      const net = { ...usualNet, linkSize: scene.lab.linkSize }
+      const lab = await bringUp(directory, words => scene.say(`  ${words}`), { controllers: 1, net })
       await tell(scene, lab, directory)
     } finally {
       await takeDown(directory)

@@ -13,6 +13,8 @@ export interface Chapter {
   readonly kb: string
   /** For a reader who never saw it: paragraphs. */
   readonly story: readonly string[]
+  /** It holds as well where no link has an address of IPv4; others are about broadcast or ARP, or bring hosts of IPv4. */
+  readonly isForIpv6?: true
   readonly run: (scene: Scene) => Promise<void>
 }
 

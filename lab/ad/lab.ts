@@ -15,6 +15,8 @@ export interface Lab {
   readonly controllers: readonly RunningController[]
   /** What its links carry: the MTU that they were made with. */
   readonly linkSize: number
+  /** No link has an address of IPv4. */
+  readonly isIpv6Only: boolean
 }
 
 interface State {
@@ -23,11 +25,7 @@ interface State {
 }
 
 /** What the controllers stand on. */
-export interface Net {
-  readonly linkSize: number
-  /** No link has an address of IPv4. */
-  readonly isIpv6Only: boolean
-}
+export type Net = Pick<Lab, 'linkSize' | 'isIpv6Only'>
 
 export const usualNet: Net = { linkSize: usualLinkSize, isIpv6Only: false }
 
@@ -73,7 +71,11 @@ async function build(directory: string, progress: Progress, extent: Extent): Pro
   }
   await replicateAll(forest, controllers)
   progress('replicated both ways')
-  return { forest, wire, controllers, linkSize: net.linkSize }
+  return { forest, wire, controllers, ...net }
+}
+
+export function netOf({ linkSize, isIpv6Only }: Lab): Net {
+  return { linkSize, isIpv6Only }
 }
 
 function forestOn({ isIpv6Only }: Net): Forest {
@@ -113,7 +115,7 @@ export function findLab(directory: string): Lab {
   }
   const running = (controller: Controller): RunningController => ({ ...controller, host: host(controller.name) })
   const forest = forestOn(net)
-  return { forest, wire: host(wireName), controllers: forest.controllers.map(running), linkSize: net.linkSize }
+  return { forest, wire: host(wireName), controllers: forest.controllers.map(running), ...net }
 }
 
 /** Where a lab beside this one lies while a chapter needs one. */

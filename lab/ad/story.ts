@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { isDeepStrictEqual } from 'node:util'
 import { record } from './capture.ts'
 import { type Chapter, type ChapterResult, runChapter } from './chapter.ts'
 import { everythingInClear } from './chapters/a-clear.ts'
@@ -18,9 +19,10 @@ import { sourcePortBypass } from './chapters/i-source-port.ts'
 import { smallPackets } from './chapters/j-fragments.ts'
 import { type Counts, countPackets } from './counts.ts'
 import { exercise, type StepResult } from './exercise.ts'
-import { bringUp, findLab, type Lab, type Net, type Progress, takeDown, usualNet } from './lab.ts'
+import { bringUp, findLab, type Lab, type Net, netOf, type Progress, takeDown, usualNet } from './lab.ts'
 import { forgetNeighbours } from './network.ts'
 import { installPackages } from './packages.ts'
+import { measureRatios, type RatioOptions, type Ratios } from './ratios.ts'
 import { Scene } from './scene.ts'
 import { type StoryVerdict, verdictOf, writeVerdict } from './verdict.ts'
 
@@ -37,7 +39,10 @@ export const chapters: readonly Chapter[] = [
   smallPackets,
 ]
 
+export { type EnduranceVerdict, endure } from './endurance/endure.ts'
 export { steps } from './exercise.ts'
+export { type Net, usualNet } from './lab.ts'
+export type { Ratios } from './ratios.ts'
 export { interrupt } from './run.ts'
 
 /** Debian's packages first. */
@@ -89,6 +94,23 @@ export async function exerciseLab(directory: string, choice: ExerciseChoice): Pr
   }
 }
 
+export interface MeasureChoice extends RatioOptions {
+  readonly directory: string
+  readonly net?: Net
+  readonly say: Progress
+}
+
+/** In a lab that is made for it: what other labs left behind would weigh on one manner more than on the other. */
+export async function measure({ directory, net, say, ...choice }: MeasureChoice): Promise<Ratios> {
+  const lab = await makeLab(directory, say, net)
+  try {
+    const scene = new Scene(lab, directory, { folder: `${directory}/told`, length: 'whole', say })
+    return await measureRatios(scene, choice)
+  } finally {
+    await takeDown(directory)
+  }
+}
+
 export interface StoryOptions {
   /** State folder of the lab. Where a lab is up there it is used, and stays. */
   readonly directory: string
@@ -109,13 +131,20 @@ export async function tellStory({ directory, only, length, folder, net, say }: S
   // A lab that is up may have been made before a chapter needed another package.
   if (isUp) await installPackages()
   const lab = isUp ? findLab(directory) : await makeLab(directory, say, net)
+  if (net !== undefined && !isDeepStrictEqual(net, netOf(lab))) {
+    throw new Error('the lab that is up has other links: end it first (sealwire lab ad down)')
+  }
   try {
     const scene = new Scene(lab, directory, { folder: folder ?? `${directory}/told`, length, say })
-    const chosen = chapters.filter(({ letter }) => only.length === 0 || only.includes(letter))
+    const asked = chapters.filter(({ letter }) => only.length === 0 || only.includes(letter))
+    const chosen = asked.filter(({ isForIpv6 }) => isForIpv6 || !lab.isIpv6Only)
+    for (const { letter, title } of asked.filter(each => !chosen.includes(each))) {
+      say(`${letter}. ${title}: left out, it is of IPv4`)
+    }
     const results: ChapterResult[] = []
     for (const chapter of chosen) results.push(await tell(scene, chapter))
     const seconds = (performance.now() - begin) / 1000
-    const verdict = verdictOf({ forest: lab.forest, seconds, length, chapters: results })
+    const verdict = verdictOf({ forest: lab.forest, net: netOf(lab), seconds, length, chapters: results })
     if (folder !== undefined) writeVerdict(folder, verdict)
     return verdict
   } finally {

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { VERSION } from '../../src/cli/version.ts'
 import type { ChapterResult } from './chapter.ts'
 import type { Forest } from './forest.ts'
+import type { Net } from './lab.ts'
 import { verdictPage } from './verdict-page.ts'
 
 export interface StoryVerdict {
@@ -16,18 +17,20 @@ export interface StoryVerdict {
   readonly seconds: number
   readonly length: 'whole' | 'short'
   readonly domain: string
+  readonly net: Net
   readonly hosts: readonly { readonly name: string; readonly address: string }[]
   readonly chapters: readonly ChapterResult[]
 }
 
 export interface ToldStory {
   readonly forest: Forest
+  readonly net: Net
   readonly seconds: number
   readonly length: 'whole' | 'short'
   readonly chapters: readonly ChapterResult[]
 }
 
-export function verdictOf({ forest, seconds, length, chapters }: ToldStory): StoryVerdict {
+export function verdictOf({ forest, net, seconds, length, chapters }: ToldStory): StoryVerdict {
   return {
     version: 1,
     sealwire: VERSION,
@@ -37,6 +40,7 @@ export function verdictOf({ forest, seconds, length, chapters }: ToldStory): Sto
     seconds,
     length,
     domain: forest.domain,
+    net,
     hosts: forest.controllers.map(({ name, address }) => ({ name, address })),
     chapters,
   }

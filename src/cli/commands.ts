@@ -13,6 +13,7 @@ import { down } from './commands/down.ts'
 import { explain } from './commands/explain.ts'
 import { firewallApply, firewallRemove, firewallShow } from './commands/firewall.ts'
 import { labCommands } from './commands/lab-ad.ts'
+import { labTrials } from './commands/lab-trials.ts'
 import { monitor } from './commands/monitor.ts'
 import { netshCommands } from './commands/netsh.ts'
 import { ping } from './commands/ping.ts'
@@ -59,5 +60,6 @@ export const commands: readonly CommandSpec[] = [
   bootInstall,
   bootRemove,
   ...labCommands,
+  ...labTrials,
   completion(() => commands),
 ]

@@ -16,7 +16,13 @@ const alone: ReadonlyMap<string, Load> = new Map<string, Load>([
   ['netsh', async () => (await import('./commands/netsh.ts')).netshCommands[0]!],
   ['ipsecpol', async () => (await import('./commands/netsh.ts')).netshCommands[1]!],
   ['ipseccmd', async () => (await import('./commands/netsh.ts')).netshCommands[2]!],
-  ['lab', async () => (await import('./commands/lab-ad.ts')).labCommands],
+  [
+    'lab',
+    async () => [
+      ...(await import('./commands/lab-ad.ts')).labCommands,
+      ...(await import('./commands/lab-trials.ts')).labTrials,
+    ],
+  ],
   ['reg', async () => (await import('./commands/reg.ts')).regCommands],
 ])
 

@@ -16,6 +16,7 @@ export const kerberosSecured: Chapter = {
     'From then on Kerberos and RSVP are sealed like everything else. What is hardest for it: tickets over UDP and TCP, and ' +
       'tickets of a member of 200 groups, which are larger than a packet. Then the backup is put back, and the value is gone.',
   ],
+  isForIpv6: true,
   run: async scene => {
     await scene.secure({ profile: 'windows-2000-sp1' })
     const before = await scene.record('before')

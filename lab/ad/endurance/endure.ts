@@ -9,8 +9,9 @@ import { compile } from '../../../src/policy/compile.ts'
 import { policyPath } from '../agent.ts'
 import type { Check } from '../chapter.ts'
 import { policyBy } from '../judge.ts'
-import { bringUp, type Lab, type Progress, takeDown } from '../lab.ts'
+import { bringUp, type Lab, type Net, type Progress, takeDown, usualNet } from '../lab.ts'
 import { inside } from '../namespace.ts'
+import { installPackages } from '../packages.ts'
 import { must, pause } from '../run.ts'
 import { Scene } from '../scene.ts'
 import { Changes, type ChangesSeen } from './changes.ts'
@@ -25,6 +26,7 @@ export interface EnduranceOptions {
   readonly minutes: number
   /** Of both agents together. */
   readonly restarts: number
+  readonly net?: Net
   readonly say: Progress
 }
 
@@ -50,9 +52,10 @@ export interface EnduranceVerdict {
 const lifetimes = { keys: 60, ike: 300 }
 
 export async function endure(options: EnduranceOptions): Promise<EnduranceVerdict> {
-  const { directory, say } = options
+  const { directory, net = usualNet, say } = options
   if (existsSync(directory)) throw new Error(`${directory} exists: this trial makes a lab of its own`)
-  const lab = await bringUp(directory, say)
+  await installPackages()
+  const lab = await bringUp(directory, say, { net })
   try {
     const scene = new Scene(lab, directory, { folder: `${directory}/told`, length: 'whole', say })
     scene.begin('endurance')

@@ -18,12 +18,22 @@ import type { Console } from '../console.ts'
 
 const DEFAULT_LAB = '/var/lib/sealwire-lab-ad'
 
-const labOption: OptionSpec = {
+export const labOption: OptionSpec = {
   flags: '--state <folder>',
   key: 'state',
   description: `where the lab keeps its files; left out, ${DEFAULT_LAB}. Labs in different folders share nothing`,
   values: 'file',
 }
+
+/** For a lab that is made. */
+export const netOptions: readonly OptionSpec[] = [
+  { flags: '--mtu <bytes>', key: 'mtu', description: 'what the links of the lab carry, 1280 to 9000; left out, 1500' },
+  {
+    flags: '--ipv6-only',
+    key: 'ipv6Only',
+    description: 'no link has an address of IPv4: dc1 is fd54::1, dc2 fd54::2',
+  },
+]
 
 const ABOUT =
   'The lab is two domain controllers of corp.test, dc1 10.54.0.1 and dc2 10.54.0.2, from Debian’s Samba, in network namespaces with ' +
@@ -33,11 +43,13 @@ export const labUp: CommandSpec = {
   name: 'lab ad up',
   summary: 'make two Samba domain controllers in network namespaces',
   description: `${ABOUT} They stay until \`lab ad down\`.`,
-  options: [labOption, jsonOption],
-  examples: ['sealwire lab ad up'],
+  options: [labOption, ...netOptions, jsonOption],
+  examples: ['sealwire lab ad up', 'sealwire lab ad up --mtu 1400', 'sealwire lab ad up --ipv6-only'],
   run: (input, console) =>
     inLab(console, async ({ story, directory, say }) => {
-      await story.makeLab(directory(input), say)
+      const problems = netProblems(input)
+      if (problems.length > 0) return refused(problems, console)
+      await story.makeLab(directory(input), say, netOf(input))
       if (isJson(input)) console.json({ ok: true, state: directory(input) })
       return FINE
     }),
@@ -96,16 +108,24 @@ export const labTell: CommandSpec = {
       description: 'write verdict.json, verdict.html and the recordings there',
       values: 'file',
     },
+    ...netOptions,
     { flags: '--short', key: 'short', description: 'exercise one step of each kind instead of all' },
     jsonOption,
   ],
-  examples: ['sealwire lab ad tell --out verdict', 'sealwire lab ad tell --only b,c --json'],
+  examples: [
+    'sealwire lab ad tell --out verdict',
+    'sealwire lab ad tell --only b,c --json',
+    'sealwire lab ad tell --only c --ipv6-only',
+  ],
   run: runTell,
 }
 
 export const labCommands: readonly CommandSpec[] = [labUp, labExercise, labDown, labTell]
 
 type Story = typeof import('../../../lab/ad/story.ts')
+type Net = import('../../../lab/ad/story.ts').Net
+export type Ratios = import('../../../lab/ad/story.ts').Ratios
+export type EnduranceVerdict = import('../../../lab/ad/story.ts').EnduranceVerdict
 
 interface Session {
   readonly story: Story
@@ -114,7 +134,7 @@ interface Session {
 }
 
 /** With Ctrl+C as an ordinary failure, so that what was made is removed on the way out. */
-async function inLab(console: Console, work: (session: Session) => Promise<number>): Promise<number> {
+export async function inLab(console: Console, work: (session: Session) => Promise<number>): Promise<number> {
   const story = await import('../../../lab/ad/story.ts')
   const begin = monotonicSeconds()
   const say = (words: string) => console.say(`${(monotonicSeconds() - begin).toFixed(1).padStart(6)} s  ${words}`)
@@ -177,15 +197,34 @@ function runTell(input: CommandInput, console: Console): Promise<number> {
       'chapter',
       '',
     )
+    problems.push(...netProblems(input))
     if (problems.length > 0) return refused(problems, console)
+    const net = netOf(input)
     const out = textOption(input, 'out')
     const folder = out === undefined ? undefined : resolve(out)
     const length = input.options['short'] === true ? 'short' : 'whole'
-    const verdict = await story.tellStory({ directory: directory(input), only, length, folder, say })
+    const verdict = await story.tellStory({
+      ...{ directory: directory(input), only, length, folder, say },
+      ...(net === undefined ? {} : { net }),
+    })
     if (isJson(input)) console.json(verdict)
     else printVerdict(verdict, folder, console)
     return verdict.ok ? FINE : ANSWER_IS_NO
   })
+}
+
+/** Undefined where nothing is said of it. */
+export function netOf(input: CommandInput): Net | undefined {
+  const mtu = textOption(input, 'mtu')
+  const isIpv6Only = input.options['ipv6Only'] === true
+  return mtu === undefined && !isIpv6Only ? undefined : { linkSize: Number(mtu ?? 1500), isIpv6Only }
+}
+
+/** Below 1,280 there is no IPv6 (RFC 8200 section 5). */
+export function netProblems(input: CommandInput): readonly Problem[] {
+  const mtu = textOption(input, 'mtu')
+  if (mtu === undefined || (/^\d+$/.test(mtu) && Number(mtu) >= 1280 && Number(mtu) <= 9000)) return []
+  return [wrong('--mtu', `${mtu} is no size of a link`, 'a whole number of bytes, 1280 to 9000')]
 }
 
 function printVerdict(
@@ -212,15 +251,15 @@ function unknownOf(given: readonly string[], known: readonly string[], what: str
   return bad.map(each => wrong(each, `there is no such ${what}`, hint === '' ? known.join(', ') : hint))
 }
 
-function wrong(where: string, what: string, hint: string): Problem {
+export function wrong(where: string, what: string, hint: string): Problem {
   return { severity: 'error', where, what, hint }
 }
 
-function refused(problems: readonly Problem[], console: Console): number {
+export function refused(problems: readonly Problem[], console: Console): number {
   console.problems(problems)
   return WRONG_INPUT
 }
 
-function isJson(input: CommandInput): boolean {
+export function isJson(input: CommandInput): boolean {
   return input.options['json'] === true
 }

@@ -1,5 +1,5 @@
 // What a person sees first: who talks to whom, what passes, what failed last, and the newest of the log.
-import { useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import { clockTime, count, rate } from '../../words.ts'
 import { isFailure, ordered } from '../facts/ladders.ts'
 import type { PageState } from '../facts/page-state.ts'
@@ -19,7 +19,8 @@ interface OverviewProps {
 
 export function Overview({ state, colors }: OverviewProps) {
   const { view } = state
-  const peers = peersOf(view)
+  // Whatever makes another picture brings a status with it; a flood of events does not.
+  const peers = useMemo(() => peersOf(view), [view.status])
   const failure = ordered(view.negotiations).find(isFailure)
   return (
     <div class="overview">

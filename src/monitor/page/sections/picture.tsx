@@ -1,13 +1,13 @@
 // Who talks to whom: this host and its peers, a line for each thing that goes between them, told apart by colour and by dash,
 // as wide as its rate. Each peer is a link to its associations. Many are a grid of marks instead, the worst first.
-import { useRef, useState } from 'preact/hooks'
-import { count } from '../../words.ts'
+import { useRef } from 'preact/hooks'
 import { peerLabel, shortened } from '../facts/peer-label.ts'
-import { groupsOf, type Peer, peerWords, type Standing, standings, standingWords } from '../facts/peers.ts'
+import { type Peer, peerWords, type Standing, standings } from '../facts/peers.ts'
 import { type Layout, layoutOf, lineWidth, MOST_LINES, type Placed, pathOf, shiftsOf } from '../facts/picture-layout.ts'
 import { hashOf } from '../facts/route.ts'
-import { Mark, MarkShape, Named } from '../parts/mark.tsx'
+import { MarkShape, Named } from '../parts/mark.tsx'
 import { useScreen, useSize } from '../parts/use-size.ts'
+import { PeerGrid } from './peer-grid.tsx'
 
 interface PictureProps {
   readonly own: string
@@ -110,73 +110,6 @@ function PeerNode({ peer, place: { x, y, side }, labelWidth, room }: PeerNodePro
       </text>
     </a>
   )
-}
-
-/** What needs eyes has its name beside it; of the rest there may be a thousand, whose names are told when they are reached. */
-const MOST_NAMED = 60
-
-function PeerGrid({ peers }: { readonly peers: readonly Peer[] }) {
-  const [reached, setReached] = useState<string>()
-  const grid = useRef<HTMLDivElement>(null)
-  const groups = groupsOf(peers)
-  const shown = groups.flatMap(group => group.peers)
-  const first = shown.find(({ address }) => address === reached) ?? shown[0]
-  const move = (event: KeyboardEvent) => {
-    const links = [...(grid.current?.querySelectorAll<HTMLElement>('a') ?? [])]
-    const at = links.indexOf(event.target as HTMLElement)
-    const row = () => linksInRow(links, at)
-    const steps: Readonly<Record<string, () => number>> = {
-      ...{ ArrowRight: () => at + 1, ArrowLeft: () => at - 1, ArrowDown: () => at + row(), ArrowUp: () => at - row() },
-      ...{ Home: () => 0, End: () => links.length - 1 },
-    }
-    const to = steps[event.key]?.()
-    if (to === undefined) return
-    event.preventDefault()
-    links[Math.min(links.length - 1, Math.max(0, to))]?.focus()
-  }
-  return (
-    <div class="grid" ref={grid}>
-      {groups.map(({ standing, peers: own }) => {
-        const isNamed = standing !== 'sealed' && standing !== 'idle' && own.length <= MOST_NAMED
-        return (
-          <section key={standing} aria-label={`${standingWords[standing]}: ${count(own.length)}`}>
-            <h3>
-              <Mark standing={standing} /> {standingWords[standing]} <span class="soft">{count(own.length)}</span>
-            </h3>
-            <ul class={isNamed ? 'named-cells' : 'cells'}>
-              {own.map(peer => (
-                <li key={peer.address}>
-                  <a
-                    href={hashOf('associations', peer.address)}
-                    aria-label={peerWords(peer)}
-                    title={peerWords(peer)}
-                    tabIndex={peer === first ? 0 : -1}
-                    onFocus={() => setReached(peer.address)}
-                    onMouseEnter={() => setReached(peer.address)}
-                    onKeyDown={move}
-                  >
-                    <Mark standing={standing} size={isNamed ? undefined : cellMark(peer)} />
-                    {isNamed ? <span>{peer.name ?? peer.address}</span> : null}
-                  </a>
-                </li>
-              ))}
-            </ul>
-          </section>
-        )
-      })}
-      <p class="readout">{first === undefined ? '' : peerWords(first)}</p>
-    </div>
-  )
-}
-
-/** Pixels, of the 24 that a finger needs: larger where more passes. */
-function cellMark({ inbound, outbound }: Peer): number {
-  return 6 + 1.4 * lineWidth(inbound + outbound)
-}
-
-function linksInRow(links: readonly HTMLElement[], at: number): number {
-  const top = links[at]?.getBoundingClientRect().top
-  return Math.max(1, links.filter(link => link.getBoundingClientRect().top === top).length)
 }
 
 export function PictureLegend({ peers }: { readonly peers: readonly Peer[] }) {

@@ -2,7 +2,7 @@
 // memory nor disk grows with the time. One tcpdump writes all of them: not a packet falls between two.
 
 import { spawn } from 'node:child_process'
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { auditFile } from '../../../src/audit/audit-file.ts'
 import type { Finding } from '../../../src/audit/report.ts'
 import { classes, type TrafficClass, type Verdict, verdicts } from '../../../src/audit/verdict.ts'
@@ -27,7 +27,6 @@ export interface RollingReport {
 const PIECE_SECONDS = 60
 const LOOK_EVERY_MS = 5000
 const MOST_FINDINGS = 20
-const MOST_KEPT = 3
 
 export class RollingAudit {
   readonly #folder: string
@@ -43,7 +42,6 @@ export class RollingAudit {
   #pieces = 0
   #packets = 0
   #bytes = 0
-  #kept = 0
   #isOver = false
   #auditing: Promise<void> = Promise.resolve()
 
@@ -116,10 +114,9 @@ export class RollingAudit {
       try {
         await this.#audit(`${this.#folder}/${name}`)
       } catch (error) {
-        // After Ctrl-C the recording goes with the lab.
         this.#problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`)
-        this.#keep(name)
       }
+      rmSync(`${this.#folder}/${name}`)
     }
   }
 
@@ -135,13 +132,5 @@ export class RollingAudit {
     for (const name of classes) this.#classes[name] += report.classes[name]
     const bad = report.findings.filter(({ verdict }) => verdict !== 'exempt')
     this.#findings.push(...bad.slice(0, MOST_FINDINGS - this.#findings.length))
-    if (bad.length > 0) this.#keep(path.split('/').at(-1)!)
-    else rmSync(path)
-  }
-
-  /** For somebody to look at. */
-  #keep(name: string): void {
-    if (this.#kept++ < MOST_KEPT) renameSync(`${this.#folder}/${name}`, `${this.#folder}/kept-${name}`)
-    else rmSync(`${this.#folder}/${name}`)
   }
 }

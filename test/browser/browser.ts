@@ -122,10 +122,11 @@ export async function sighting(page: Page, words: RegExp, within = 10_000): Prom
 }
 
 const pictures = process.env['SEALWIRE_PICTURES'] ?? ''
+export const wantsPictures = pictures !== ''
 
 /** With SEALWIRE_PICTURES=FOLDER the page is written there, for eyes. */
 export async function picture(page: Page, name: string): Promise<void> {
-  if (pictures !== '') await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
+  if (wantsPictures) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
 }
 
 /** Waits; for what has no sign that it is done. */

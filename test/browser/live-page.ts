@@ -15,9 +15,12 @@ export function whyNoLivePage(): string | false {
   return whyNoAgents() || whyNoBrowser()
 }
 
-export interface Served {
+export interface PageAddress {
   readonly origin: string
   readonly token: string
+}
+
+export interface Served extends PageAddress {
   /** What the program wrote so far. */
   readonly said: () => string
 }
@@ -44,16 +47,20 @@ export async function serveMonitor(context: TestContext, host: LiveHost): Promis
 
 export interface LivePage extends WatchedPage {
   readonly served: Served
-  /** Another window of the same browser. */
-  readonly open: (options?: BrowserContextOptions, section?: string) => Promise<WatchedPage>
+  /** Another window of the same browser; `from` is who serves, where it is not the same. */
+  readonly open: (options?: BrowserContextOptions, section?: string, from?: PageAddress) => Promise<WatchedPage>
 }
 
 export async function openLivePage(context: TestContext, host: LiveHost): Promise<LivePage> {
   const served = await serveMonitor(context, host)
   const browser = await startBrowser(context, { namespace: host.namespace })
-  const open = async (options: BrowserContextOptions = {}, section = 'overview') => {
-    const watched = await openPage(browser, served.origin, options)
-    await watched.page.goto(`${served.origin}/#token=${served.token}`)
+  const open = async (
+    options: BrowserContextOptions = {},
+    section = 'overview',
+    { origin, token }: PageAddress = served,
+  ) => {
+    const watched = await openPage(browser, origin, options)
+    await watched.page.goto(`${origin}/#token=${token}`)
     await watched.page.getByText('Two hosts').first().waitFor()
     await watched.page.evaluate(`location.hash = '#${section}'`)
     return watched

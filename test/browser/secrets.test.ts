@@ -41,8 +41,9 @@ test('planted keys and the page’s token are in no page, answer, event, log or 
   skip: whyNoLivePage(),
 }, async context => {
   const [one, two] = await twoAgents(context)
-  const metricsToken = 'the-planted-token-of-the-metrics'
-  writeFileSync(join(one.folder, 'token'), `${metricsToken}\n`)
+  // The agent's own page, and the one of a process beside it.
+  const own = { origin: 'http://127.0.0.1:9755', token: 'the-planted-token-of-the-page-of-the-agent' }
+  writeFileSync(join(one.folder, 'token'), `${own.token}\n`)
   // One rule by a secret and one by certificates, so that both are in use.
   const rule = ['name: By a secret', 'filters: [{ source: "fd99::1", destination: "fd99::2", mirrored: true }]']
   const more = ['action: negotiate', 'security: [esp-aes256gcm16]', `authentication: [{ preSharedKey: ${SECRET} }]`]
@@ -50,9 +51,10 @@ test('planted keys and the page’s token are in no page, answer, event, log or 
     host.writePolicy({ rules: [`{ ${[...rule, ...more].join(', ')} }`] })
     writeFileSync(host.policy, readFileSync(host.policy, 'utf8').replace(/^ {6}- .*"fd99::1".*\n/m, ''))
   }
-  await one.up('--verbose', '--metrics', '127.0.0.1:9754', '--metrics-token', join(one.folder, 'token'))
+  await one.up('--verbose', '--web', '127.0.0.1:9755', '--web-token', join(one.folder, 'token'))
   await two.up()
-  const { page, served, faults } = await openLivePage(context, one)
+  const { page, served, open, faults } = await openLivePage(context, one)
+  const ownPage = await open({}, 'overview', own)
   const lines: string[] = []
   for (const to of [two.address, two.address6]) assert.ok((await one.ping(to, 3)) > 0, one.log())
   assert.equal((await one.status()).associations.length, 2, 'both rules have keys')
@@ -63,6 +65,8 @@ test('planted keys and the page’s token are in no page, answer, event, log or 
     if ((await closed.count()) > 0) await closed.first().click()
     lines.push(await holdings(page))
   }
+  await ownPage.page.getByText(two.name).first().waitFor()
+  lines.push(await holdings(ownPage.page))
   const ask = (path: string, token: string, origin = served.origin) =>
     one.run([process.execPath, '-e', reader, `${origin}${path}`, token]).then(({ out }) => out)
   const outputs = {
@@ -71,14 +75,15 @@ test('planted keys and the page’s token are in no page, answer, event, log or 
     policy: await ask('/policy', served.token),
     setting: await ask('/setting?value=1', served.token),
     metrics: await ask('/metrics', served.token),
-    'metrics of the agent': await ask('/metrics', metricsToken, 'http://127.0.0.1:9754'),
+    'metrics of the agent': await ask('/metrics', own.token, own.origin),
+    'feed of the agent': await ask('/feed', own.token, own.origin),
     log: one.log() + two.log(),
     status: JSON.stringify(await one.status()),
     processes: (await run('ps', ['-eo', 'args'])).out,
   }
   const bytes = (text: string) => new TextEncoder().encode(text)
   const secrets = {
-    ...{ 'the shared secret': bytes(SECRET), 'the token of the metrics': bytes(metricsToken) },
+    ...{ 'the shared secret': bytes(SECRET), 'the token of the agent’s page': bytes(own.token) },
     ...{ 'the token of the page': bytes(served.token) },
     'the private key of one': keyOf(join(one.folder, `${one.name}.key`)),
     'the private key of the other': keyOf(join(two.folder, `${two.name}.key`)),
@@ -90,7 +95,7 @@ test('planted keys and the page’s token are in no page, answer, event, log or 
     assert.doesNotMatch(text, /PRIVATE KEY/)
   }
   assert.ok(outputs.feed.includes(two.address), 'the feed tells of the peer')
-  assert.deepEqual(await faults(), [])
+  assert.deepEqual([...(await faults()), ...(await ownPage.faults())], [])
 })
 
 /** Prints what comes within two seconds. */

@@ -33,7 +33,7 @@ test('every command line in the pages names a command of the table and options t
         .toSorted((a, b) => b.name.length - a.name.length)
         .find(({ name }) => `${line} `.startsWith(`${name} `))
       assert.ok(command !== undefined, `${page}: sealwire ${line} is no command`)
-      for (const [flag] of line!.matchAll(/(?<= )--[a-z-]+/g)) {
+      for (const [flag] of line!.matchAll(/(?<= )--[a-z0-9-]+/g)) {
         const known = command.options.some(({ flags }) => flags.split(/[ ,]+/).includes(flag))
         assert.ok(known, `${page}: sealwire ${command.name} has no ${flag}`)
       }

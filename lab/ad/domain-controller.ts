@@ -102,7 +102,7 @@ async function waitForServices(forest: Forest, controller: RunningController): P
     'MEMORY:',
     'Administrator',
   )
-  await waitUntil(`${controller.name} answers LDAP, DNS and Kerberos`, 60, async () => {
+  await waitUntil(`${controller.name} answers LDAP, DNS and Kerberos`, 180, async () => {
     if ((await run(directory)).status !== 0) return false
     // The second controller registers itself only some seconds after its start.
     if (!(await run(names)).output.includes(`${controller.name}.`)) return false

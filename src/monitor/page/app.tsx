@@ -1,5 +1,6 @@
 // The page as a whole: head, the part that the address names, and what to do where nobody is let in.
 import { useEffect, useState } from 'preact/hooks'
+import { printable } from '../../base/printable.ts'
 import { type Asker, showTheme, type Theme } from './browser.ts'
 import { overallOf } from './facts/overall.ts'
 import type { PageState } from './facts/page-state.ts'
@@ -36,7 +37,7 @@ export function App({ store, asker, firstTheme }: AppProps) {
   const { word } = overallOf(state)
   const policy = state.view.status?.policy.name
   useEffect(() => {
-    document.title = `${word} – ${policy ?? 'sealwire'}`
+    document.title = printable(`${word} – ${policy ?? 'sealwire'}`)
   }, [word, policy])
   return (
     <>

@@ -146,6 +146,15 @@ test('the head tells who enforces what, and marks what is wrong', () => {
   )
 })
 
+test('a watch that missed packets does not pass for one that saw all', () => {
+  const wire = { links: ['eth0'], since: AT, verdicts: [], flows: [], unread: 1200 }
+  const facts = headFacts(followPage(emptyState, [{ kind: 'status', status: testStatus({ wire }) }]))
+  assert.deepEqual(
+    facts.find(({ label }) => label === 'Wire'),
+    { label: 'Wire', value: 'watched, no leak, 1,200 packets not seen', isBad: true },
+  )
+})
+
 test('an association is found by everything that its row and its details say', () => {
   const { view } = followPage(emptyState, [{ kind: 'status', status: testStatus() }])
   const [one] = view.associations

@@ -44,7 +44,7 @@ test('keys that come and are renewed, a peer with a wrong certificate, a guard t
   await sighting(wide, new RegExp(spi))
   timed('renewed keys', renewed!.ms, await wide.evaluate<number>(`firstSeen['${spi}']`))
 
-  const failure = sighting(page, /Newest failure[\s\S]*(AUTHENTICATION_FAILED|certificate|authority)/)
+  const failure = sighting(page, /Newest failure[\s\S]*does not accept our proof of who we are/)
   const ca = await run(join(root, 'sealwire'), [
     'cert',
     'ca',

@@ -191,7 +191,10 @@ export function authAnswered(session: Session<AuthSent>, message: Opened, world:
   if (identity === undefined || auth === undefined) {
     const errors = errorsIn(payloads)
     // Its half of the session is gone already: there is nobody to say farewell to.
-    if (errors !== '') return refusal('silent', `${peer} refuses us: ${errors}`)
+    // A peer says no more than that (RFC 7296 §2.21.2): whoever looks for the reason has to ask there.
+    const words =
+      errors === 'AUTHENTICATION_FAILED' ? ' (it does not accept our proof of who we are; its log says why)' : ''
+    if (errors !== '') return refusal('silent', `${peer} refuses us: ${errors}${words}`)
     return notProved(`${peer} sent no AUTH, and EAP is not spoken here`)
   }
   const isUsed = isPpkUsed(payloads)

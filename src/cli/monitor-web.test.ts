@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -113,17 +114,27 @@ test('the page goes on while the agent goes and comes back, and Ctrl+C ends it w
   assert.ok(!error().includes(token!))
 })
 
+async function freePlace(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return `127.0.0.1:${port}`
+}
+
 test('scripts get the address as JSON, on the port that they name', { timeout: 60_000 }, async t => {
   const folder = stateOf(t)
   const agent = await agentAt(folder, 1)
   t.after(() => agent.end())
-  const { child, out } = await started(t, '127.0.0.1:47113', '--state', folder.path, '--json')
+  const place = await freePlace()
+  const { child, out } = await started(t, place, '--state', folder.path, '--json')
   while (!out().trim().endsWith('}')) await once(child.stdout!, 'data')
-  assert.match((JSON.parse(out()) as { url: string }).url, /^http:\/\/127\.0\.0\.1:47113\/#token=/)
-  const taken = await started(t, '127.0.0.1:47113', '--state', folder.path)
+  assert.ok((JSON.parse(out()) as { url: string }).url.startsWith(`http://${place}/#token=`))
+  const taken = await started(t, place, '--state', folder.path)
   if (taken.child.exitCode === null) await once(taken.child, 'exit')
   assert.equal(taken.child.exitCode, 3)
-  assert.match(taken.error(), /127\.0\.0\.1:47113 cannot be served: EADDRINUSE \(another program has it/)
+  assert.match(taken.error(), /cannot be served: EADDRINUSE \(another program has it/)
 })
 
 test('a place that is none, one of other machines, and a port without a token are refused in words', async t => {
@@ -139,6 +150,8 @@ test('a place that is none, one of other machines, and a port without a token ar
     assert.match(ran.said, /--web/)
   }
   assert.equal((await runCommand(monitor, [], { web: true, state })).status, 1)
+  const terminal = await runCommand(monitor, [], { web: true, state, page: 'hosts', frames: '1' })
+  assert.deepEqual([terminal.status, terminal.said.match(/^error: /gm)?.length], [2, 2])
   const open = await runCommand(up, [], { policy: 'policy.yaml', state, web: '127.0.0.1:8000' })
   assert.deepEqual([open.status, /write --web-token/.test(open.said)], [2, true], open.said)
   const alone = await runCommand(up, [], { policy: 'policy.yaml', state, webToken: 'token' })

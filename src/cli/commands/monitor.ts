@@ -1,5 +1,6 @@
 // `sealwire monitor`: what ipsecmon was. On a terminal a live view, elsewhere plain frames. Exit status 0 it was looked at, 1 no
 // agent runs.
+import type { Problem } from '../../base/result.ts'
 import { systemClock } from '../../base/time.ts'
 import { type PageName, pageNames } from '../../monitor/terminal/pages.ts'
 import { type Choices, firstChoices, screenOf } from '../../monitor/terminal/screen.ts'
@@ -89,8 +90,10 @@ async function readWeb(input: CommandInput, console: Console): Promise<WebOption
   if (given !== true && typeof given !== 'string') return undefined
   const { readWebPlace } = await import('../monitor-web.ts')
   const place = readWebPlace(given)
-  if (place.ok) return { place: place.value, isJson: input.options['json'] === true }
-  console.problems([place.error])
+  const ofTerminal = ['page', 'interval', 'frames'].filter(key => input.options[key] !== undefined)
+  const needless = ofTerminal.map(key => wrong(`--${key}`, 'the page in a browser has none', 'leave it out, or --web'))
+  if (place.ok && needless.length === 0) return { place: place.value, isJson: input.options['json'] === true }
+  console.problems([...needless, ...(place.ok ? [] : [place.error])])
   return WRONG_INPUT
 }
 
@@ -133,7 +136,6 @@ function readAsked(input: CommandInput, console: Console): Asked | undefined {
   const interval = Number(textOption(input, 'interval') ?? INTERVAL)
   const text = textOption(input, 'frames')
   const frames = text === undefined ? undefined : Number(text)
-  const wrong = (where: string, what: string, hint: string) => ({ severity: 'error', where, what, hint }) as const
   const problems = [
     page === undefined ? wrong('--page', 'there is no such page', `write ${pageNames.join(', ')}`) : undefined,
     interval >= 0.2 && interval <= 3600
@@ -146,4 +148,8 @@ function readAsked(input: CommandInput, console: Console): Asked | undefined {
   if (page !== undefined && problems.length === 0) return { page, interval, frames }
   console.problems(problems)
   return undefined
+}
+
+function wrong(where: string, what: string, hint: string): Problem {
+  return { severity: 'error', where, what, hint }
 }

@@ -15,6 +15,10 @@ export const wireVerdictMeanings = {
   leaked: 'this host sent in clear what its policy secures',
 } as const
 
+/** Why neighbour discovery and errors of paths are permitted wherever hosts seal: no sign of anything unsealed. */
+export const MUST_PASS =
+  'how hosts find each other’s station, and sizes of paths: without it no sealed packet finds its way'
+
 export type WireVerdict = keyof typeof wireVerdictMeanings
 
 export const wireVerdicts = Object.keys(wireVerdictMeanings) as readonly WireVerdict[]

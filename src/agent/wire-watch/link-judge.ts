@@ -8,7 +8,7 @@ import { Judgements } from '../../audit/judgements.ts'
 import type { Judgement } from '../../audit/verdict.ts'
 import { type Address, formatAddress, isMulticast, sameAddress } from '../../base/address.ts'
 import type { Direction, Flow } from '../../base/flow.ts'
-import type { WireVerdict } from '../../monitor/wire-status.ts'
+import { MUST_PASS, type WireVerdict } from '../../monitor/wire-status.ts'
 import type { CompiledPolicy } from '../../policy/compile.ts'
 import { isGroup } from '../../policy/decide.ts'
 import type { Packet } from '../../wire/packet.ts'
@@ -130,8 +130,6 @@ export class LinkJudge<Counted = unknown> {
     return fallsBack && rule?.action === 'negotiate' && rule.fallBackToClear ? 'in-clear' : 'permitted'
   }
 }
-
-const MUST_PASS = 'how hosts find each other’s station, and sizes of paths: without it no sealed packet finds its way'
 
 function pairOf(own: Address, peer: Address): string {
   return `${formatAddress(own)} ${formatAddress(peer)}`

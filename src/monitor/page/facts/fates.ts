@@ -6,17 +6,17 @@ export const fateWords: Readonly<Record<Fate, string>> = {
   exempt: 'exempt, in clear',
   secured: 'sealed',
   blocked: 'blocked',
-  permitted: 'in clear by rule',
+  permitted: 'in clear, permitted',
 }
 
 export const fateStandings: Readonly<Record<Fate, Standing>> = {
   exempt: 'exempt',
   secured: 'sealed',
   blocked: 'failed',
-  permitted: 'clear',
+  permitted: 'permitted',
 }
 
-export const actionStandings = { permit: 'clear', block: 'failed', negotiate: 'sealed' } as const
+export const actionStandings = { permit: 'permitted', block: 'failed', negotiate: 'sealed' } as const
 
 /** Answers of the server that are no success, in words; whatever it says is held to be wrong until it is read. */
 export function refusalWords(code: number, value: unknown): readonly string[] {

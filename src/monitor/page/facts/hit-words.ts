@@ -11,7 +11,7 @@ export interface HitPart {
 
 const parts = [
   ['sealed', 'sealed', 'sealed'],
-  ['permitted', 'clear', 'permitted'],
+  ['permitted', 'permitted', 'permitted'],
   ['inClear', 'clear', 'in clear by fall-back'],
   ['stopped', 'failed', 'stopped in clear'],
   ['blocked', 'failed', 'blocked'],

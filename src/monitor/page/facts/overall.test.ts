@@ -57,6 +57,18 @@ test('what was exempt before the page was opened is no news; what passes then is
   assert.equal(wordAfter(...now, status(62, passed('exempt', 'Kerberos', 6))), 'Sealed')
 })
 
+test('what the watch saw exempt within the minute counts from the first word on', () => {
+  const flow = { because: 'Kerberos is exempt', flow: 'udp 10.0.0.1:1 → 10.0.0.2:88', peer: '10.0.0.2' }
+  const seen = (lastAt: number): Partial<AgentStatus> => ({
+    wire: {
+      ...{ links: ['eth0'], since: AT - 5000, unread: 0, verdicts: [] },
+      flows: [{ ...flow, verdict: 'exempt', direction: 'out', packets: 3, bytes: 300, firstAt: AT - 4000, lastAt }],
+    },
+  })
+  assert.equal(wordAfter(status(0, seen(AT - 59))), 'Exempt passes')
+  assert.equal(wordAfter(status(0, seen(AT - 60))), 'Sealed')
+})
+
 test('what a rule lets pass in clear weighs more than what is exempt', () => {
   assert.equal(
     wordAfter(status(0, passed('permitted', 'DNS', 1)), status(1, passed('permitted', 'DNS', 2))),

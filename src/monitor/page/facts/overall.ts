@@ -91,12 +91,12 @@ function unsealedNow(state: PageState, status: AgentStatus): Overall | undefined
       sentence: `By rule unsecured within a minute: ${named(permitted)}. Nothing leaves against the policy.`,
     }
   const exempt = recentOf(state, status, ['exempt']).filter(title => title !== keyingTitle(status))
-  if (exempt.length > 0)
-    return {
-      kind: 'exempt',
-      word: 'Exempt passes',
-      sentence: `Exempt from the policy and in clear within a minute: ${named(exempt)}.`,
-    }
+  // The watch knows of what passed before the page was opened too.
+  const seen = exempt.length > 0 ? exempt : seenExempt(status)
+  if (seen.length > 0) {
+    const sentence = `Exempt from the policy and in clear within a minute: ${named(seen)}.`
+    return { kind: 'exempt', word: 'Exempt passes', sentence }
+  }
   return undefined
 }
 
@@ -104,9 +104,9 @@ function sealed({ view }: PageState, { associations, wire }: AgentStatus): Overa
   const failed = view.hosts.filter(({ standing }) => standing === 'failed').length
   const failure =
     failed === 0 ? '' : ` With ${failed === 1 ? 'one host' : `${count(failed)} hosts`} no keys could be agreed on.`
-  const what = associations.length === 0 ? 'No associations yet: keys are asked for by the first packet' : ''
+  const isNew = associations.length === 0 ? ' No associations yet: keys are asked for by the first packet.' : ''
   const watch = wire === null ? 'nobody watches the wire itself' : 'the watch on the wire saw no leak'
-  const sentence = `${what === '' ? 'Nothing passes in clear' : what}; the guard stands, ${watch}.${failure}`
+  const sentence = `Nothing that the policy secures passes in clear; the guard stands, ${watch}.${isNew}${failure}`
   return { kind: 'sealed', word: 'Sealed', sentence }
 }
 
@@ -121,6 +121,11 @@ function recentOf({ passing }: PageState, { at, guard }: AgentStatus, kinds: rea
     return kinds.includes(kind) && lastAt !== undefined && lastAt !== null && at - lastAt < RECENT
   })
   return [...new Set(found?.map(({ why }) => why))]
+}
+
+function seenExempt({ wire, at }: AgentStatus): readonly string[] {
+  const recent = wire?.flows.filter(({ verdict, lastAt }) => verdict === 'exempt' && at - lastAt < RECENT)
+  return [...new Set(recent?.map(({ flow }) => flow))]
 }
 
 function named(names: readonly string[]): string {

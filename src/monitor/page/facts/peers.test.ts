@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { testAssociation, testStatus } from '../../test-status.ts'
 import { emptyView, follow } from '../../view.ts'
-import type { WireFlow } from '../../wire-status.ts'
+import { MUST_PASS, type WireFlow } from '../../wire-status.ts'
 import { peerLabel, shortened } from './peer-label.ts'
 import { groupsOf, type Peer, peersOf, peerWords } from './peers.ts'
 import { layoutOf, lineWidth, MOST_LINES, shiftsOf } from './picture-layout.ts'
@@ -42,6 +42,18 @@ test('who is seen on the wire alone is a peer too, unless only keys were asked f
   assert.deepEqual(
     found.map(({ address, standing }) => `${address} ${standing}`),
     ['10.0.0.2 sealed', '10.0.0.9 exempt', '10.0.0.10 exempt'],
+  )
+})
+
+test('what no filter matches is in clear and permitted, beside what is sealed; what sealing itself needs is not shown', () => {
+  const found = peersWith(
+    flow('permitted', '10.0.0.2'),
+    flow('permitted', '10.0.0.9'),
+    flow('permitted', '10.0.0.10', { because: MUST_PASS }),
+  )
+  assert.deepEqual(
+    found.map(({ address, standing, strands }) => `${address} ${standing}: ${strands.join(', ')}`),
+    ['10.0.0.2 sealed: sealed, permitted', '10.0.0.9 permitted: permitted'],
   )
 })
 

@@ -2,22 +2,23 @@
 // others. Every standing has a word, and its own colour, dash and shape on the page.
 import type { HostView } from '../../hosts.ts'
 import type { MonitorView } from '../../view.ts'
-import type { WireFlow, WireStatus } from '../../wire-status.ts'
+import { MUST_PASS, type WireFlow, type WireStatus } from '../../wire-status.ts'
 import { rate } from '../../words.ts'
 import { RECENT } from './overall.ts'
 import { isLeak } from './wire-facts.ts'
 
 /** The worst first: what a person looks for. */
-export const standings = ['leaked', 'clear', 'failed', 'negotiating', 'exempt', 'sealed', 'idle'] as const
+export const standings = ['leaked', 'clear', 'failed', 'negotiating', 'exempt', 'sealed', 'permitted', 'idle'] as const
 export type Standing = (typeof standings)[number]
 
 export const standingWords: Readonly<Record<Standing, string>> = {
   leaked: 'leaked',
-  clear: 'in clear by rule',
+  clear: 'fell back to clear',
   failed: 'refused or failed',
   negotiating: 'negotiating',
   exempt: 'exempt traffic',
   sealed: 'sealed',
+  permitted: 'in clear, permitted',
   idle: 'idle',
 }
 
@@ -79,6 +80,7 @@ function standingOf(flow: WireFlow): Standing | undefined {
     case 'exempt':
       return 'exempt'
     case 'permitted':
+      return flow.because === MUST_PASS ? undefined : 'permitted'
     case 'in-clear':
       return 'clear'
     // The other end does not seal: here it is refused.

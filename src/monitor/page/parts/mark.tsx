@@ -8,6 +8,7 @@ const shapes: Readonly<Record<Standing, string>> = {
   failed: 'M3.6.9 8 5.3 12.4.9l2.7 2.7L10.7 8l4.4 4.4-2.7 2.7L8 10.7l-4.4 4.4-2.7-2.7L5.3 8 .9 3.6z',
   leaked: 'M8 .8 15.6 14.8H.4zM7.2 5.4v5h1.6v-5zM7.2 11.6v1.7h1.6v-1.7z',
   negotiating: 'M1.5 8a6.5 6.5 0 0 1 13 0zM1.5 9.8h13v1.6h-13z',
+  permitted: 'M2 2h12v12H2zM4.8 4.8v6.4h6.4V4.8z',
   idle: 'M8 4.6a3.4 3.4 0 1 1 0 6.8a3.4 3.4 0 1 1 0-6.8z',
 }
 

@@ -10,6 +10,7 @@ import { Mark } from '../parts/mark.tsx'
 
 /** What needs eyes has its name beside it; of the rest there may be a thousand, whose names are told when they are reached. */
 const MOST_NAMED = 60
+const plain: ReadonlySet<Standing> = new Set(['sealed', 'permitted', 'idle'])
 
 export function PeerGrid({ peers }: { readonly peers: readonly Peer[] }) {
   const [reached, setReached] = useState<string>()
@@ -21,7 +22,7 @@ export function PeerGrid({ peers }: { readonly peers: readonly Peer[] }) {
   return (
     <div class="grid" ref={grid}>
       {groups.map(({ standing, peers: own }) => {
-        const isNamed = standing !== 'sealed' && standing !== 'idle' && own.length <= MOST_NAMED
+        const isNamed = !plain.has(standing) && own.length <= MOST_NAMED
         return (
           <section key={standing} aria-label={`${standingWords[standing]}: ${count(own.length)}`}>
             <h3>

@@ -166,6 +166,7 @@ class Tap {
     if (this.#allowed > 0 || this.#isOver) return
     this.#rest()
     this.#cancelPause = this.#clock.at(now + PAUSE, () => {
+      if (this.#isOver) return
       this.#listen()
       this.#drain()
     })

@@ -11,7 +11,7 @@ export interface Restart {
   readonly how: 'down' | 'kill -9'
   /** Since the beginning. */
   readonly atSeconds: number
-  /** From its end until the hosts spoke with each other again. */
+  /** From the command that ends it, which takes its time to start, until the hosts spoke with each other again. */
   readonly silentSeconds: number
 }
 

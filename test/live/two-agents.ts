@@ -256,7 +256,11 @@ export async function audit(file: string, policy: string) {
   return JSON.parse(ran.out) as {
     readonly totals: Readonly<Record<string, number>>
     readonly classes: Readonly<Record<string, number>>
-    readonly findings: readonly unknown[]
+    readonly findings: readonly {
+      readonly verdict: string
+      readonly flow: { readonly source: string; readonly destination: string } | null
+      readonly first: { readonly frame: number; readonly time: string }
+    }[]
     readonly conversations: readonly {
       readonly verdict: string
       readonly packets: number

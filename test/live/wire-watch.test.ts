@@ -84,19 +84,20 @@ test('guard and rules removed by somebody: a clear packet is told of within a se
   await Promise.all([one.up(), two.up()])
   await assertReached(one, two.address)
   assertNoLeak(await wireOf(one), one)
-  const ran = await one.run([
-    'bash',
-    '-c',
-    `for try in 1 2 3 4 5; do ${UNDO}\n ping -c 1 -W 0.1 ${two.address}; done; date +%s.%N`,
-  ])
-  const last = Number(ran.out.trim().split('\n').at(-1))
+  const stop = await captureWire(one)
+  await one.run(['bash', '-c', `for try in {1..10}; do ${UNDO}\n ping -c 1 -W 0.1 ${two.address}; done`])
   await one.wrote('leaked')
   const told = one
     .log()
     .split('\n')
     .find(line => line.includes('"event":"leaked"'))!
   const event = JSON.parse(told) as { time: string; level: string; message: string; peer: string; rule: string }
-  assert.ok(Date.parse(event.time) / 1000 < last + 1, `${told} after ${last}`)
+  const { findings } = await audit(await stop(), one.policy)
+  // Neighbour discovery is a leak to the auditor, which knows no guard that lets it pass.
+  const first = findings.find(({ verdict, flow }) => verdict === 'leaked' && flow?.source.includes('.') === true)!.first
+  const late = (Date.parse(event.time) - Date.parse(first.time)) / 1000
+  assert.ok(late < 1, `${late} s after it stood on the wire: ${told}`)
+  context.diagnostic(`told ${late.toFixed(3)} s after it stood on the wire`)
   assert.equal(event.level, 'error')
   assert.match(
     event.message,
@@ -188,7 +189,7 @@ test('an address that comes is watched as well', { skip }, async context => {
   ip('-n', one.namespace, 'address', 'add', '10.99.0.88/24', 'dev', 'wire')
   await one.wrote('addresses-changed')
   await wait(3.5)
-  await one.run(['bash', '-c', `for try in 1 2 3; do ${UNDO}\n ping -c 1 -W 0.1 -I 10.99.0.88 10.99.0.2; done`])
+  await one.run(['bash', '-c', `for try in {1..10}; do ${UNDO}\n ping -c 1 -W 0.1 -I 10.99.0.88 10.99.0.2; done`])
   await one.wrote('leaked')
   const wire = await wireOf(one)
   assert.ok(

@@ -253,6 +253,10 @@ export function statusOf(scene: Scene, at: number, value: number): AgentStatus {
               ),
             ]
           : []),
+        wireFlow(
+          ...(['permitted', '203.0.113.80', `tcp ${OWN}:51544 → 203.0.113.80:443`] as const),
+          ...(['no filter matches it, and what no filter matches passes in clear', at] as const),
+        ),
         ...(kerberos
           ? [
               wireFlow(

@@ -102,9 +102,7 @@ export class Version2Host {
         return this.#policyChanged(before, world)
       case 'close': {
         const { peer } = input
-        const sessions = this.#book
-          .all()
-          .filter(({ path }) => peer === undefined || sameAddress(peer, path.remote.address))
+        const sessions = peer === undefined ? this.#book.all() : this.#book.toPeer(peer)
         return sessions.flatMap(session => this.#become(session, close(session, 'this host closes it', world), world))
       }
       case 'wake':

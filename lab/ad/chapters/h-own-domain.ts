@@ -120,6 +120,7 @@ async function whileExempt(scene: Scene, member: RunningController): Promise<voi
   scene.checkEqual('exempt: packets that leaked', verdicts.leaked, 0)
   scene.checkEqual('exempt: other unicast in clear', classes.unicast, 0)
   scene.checkEqual('exempt: exempt packets that are not Kerberos, broadcast or multicast', exemptElse(judged), 0)
+  checkSum(scene, judged)
   checkKerberosReadable(scene, judged)
 }
 
@@ -208,10 +209,12 @@ async function byPermitFilter(scene: Scene, member: RunningController): Promise<
   await enter(scene, member, permit)
   const judged = await act(scene, member, permit)
   await checkProvedBy(scene, member, permit.name, /^dc1\$@CORP\.TEST$/i)
-  const { verdicts, classes } = judged
+  const { verdicts, classes, packets } = judged
   scene.checkEqual('permit filter: packets that leaked', verdicts.leaked, 0)
   scene.checkEqual('permit filter: other unicast in clear', classes.unicast, 0)
   scene.checkEqual('permit filter: what a filter permits is Kerberos', verdicts.permitted, classes.kerberos)
+  const all = verdicts.protected + verdicts.keying + verdicts.exempt + verdicts.permitted + verdicts['not-ip']
+  scene.checkEqual('permit filter: sealed, keying, exempt, permitted and ARP together are all packets', all, packets)
   checkKerberosReadable(scene, judged)
 }
 

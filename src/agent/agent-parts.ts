@@ -57,6 +57,8 @@ export interface GuardPart {
   letClear(own: Address, peer: Address, seconds: number): Promise<void>
   endClear(own: Address, peer: Address): Promise<void>
   health(): Promise<GuardHealth>
+  /** Tells that something of it changed, whoever did that; left out, it is only looked at. */
+  watch?(changed: () => void): { stop(): void }
   remove(): Promise<void>
 }
 

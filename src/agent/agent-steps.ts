@@ -20,6 +20,7 @@ export interface StepParts {
   readonly wasUp: () => boolean
   readonly addressesChanged: () => void
   readonly policyChanged: () => void
+  readonly guardChanged: () => void
   readonly tell: (event: AgentEvent) => void
 }
 
@@ -77,6 +78,8 @@ export function agentSteps(given: StepParts): readonly Step[] {
       name: 'watching',
       async up() {
         watches.push(addresses.watch(given.addressesChanged), source.watch(given.policyChanged))
+        const guarding = guard?.watch?.(given.guardChanged)
+        if (guarding !== undefined) watches.push(guarding)
       },
       async down() {
         for (const watch of watches.splice(0)) watch.stop()

@@ -127,6 +127,7 @@ export class Agent {
       wasUp: () => this.#state !== 'going-up',
       addressesChanged: () => this.#addressesSoon(),
       policyChanged: () => this.input({ kind: 'policy-changed' }),
+      guardChanged: () => this.#guardWatch?.changed(work => this.#later('a look at the guard', work)),
       tell: event => this.tell(event),
     })
     const failed = (step: string, error: unknown) => this.#fault(`taking back ${step}`, error)

@@ -14,6 +14,8 @@ import {
 import type { NftProblem } from '../dataplane/guard/nft.ts'
 import { defaultGuard, type GuardOptions, guardRuleset, type Ruleset } from '../dataplane/guard/ruleset.ts'
 import type { GuardTraffic } from '../monitor/agent-status.ts'
+import { NftWatcher } from '../native/nft-watcher.ts'
+import { watchReadable } from '../native/readiness.ts'
 import type { CompiledPolicy } from '../policy/compile.ts'
 import { type GuardHealth, type GuardPart, Unready } from './agent-parts.ts'
 
@@ -45,6 +47,18 @@ export function guardPart({ guard = defaultGuard, taken }: GuardPartOptions = {}
       const packets = drops.reduce((sum, counter) => sum + counter.packets, 0)
       const text = packets === 1 ? 'one packet dropped' : `${packets} packets dropped`
       return { isThere: true, text, traffic: trafficOf(counted) }
+    },
+    watch(changed) {
+      const watcher = new NftWatcher(table)
+      const watch = watchReadable(watcher.fd, () => {
+        if (watcher.hasChanged()) changed()
+      })
+      return {
+        stop() {
+          watch.stop()
+          watcher.close()
+        },
+      }
     },
     remove: async () => need(await removeTable(table)),
   }

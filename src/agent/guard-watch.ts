@@ -16,10 +16,15 @@ export interface GuardWatchParts {
 
 /** Seconds that the guard has for an answer. */
 const ANSWER_WITHIN = 10
+/** Seconds from a change to the look at it, so that what belongs together is there, and between two such looks. */
+const CHANGES_QUIET = 0.05
+const LOOK_AT_MOST = 1
 
 export class GuardWatch {
   readonly #parts: GuardWatchParts
   #health: GuardHealth = { isThere: true, text: '' }
+  #lookedAt = Number.NEGATIVE_INFINITY
+  #cancelLook: (() => void) | undefined
 
   constructor(parts: GuardWatchParts) {
     this.#parts = parts
@@ -30,6 +35,25 @@ export class GuardWatch {
     const failed = (error: unknown): GuardHealth => ({ isThere: false, text: wordsOfError(error) })
     this.#health = await within(clock, ANSWER_WITHIN, 'an answer', guard.health()).catch(failed)
     return this.#health
+  }
+
+  /** Something of it changed. `inTurn` runs when the agent changes nothing of it: what the agent itself did is as it should be. */
+  changed(inTurn: (work: () => Promise<void>) => void): void {
+    const { clock } = this.#parts
+    // However much changes there: a look costs a program.
+    this.#cancelLook ??= clock.at(Math.max(clock.now() + CHANGES_QUIET, this.#lookedAt + LOOK_AT_MOST), () => {
+      this.#cancelLook = undefined
+      this.#lookedAt = clock.now()
+      inTurn(() => this.#tellIfGone())
+    })
+  }
+
+  async #tellIfGone(): Promise<void> {
+    const was = this.#health.isThere
+    const { isThere, text } = await this.look()
+    if (isThere || !was) return
+    const words = `The guard is not as it was put in place (${text}); it will be put back within seconds.`
+    this.#parts.tell({ level: 'error', kind: 'guard-changed', text: words, fields: { found: text } })
   }
 
   /** To be called in the agent's turn: nothing else may change the guard meanwhile. */

@@ -12,7 +12,16 @@ import {
   SEGMENT_UDP,
   virtioHeader,
 } from '../../native/tun-device.ts'
-import { type CopyingSum, copyingChecksumOn, copyWords, fold, pseudoHeaderSum, type Sum, swapped } from './checksum.ts'
+import {
+  addressSum,
+  type CopyingSum,
+  copyingChecksumOn,
+  copyWords,
+  fold,
+  pseudoHeaderSum,
+  type Sum,
+  swapped,
+} from './checksum.ts'
 import { IPV4_BYTES, IPV6_BYTES } from './plain-packet.ts'
 
 const MOST_BYTES = 65_000
@@ -41,6 +50,7 @@ export class Coalescing {
   #headerBytes = 0
   #segmentBytes = 0
   #nextSequence = 0
+  #addressSum = 0
 
   constructor(parts: CoalescingParts) {
     this.#parts = parts
@@ -67,18 +77,42 @@ export class Coalescing {
     const place = this.#run + (this.#count === 0 ? ipHeader + own : this.#length)
     // A wrong one is the host's to find and to count.
     if (fold(headers + this.#copyingSum(transport + own, payload, place)) !== 0xffff) return this.#one(ip, length, 0)
-    const isPushed = protocol === TCP && (bytes[transport + 13]! & PSH) !== 0
     if (this.#count === 0) {
       copyWords(view, ip, this.#run, ipHeader + own)
       this.#protocol = protocol
       this.#ipHeader = ipHeader
       this.#headerBytes = ipHeader + own
       this.#segmentBytes = payload
-      this.#length = length
-    } else {
-      this.#length += payload
-      if (isPushed) bytes[this.#run + ipHeader + 13] = bytes[this.#run + ipHeader + 13]! | PSH
+      this.#length = ipHeader + own
+      this.#addressSum = addressSum(sum, bytes, ip)
     }
+    this.#append(transport, payload, protocol)
+  }
+
+  /**
+   * Takes what stands behind an IP header that would be the same, but for its length, as that of the packet which was added
+   * last. False where it does not follow on that one; nothing is changed then.
+   */
+  follow(transport: number, octets: number, protocol: number): boolean {
+    if (this.#count === 0 || protocol !== this.#protocol) return false
+    const own = this.#transportHeader(transport, octets, protocol)
+    const payload = octets - own
+    if (own === 0 || payload <= 0 || this.#ipHeader + own !== this.#headerBytes) return false
+    if (!this.#followsOn(transport, own, payload, protocol)) return false
+    const headers = this.#parts.sum(transport, own) + this.#addressSum + swapped(protocol) + swapped(octets)
+    const contents = this.#copyingSum(transport + own, payload, this.#run + this.#length)
+    if (fold(headers + contents) !== 0xffff) return false
+    this.#append(transport, payload, protocol)
+    return true
+  }
+
+  /** What was copied to the run's end belongs to it. */
+  #append(transport: number, payload: number, protocol: number): void {
+    const { bytes, view } = this.#parts.arena
+    const isPushed = protocol === TCP && (bytes[transport + 13]! & PSH) !== 0
+    const flags = this.#run + this.#ipHeader + 13
+    if (isPushed) bytes[flags] = bytes[flags]! | PSH
+    this.#length += payload
     this.#count++
     if (protocol === TCP) this.#nextSequence = (view.getUint32(transport + 4) + payload) >>> 0
     if (isPushed || payload < this.#segmentBytes) this.flush()
@@ -103,7 +137,6 @@ export class Coalescing {
     const { view } = this.#parts.arena
     const run = this.#run
     if (protocol !== this.#protocol || ipHeader !== this.#ipHeader || ipHeader + own !== this.#headerBytes) return false
-    if (payload > this.#segmentBytes || this.#length + payload > MOST_BYTES) return false
     if (ipHeader === IPV4_BYTES) {
       // Version and TOS, DF, time to live and protocol; then the addresses.
       if (view.getUint16(ip) !== view.getUint16(run) || view.getUint32(ip + 6) !== view.getUint32(run + 6)) return false
@@ -112,7 +145,14 @@ export class Coalescing {
       if (view.getUint32(ip) !== view.getUint32(run) || view.getUint16(ip + 6) !== view.getUint16(run + 6)) return false
       if (!this.#sameWords(ip + 8, run + 8, 8)) return false
     }
-    const first = run + ipHeader
+    return this.#followsOn(transport, own, payload, protocol)
+  }
+
+  /** The same of what stands behind the IP header. */
+  #followsOn(transport: number, own: number, payload: number, protocol: number): boolean {
+    const { view } = this.#parts.arena
+    if (payload > this.#segmentBytes || this.#length + payload > MOST_BYTES) return false
+    const first = this.#run + this.#ipHeader
     if (view.getUint32(transport) !== view.getUint32(first)) return false
     if (protocol === UDP) return this.#count < MOST_DATAGRAMS
     if (view.getUint32(transport + 4) !== this.#nextSequence) return false

@@ -50,6 +50,9 @@ export class OpeningBurst {
   readonly #flows: FlowCache<'as-it-is' | 'translated'>
   readonly #opened = new OpenedEsp()
   readonly #burst = new EspBurst()
+  /** Within one message, in transport mode: the last packet was added to a run, its flow being known to pass as it is. */
+  #isMessage = false
+  #isJoining = false
 
   constructor(parts: OpeningBurstParts) {
     this.#parts = parts
@@ -122,6 +125,7 @@ export class OpeningBurst {
     openAll(memory, opener, burst)
     this.packets += burst.count
     const { trafficClass, family } = this.#parts.arrivals()
+    this.#isMessage = true
     for (let index = 0; index < burst.count; index++) {
       const low = view.getUint32(burst.at[index]! + 4)
       const high = burst.highs[index]!
@@ -130,6 +134,8 @@ export class OpeningBurst {
       if (window.isNew(high, low)) this.#take(target, fault, high, low, -1, family, trafficClass, now)
       else this.#countReplayed(target)
     }
+    this.#isMessage = false
+    this.#isJoining = false
     return taken
   }
 
@@ -183,9 +189,16 @@ export class OpeningBurst {
     }
     window.accept(high, low)
     if (opened.nextHeader === NO_NEXT_HEADER) return drop('dummy')
+    const outside = isTunnel ? 0 : family === 4 ? IPV4_BYTES : IPV6_BYTES
+    // The flow that it belongs to is known then, and an IP header would only be taken off again.
+    if (this.#isJoining && this.#parts.coalescing.follow(opened.at, opened.length, opened.nextHeader)) {
+      counters.inbound.packets++
+      counters.inbound.bytes += opened.length + outside
+      return
+    }
     const inner = isTunnel ? this.#fromTunnel(outerClass) : this.#fromTransport(ip, family)
     if (inner < 0) return drop('bad-inner-packet')
-    const octets = isTunnel ? this.#opened.length : this.#opened.length + (family === 4 ? IPV4_BYTES : IPV6_BYTES)
+    const octets = opened.length + outside
     counters.inbound.packets++
     counters.inbound.bytes += octets
     this.#judge(target, inner, octets, now)
@@ -242,8 +255,10 @@ export class OpeningBurst {
       const asked = askedOctets(arena, transport, protocol)
       const known = this.#flows.find(ip, version, protocol, asked, association.name)
       if (known === 'translated') repairChecksum(arena.bytes, ip, length)
+      this.#isJoining = this.#isMessage && !isTunnel && known === 'as-it-is'
       if (known !== undefined) return coalescing.add(ip, length, protocol)
     }
+    this.#isJoining = false
     const content = arena.bytes.slice(ip, ip + length)
     const outcome = inbound()!.judgeOpened(content, association, isTunnel, now)
     if (protocol < 0 || outcome.kind !== 'pass') return settle(outcome, now)

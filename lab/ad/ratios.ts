@@ -80,7 +80,9 @@ export function ratiosOf(timed: readonly Timed[], rounds: number, memory: readon
     return ratio(step, times('clear'), times('sealed'))
   })
   const counted = steps.filter(({ step }) => !waitingSteps.includes(step))
-  const all = (of: (step: StepRatio) => number) => [counted.reduce((sum, step) => sum + of(step), 0)]
+  const all = (of: (step: StepRatio) => number) => counted.reduce((sum, step) => sum + of(step), 0)
+  const [clear, sealed] = [all(step => step.clear), all(step => step.sealed)]
+  const times = Math.min(...counted.map(step => step.times))
   return {
     version: 1,
     sealwire: VERSION,
@@ -88,11 +90,7 @@ export function ratiosOf(timed: readonly Timed[], rounds: number, memory: readon
     ok: timed.length > 0 && unanswered.length === 0,
     rounds,
     steps,
-    together: ratio(
-      'together',
-      all(step => step.clear),
-      all(step => step.sealed),
-    ),
+    together: { step: 'together', clear, sealed, ratio: sealed / clear, times },
     unanswered: unanswered.map(
       ({ manner, from, to, step, said }) => `${inWords(manner)} ${from}>${to} ${step}: ${said}`,
     ),

@@ -60,6 +60,18 @@ test('what is exempt stands beside what passed of it', () => {
   assert.equal(unguarded.exempt[0]!.outbound, null)
 })
 
+test('IKE is counted by the watch on the wire, since the guard lets the agent’s own pass elsewhere', () => {
+  const verdicts = [
+    { verdict: 'keying', direction: 'out', packets: 6, bytes: 2000 },
+    { verdict: 'keying', direction: 'in', packets: 5, bytes: 1900 },
+    { verdict: 'exempt', direction: 'out', packets: 9, bytes: 900 },
+  ] as const
+  const { exempt } = follow(emptyView, [status({ wire: { links: [], since: 0, verdicts, flows: [], unread: 0 } })])
+  const [kerberos, ike] = exempt
+  assert.deepEqual([ike!.outbound, ike!.inbound?.packets], [{ packets: 6, bytes: 2000 }, 5])
+  assert.equal(kerberos!.outbound?.packets, 5)
+})
+
 test('a negotiation is a ladder of its messages, and says why it failed', () => {
   const session = { session: 'abc', peer: '10.0.0.3' }
   const view = follow(emptyView, [

@@ -149,8 +149,20 @@ function droppedBy({ drops, guard }: AgentStatus): number {
   return [...drops, ...guarded].reduce((sum, { packets }) => sum + packets, 0)
 }
 
-function exemptOf({ setting, guard }: AgentStatus): readonly ExemptView[] {
-  const counted = guard?.traffic.filter(({ kind }) => kind === 'exempt') ?? []
+/** What is counted by kind and reason; IKE by the watch on the wire, since the guard lets the agent's own pass elsewhere. */
+export function countedTraffic({ setting, guard, wire }: AgentStatus): readonly GuardTraffic[] {
+  const title = setting.exempt.find(({ name }) => name === 'ike')?.title
+  const counted = guard?.traffic ?? []
+  if (wire === null || title === undefined) return counted
+  const keying = wire.verdicts.flatMap(({ verdict, ...seen }) =>
+    verdict === 'keying' ? [{ ...seen, kind: 'exempt' as const, why: title }] : [],
+  )
+  return [...counted.filter(({ kind, why }) => kind !== 'exempt' || why !== title), ...keying]
+}
+
+function exemptOf(status: AgentStatus): readonly ExemptView[] {
+  const { setting, guard } = status
+  const counted = countedTraffic(status)
   return setting.exempt.map(({ title, otherwise }) => {
     const of = (direction: GuardTraffic['direction']) =>
       guard === null

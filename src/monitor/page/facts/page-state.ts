@@ -2,7 +2,7 @@
 // same lines as the view's, bounded like it.
 import type { AgentStatus } from '../../agent-status.ts'
 import type { Traffic } from '../../sealed-traffic.ts'
-import { emptyView, follow, type Heard, MOST_SAMPLES, type MonitorView } from '../../view.ts'
+import { countedTraffic, emptyView, follow, type Heard, MOST_SAMPLES, type MonitorView } from '../../view.ts'
 import { leakedTraffic } from './wire-facts.ts'
 
 /** One counter of the guard. */
@@ -50,21 +50,21 @@ export function followPage(state: PageState, heard: readonly Heard[]): PageState
 }
 
 function passingOf(
-  { at, guard }: AgentStatus,
+  status: AgentStatus,
   before: AgentStatus,
   seconds: number,
   last: ReadonlyMap<string, Passing>,
 ): ReadonlyMap<string, Passing> {
   const key = (one: { readonly kind: string; readonly direction: 'out' | 'in'; readonly why: string }) =>
     keyOf(one.kind, one.direction, one.why)
-  const earlier = new Map<string, Traffic>(before.guard?.traffic.map(one => [key(one), one]))
+  const earlier = new Map<string, Traffic>(countedTraffic(before).map(one => [key(one), one]))
   return new Map(
-    guard?.traffic.map(one => {
+    countedTraffic(status).map(one => {
       const known = earlier.get(key(one))
       // A guard that was put in place anew counts from nothing.
       const start = known === undefined || known.packets > one.packets ? { packets: 0, bytes: 0 } : known
       const isGrowing = one.packets > start.packets
-      const lastAt = isGrowing ? at : (last.get(key(one))?.lastAt ?? null)
+      const lastAt = isGrowing ? status.at : (last.get(key(one))?.lastAt ?? null)
       return [key(one), { lastAt, bytesPerSecond: Math.max(0, one.bytes - start.bytes) / seconds }]
     }),
   )

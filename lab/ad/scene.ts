@@ -206,6 +206,11 @@ export class Scene {
     this.#told.exercises.push({ name, steps: results, leftOut: impossible })
   }
 
+  /** What goes to groups of hosts; on IPv6 no step does. */
+  get groupKinds(): readonly ('multicast' | 'broadcast')[] {
+    return this.lab.isIpv6Only ? [] : ['multicast', 'broadcast']
+  }
+
   get allSteps(): readonly string[] {
     return steps.map(step => step.name).filter(step => !this.isShort || essential.includes(step))
   }

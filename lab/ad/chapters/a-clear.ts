@@ -12,6 +12,7 @@ export const everythingInClear: Chapter = {
       'Anybody on the wire between them can read who asks for what; only what the programs encrypt themselves is hidden.',
     'This is what the chapters behind it are measured by: the same steps, with sealwire between.',
   ],
+  isForIpv6: true,
   run: async scene => {
     const recording = await scene.record('clear')
     const results = await scene.exercise('in clear')
@@ -20,7 +21,7 @@ export const everythingInClear: Chapter = {
     const { classes, verdicts, packets } = judged
     scene.checkEqual('sealed packets', verdicts.protected + verdicts.keying, 0)
     scene.checkEqual('packets in clear and ARP are all packets', verdicts['no-policy'] + verdicts['not-ip'], packets)
-    for (const name of ['kerberos', 'rsvp', 'multicast', 'broadcast', 'unicast'] as const) {
+    for (const name of ['kerberos', 'rsvp', ...scene.groupKinds, 'unicast'] as const) {
       scene.check(`${name} is there`, classes[name] > 0, `${classes[name]} packets`)
     }
     checkKerberosReadable(scene, judged)

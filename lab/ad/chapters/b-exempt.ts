@@ -16,6 +16,7 @@ export const exemptByDefault: Chapter = {
       'Kerberos, RSVP, broadcast, multicast and IKE itself pass unsecured. The value NoDefaultExempt of the registry would ' +
       'change that; nobody has set it.',
   ],
+  isForIpv6: true,
   run: async scene => {
     await scene.secure({ profile: 'windows-2000-sp1' })
     for (const agent of scene.agents) {
@@ -55,7 +56,7 @@ function checkOnlyExempt(scene: Scene, judged: JudgedCapture): void {
   scene.checkEqual('exempt packets: all of Kerberos, RSVP, multicast and broadcast', verdicts.exempt, exempt)
   checkSum(scene, judged)
   scene.check('IKE is there, in clear', verdicts.keying >= 4, `${verdicts.keying} packets`)
-  for (const name of ['kerberos', 'rsvp', 'multicast', 'broadcast'] as const) {
+  for (const name of ['kerberos', 'rsvp', ...scene.groupKinds] as const) {
     scene.check(`${name} is there, in clear`, classes[name] > 0, `${classes[name]} packets`)
   }
   const { protected: sealed, exempt: clear } = verdicts

@@ -18,6 +18,7 @@ export const smallPackets: Chapter = {
     'Here every link is made smaller than any in use today. All steps are made again, with Kerberos sealed; and once more those of ' +
       'Kerberos, with the default exemptions, where its pieces stand on the wire in clear and all belong to it.',
   ],
+  isForIpv6: true,
   run: async scene => {
     try {
       await setLinkSizes(scene.lab, SMALL)

@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { HostAgent as Agent, giveCertificates, type HostAgent, policyPath, writePolicies } from './agent.ts'
-import { record } from './capture.ts'
+import { type Recording, record } from './capture.ts'
 import type { AgentMemory, Check, Exercised } from './chapter.ts'
 import { exercise, type LeftOut, leftOut, type StepResult, steps } from './exercise.ts'
 import { disagreements, type JudgeBy, type JudgedCapture, judge } from './judge.ts'
@@ -69,6 +69,7 @@ export class Scene {
   readonly directory: string
   readonly #options: SceneOptions
   #letter = ''
+  #recordings = new Set<Recording>()
   #told: { checks: Check[]; captures: JudgedCapture[]; exercises: Exercised[]; memory: AgentMemory[] } = nothing()
 
   constructor(lab: Lab, directory: string, options: SceneOptions, agents?: readonly HostAgent[]) {
@@ -84,6 +85,7 @@ export class Scene {
     const other = new Scene(lab, directory, this.#options, agents)
     other.#letter = this.#letter
     other.#told = this.#told
+    other.#recordings = this.#recordings
     return other
   }
 
@@ -159,12 +161,14 @@ export class Scene {
   /** From here on every packet on the bridge; begins with ARP, so that a capture that is empty is a broken one. */
   async record(name: string): Promise<OngoingRecording> {
     const recording = await record(this.lab.wire, this.directory)
+    this.#recordings.add(recording)
     for (const { host } of this.lab.controllers) await forgetNeighbours(host)
     return {
       stop: async (by = 'first') => {
         const file = `${this.#letter}-${name.replaceAll(/[^a-z0-9-]+/g, '-')}.pcapng`
         const path = `${this.#options.folder}/${file}`
         writeFileSync(path, await recording.stop())
+        this.#recordings.delete(recording)
         const judged = await judge(name, path, file, this.#judgeBy(by))
         this.#told.captures.push(judged)
         const different = disagreements(judged)
@@ -244,6 +248,9 @@ export class Scene {
 
   /** Nothing of sealwire and no filter is left in the lab. */
   async restore(): Promise<void> {
+    // Where a chapter broke off, its recorder would outlive the lab.
+    for (const recording of this.#recordings) await recording.stop().catch(() => undefined)
+    this.#recordings.clear()
     await unfilterWire(this.lab.wire)
     await Promise.all(this.agents.map(agent => agent.restore()))
   }

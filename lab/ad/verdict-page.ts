@@ -1,11 +1,10 @@
 // The verdict as one page that needs nothing but itself: no script, no request, light and dark, also on paper. Markup, style
 // and bars are those of the auditor's page. A pure function of the verdict.
 
-import { createHash } from 'node:crypto'
-import { type Content, html, Markup } from '../../src/audit/page-markup.ts'
-import { count, group, percent, told } from '../../src/audit/page-numbers.ts'
-import { pageStyle } from '../../src/audit/page-style.ts'
-import { named, numbers, patternDefinitions, shareBar, tableOf, worstFirst } from '../../src/audit/page-verdicts.ts'
+import { framedPage } from '../../src/audit/page-frame.ts'
+import { type Content, html, type Markup } from '../../src/audit/page-markup.ts'
+import { count, group, percent } from '../../src/audit/page-numbers.ts'
+import { named, numbers, shareBar, tableOf, worstFirst } from '../../src/audit/page-verdicts.ts'
 import { classes } from '../../src/audit/verdict.ts'
 import { meanings } from '../../src/audit/verdict-words.ts'
 import type { ChapterResult, Check, Exercised } from './chapter.ts'
@@ -29,40 +28,15 @@ summary:focus-visible{outline:3px solid var(--link);outline-offset:2px}
 `
 
 export function verdictPage(verdict: StoryVerdict): string {
-  const style = pageStyle() + ownStyle
-  const digest = createHash('sha256').update(style).digest('base64')
-  const allowed = `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'`
-  const title = 'Two domain controllers, as KB 254728 tells it'
-  const page = html`<!DOCTYPE html>
-<html lang="en" xmlns="http://www.w3.org/1999/xhtml">
-<head>
-<meta charset="utf-8"/>
-<meta http-equiv="Content-Security-Policy" content="${allowed}"/>
-<meta name="viewport" content="width=device-width, initial-scale=1"/>
-<meta name="referrer" content="no-referrer"/>
-<meta name="generator" content="sealwire ${verdict.sealwire}"/>
-<title>${title}</title>
-<style>${new Markup(style)}</style>
-</head>
-<body>
-<a class="skip" href="#main">To the chapters</a>
-${patternDefinitions()}
-<header>
-<h1>${title}</h1>
-${answer(verdict)}
-<nav aria-label="Contents"><ul>${verdict.chapters.map(
-    ({ letter, title: heading }) => html`<li><a href="#${letter}">${letter}. ${heading}</a></li>`,
-  )}</ul></nav>
-</header>
-<main id="main">
-${overview(verdict)}
-${verdict.chapters.map(chapterSection)}
-</main>
-<footer><p>Made by sealwire ${verdict.sealwire} on ${told(verdict.made)}. This page holds everything it shows and asks nothing of any network.</p></footer>
-</body>
-</html>
-`
-  return page.text
+  const contents = html`<nav aria-label="Contents"><ul>${verdict.chapters.map(
+    ({ letter, title }) => html`<li><a href="#${letter}">${letter}. ${title}</a></li>`,
+  )}</ul></nav>`
+  return framedPage({
+    title: 'Two domain controllers, as KB 254728 tells it',
+    ...{ version: verdict.sealwire, made: verdict.made, style: ownStyle, skipTo: 'To the chapters' },
+    header: [answer(verdict), contents],
+    main: [overview(verdict), ...verdict.chapters.map(chapterSection)],
+  })
 }
 
 function answer({ ok, chapters, domain, hosts, seconds, length }: StoryVerdict): Markup {

@@ -16,10 +16,15 @@ const dark = `
 --on-protected:#fff;--on-keying:#003a5c;--on-exempt:#4a4200;--on-permitted:#aeb6c2;--on-leaked:#2b1000;--on-blocked:#3d2800;
 --on-not-ip:#eceff4;--on-malformed:#14171c;--on-no-policy:#8a93a1;`
 
+/** Of a picture that stands alone too: the colours by name, as the reader's system has them. */
+export function paletteStyle(): string {
+  return `:root{color-scheme:light dark;${light}}
+@media (prefers-color-scheme:dark){:root{${dark}}}`
+}
+
 export function pageStyle(): string {
   return `
-:root{color-scheme:light dark;${light}}
-@media (prefers-color-scheme:dark){:root{${dark}}}
+${paletteStyle()}
 *{box-sizing:border-box}
 html{font-size:clamp(15px,10.5px + .35vw,24px);-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.45 system-ui,"Segoe UI",Roboto,"Helvetica Neue",Arial,"DejaVu Sans",sans-serif;overflow-wrap:break-word}

@@ -1,15 +1,15 @@
 // The audit as one HTML page that needs nothing but itself: no script, no request, one style that is known by its digest
 // (Content-Security-Policy), pictures as SVG. A pure function of what the audit said; all that is from outside is escaped.
-import { createHash } from 'node:crypto'
+
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { FingerprintReport } from './fingerprint.ts'
 import { findingsSection, ledgerSection } from './page-findings.ts'
+import { framedPage } from './page-frame.ts'
 import { hostsSection } from './page-hosts.ts'
-import { html, Markup } from './page-markup.ts'
+import { html, type Markup } from './page-markup.ts'
 import { count, group, percent, size, told } from './page-numbers.ts'
-import { pageStyle } from './page-style.ts'
 import { timeSection } from './page-time.ts'
-import { named, numbers, patternDefinitions, shareBar, tableOf, worstFirst } from './page-verdicts.ts'
+import { named, numbers, shareBar, tableOf, worstFirst } from './page-verdicts.ts'
 import type { AuditReport } from './report.ts'
 import { meanings } from './verdict-words.ts'
 
@@ -38,40 +38,17 @@ export function reportPage(
   policy: CompiledPolicy | undefined,
   evidence: PageEvidence,
 ): string {
-  const style = pageStyle()
-  const digest = createHash('sha256').update(style).digest('base64')
-  const allowed = `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'`
   const title =
     reports.length === 1 ? `Audit of ${reports[0]!.capture.file}` : `Audit of ${count(reports.length, 'capture')}`
-  const page = html`<!DOCTYPE html>
-<html lang="en" xmlns="http://www.w3.org/1999/xhtml">
-<head>
-<meta charset="utf-8"/>
-<meta http-equiv="Content-Security-Policy" content="${allowed}"/>
-<meta name="viewport" content="width=device-width, initial-scale=1"/>
-<meta name="referrer" content="no-referrer"/>
-<meta name="generator" content="sealwire ${evidence.version}"/>
-<title>${title}</title>
-<style>${new Markup(style)}</style>
-</head>
-<body>
-<a class="skip" href="#main">To the findings</a>
-${patternDefinitions()}
-<header>
-<h1>${title}</h1>
-${answer(reports, policy, evidence)}
-${contents(reports, policy)}
-</header>
-<main id="main">
-${reports.length > 1 ? overview(reports) : undefined}
-${reports.map((report, index) => captureSection(report, policy, `c${index + 1}`))}
-${evidenceSection(reports, policy, evidence)}
-</main>
-<footer><p>Made by sealwire ${evidence.version} on ${told(evidence.made)}. This page holds everything it shows and asks nothing of any network.</p></footer>
-</body>
-</html>
-`
-  return page.text
+  return framedPage({
+    ...{ title, version: evidence.version, made: evidence.made, skipTo: 'To the findings' },
+    header: [answer(reports, policy, evidence), contents(reports, policy)],
+    main: [
+      reports.length > 1 ? overview(reports) : undefined,
+      ...reports.map((report, index) => captureSection(report, policy, `c${index + 1}`)),
+      evidenceSection(reports, policy, evidence),
+    ],
+  })
 }
 
 function answer(reports: readonly AuditReport[], policy: CompiledPolicy | undefined, { failed }: PageEvidence): Markup {

@@ -1,6 +1,5 @@
 // The audit as one HTML page that needs nothing but itself: no script, no request, one style that is known by its digest
 // (Content-Security-Policy), pictures as SVG. A pure function of what the audit said; all that is from outside is escaped.
-
 import type { CompiledPolicy } from '../policy/compile.ts'
 import type { FingerprintReport } from './fingerprint.ts'
 import { findingsSection, ledgerSection } from './page-findings.ts'

@@ -8,6 +8,7 @@ import { VERSION } from '../../../src/cli/version.ts'
 import { compile } from '../../../src/policy/compile.ts'
 import { policyPath } from '../agent.ts'
 import type { Check } from '../chapter.ts'
+import { fullName } from '../forest.ts'
 import { policyBy } from '../judge.ts'
 import { bringUp, type Lab, type Net, type Progress, takeDown, usualNet } from '../lab.ts'
 import { inside } from '../namespace.ts'
@@ -152,7 +153,8 @@ function isInterruption(error: unknown): boolean {
 async function areAlike({ controllers: [first, second], forest }: Lab): Promise<string> {
   if (first === undefined || second === undefined) return 'there are not two'
   const who = ['-U', `Administrator%${forest.administratorPassword}`]
-  const places = [first, second].map(({ address }) => `ldap://${address}`)
+  // By name: Samba's own tools take no address of IPv6 in a URL.
+  const places = [first, second].map(controller => `ldap://${fullName(forest, controller)}`)
   const parts = ['domain', 'configuration', 'schema', 'dnsdomain', 'dnsforest']
   try {
     await must(inside(first.host, ['samba-tool', 'ldapcmp', ...places, ...parts, ...who], 120))

@@ -204,6 +204,30 @@ test('a host that stops says farewell: its peer has nothing left of it', async (
   assert.deepEqual(there.peer.endpoint.sessions(), [])
 })
 
+test('a host that goes begins nothing any more: who asks it again at once is left without an answer, and packets without keys', async () => {
+  const stage = new Stage(45)
+  const [here, there] = [stage.side('10.54.0.1'), stage.side('10.54.0.2')]
+  for (const { peer } of stage.sides) await peer.enforce(...sharedKey())
+  here.say('10.54.0.2', 0)
+  await stage.advance(2)
+  const stopped = here.peer.keeper.stop()
+  const established = here.events.filter(({ kind }) => kind === 'session-established').length
+  for (let turn = 0; turn < 20; turn++) {
+    await stage.advance(0.05)
+    there.say('10.54.0.1', 100 + turn)
+    here.say('10.54.0.2', 200 + turn)
+  }
+  await stage.advance(2)
+  await stopped
+  assert.equal(here.events.filter(({ kind }) => kind === 'session-established').length, established)
+  assert.deepEqual(here.peer.endpoint.sessions(), [])
+  assert.deepEqual(
+    there.peer.endpoint.sessions().filter(({ state }) => state === 'established'),
+    [],
+  )
+  assert.equal(stage.shown, 0)
+})
+
 test('a peer that starts again is believed, and what it has forgotten is gone', async () => {
   const stage = new Stage(4)
   const [here, there] = [stage.side('10.54.0.1'), stage.side('10.54.0.2')]

@@ -8,6 +8,7 @@ import type { DataPlane, DataPlaneListener } from '../dataplane/data-plane.ts'
 import { pairName, type Spi } from '../ipsec/association.ts'
 import type { DropReason } from '../ipsec/drop-reasons.ts'
 import type { KeyingEndpoint, OutsideWorld } from '../keying/endpoint.ts'
+import { isBeginning } from '../keying/first-look.ts'
 import type {
   Instant,
   KerberosAnswer,
@@ -50,6 +51,7 @@ export class Keeper {
   #cancelWake: (() => void) | undefined
   #wakeAt: Instant | undefined
   #cancelLook: (() => void) | undefined
+  #isLeaving = false
   #isStopped = false
 
   constructor(parts: KeeperParts) {
@@ -88,7 +90,7 @@ export class Keeper {
   }
 
   input(input: KeyingInput): void {
-    if (this.#isStopped) return
+    if (this.#isStopped || (this.#isLeaving && beginsSession(input))) return
     const { endpoint, world, clock } = this.#parts
     for (const output of endpoint.handle(input, { ...world(), now: clock.now() })) this.#take(output)
     const { wakeAt } = endpoint
@@ -114,6 +116,8 @@ export class Keeper {
   async stop(patience = 1): Promise<void> {
     const { endpoint, clock, dataPlane } = this.#parts
     this.close()
+    // Whoever is told farewell may ask at once for keys anew, and would not hear of the end of those.
+    this.#isLeaving = true
     const end = clock.now() + patience
     const isWaiting = () => endpoint.sessions().some(({ state }) => state === 'closing' || state === 'established')
     while (isWaiting() && clock.now() < end) {
@@ -228,4 +232,8 @@ export class Keeper {
     if (names.length > 0) this.input({ kind: 'heard', names })
     this.#lookLater()
   }
+}
+
+function beginsSession(input: KeyingInput): boolean {
+  return input.kind === 'needs-keys' || (input.kind === 'datagram' && isBeginning(input.path, input.bytes))
 }

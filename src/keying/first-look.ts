@@ -35,6 +35,12 @@ function lookAtIke(octets: Uint8Array): FirstLook {
   return { kind: 'ike', header: header.value, octets }
 }
 
+/** Whether it would begin a session here, in either version: no SPI of ours is in it yet. */
+export function isBeginning(path: Path, bytes: Uint8Array): boolean {
+  const look = firstLook(path, bytes)
+  return look.kind === 'ike' && look.header.responderSpi === 0n
+}
+
 /** From the IKE header on. */
 export const VERSION_AT = 17
 const EXCHANGE_AT = 18

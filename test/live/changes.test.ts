@@ -69,6 +69,19 @@ test('a link that goes down and comes back is used again', { skip }, async conte
   assert.equal(totals['leaked'], 0)
 })
 
+test('a host whose new links begin without IPv6, and whose own have it, seals IPv6', { skip }, async context => {
+  const [one, two] = await twoAgents(context)
+  // Of which neighbour discovery is exempt.
+  for (const host of [one, two]) host.writePolicy({ profile: 'windows-vista', noDefaultExempt: 1 })
+  await one.run(['sysctl', '-q', '-w', 'net.ipv6.conf.default.disable_ipv6=1'])
+  await Promise.all([one.up(), two.up()])
+  const stop = await captureWire(two)
+  assert.equal(await one.ping(two.address6), 3, one.log())
+  const { totals } = await audit(await stop(), one.policy)
+  assert.equal(totals['leaked'], 0)
+  assert.ok(totals['protected']! >= 6)
+})
+
 test('a guard that somebody flushed is put back', { skip }, async context => {
   const [one] = await twoAgents(context)
   await one.up()

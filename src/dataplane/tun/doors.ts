@@ -1,5 +1,6 @@
 // What the worker of the TUN data plane opens: the device, and the sockets for ESP, AH, ESP in UDP and the ICMP that tells
 // of path sizes. Everything that it sends carries the mark, so that no route leads it into the device again.
+
 import { type Address, parseAddress } from '../../base/address.ts'
 import { AH, ESP, ICMP, ICMPV6 } from '../../base/flow.ts'
 import type { Arena } from '../../native/arena.ts'
@@ -9,6 +10,7 @@ import { openFrameSender } from '../../native/packet-socket.ts'
 import { openRawSocket, type RawSocket } from '../../native/raw-socket.ts'
 import { changeLink, findLink, openRouting } from '../../native/routing.ts'
 import { attachFilter } from '../../native/socket-options.ts'
+import { readSysctl, writeSysctl } from '../../native/sysctl.ts'
 import { openTunDevice, type TunDevice } from '../../native/tun-device.ts'
 import { openUdpSocket, type UdpSocket } from '../../native/udp-socket.ts'
 import { espBesideFrames, espOfFrames, onlyTooBig } from './packet-filters.ts'
@@ -52,6 +54,7 @@ export function openDevice(arena: Arena, options: TunOptions): TunDevice {
     try {
       const link = findLink(netlink, device.name)
       if (link === undefined) throw new Error(`the TUN device ${device.name} went away`)
+      allowIpv6(device.name)
       const segments = link.segmentationBytes === 0 ? {} : { segmentationBytes: MOST_SEGMENTED }
       changeLink(netlink, link.index, { mtu: options.mtu, isUp: true, queuePackets: QUEUE_PACKETS, ...segments })
     } finally {
@@ -61,6 +64,20 @@ export function openDevice(arena: Arena, options: TunOptions): TunDevice {
   } catch (error) {
     device.close()
     throw error
+  }
+}
+
+/**
+ * New links begin as `default` says. Where that is without IPv6 and the host has it on its links all the same, what is to be
+ * sealed would find no way into the device. A host that has no IPv6 at all keeps it so.
+ */
+function allowIpv6(device: string): void {
+  const [all, own] = ['all', device].map(link => readSysctl(`net/ipv6/conf/${link}/disable_ipv6`))
+  if (all !== '0' || own !== '1') return
+  try {
+    writeSysctl(`net/ipv6/conf/${device}/disable_ipv6`, '0')
+  } catch {
+    // Where settings of the kernel are read-only routes of IPv6 are refused, by name, and nothing leaves.
   }
 }
 

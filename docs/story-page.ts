@@ -1,9 +1,12 @@
 // The page of the two domain controllers and its pictures, from the verdict of a run of the lab:
 // `node docs/story-page.ts FOLDER`, where FOLDER is what `sealwire lab ad tell --out FOLDER` made. Numbers and pictures are the run's.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+// Of the trials it tells what stands there too: ratios.json (`lab ad measure --out`) and endure.json (`lab ad endure --out`).
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ChapterResult } from '../lab/ad/chapter.ts'
+import type { EnduranceVerdict } from '../lab/ad/endurance/endure.ts'
 import type { JudgedCapture } from '../lab/ad/judge.ts'
+import type { Ratios, StepRatio } from '../lab/ad/ratios.ts'
 import type { StoryVerdict } from '../lab/ad/verdict.ts'
 import { html, Markup } from '../src/audit/page-markup.ts'
 import { count, group } from '../src/audit/page-numbers.ts'
@@ -44,7 +47,7 @@ function numbersOf(verdicts: JudgedCapture['verdicts']): string {
 
 const intro = `# Two domain controllers, as the KB tells it
 
-In 2001 an administrator of Windows 2000 had a policy that secures “all IP traffic” between two domain controllers, looked at the wire, and
+An administrator of Windows 2000 had a policy that secures “all IP traffic” between two domain controllers, looked at the wire, and
 saw Kerberos in clear. That was no fault: Windows leaves five kinds of traffic out of every policy (KB 253169), and Service Pack 1 brought
 a value of the registry, \`NoDefaultExempt\`, that takes two of them back in (KB 254728). Around that one value stand a dozen other
 articles. Here they are acted out, by domain controllers that none of us wrote: Samba's, in network namespaces of one Linux machine,
@@ -62,8 +65,13 @@ of a default exemption, *permitted* is in clear because the policy permits it, *
 ARP. What is needed and how it works is in [lab/ad](../lab/ad/README.md).
 `
 
-/** What a reader should see in a picture; the chapters' own words tell what was done. */
-export function storyPage(verdict: StoryVerdict): string {
+export interface Trials {
+  readonly ratios?: Ratios
+  readonly endurance?: EnduranceVerdict
+}
+
+/** The chapters in their own words, each with what was seen; then the trials. */
+export function storyPage(verdict: StoryVerdict, { ratios, endurance }: Trials = {}): string {
   const { chapters, sealwire, made, seconds } = verdict
   const checks = chapters.flatMap(chapter => chapter.checks)
   const well = checks.filter(({ ok }) => ok).length
@@ -83,6 +91,8 @@ export function storyPage(verdict: StoryVerdict): string {
     '<!-- Made by `node docs/story-page.ts FOLDER` from a run of the lab: do not edit. -->\n',
     ...[intro, run, '', head, '|---|---|---:|---:|---:|---:|---:|---:|', ...rows, ''],
     ...chapters.map(section),
+    ...(ratios === undefined ? [] : [costSection(ratios)]),
+    ...(endurance === undefined ? [] : [enduranceSection(endurance)]),
   ].join('\n')
 }
 
@@ -111,6 +121,31 @@ function section({ letter, title, kb, story, captures, checks }: ChapterResult):
   ].join('\n')
 }
 
+function costSection({ rounds, steps, together }: Ratios): string {
+  const line = ({ step, clear, sealed, ratio }: StepRatio) =>
+    `| ${step} | ${clear.toFixed(2)} s | ${sealed.toFixed(2)} s | ${ratio.toFixed(2)} |`
+  return [
+    '## What the seal costs\n',
+    `The same steps in clear and sealed by turns, ${rounds} rounds each way, in one run on one machine (\`sealwire lab ad measure\`). Medians;`,
+    'a ratio of 1 is no difference, and steps of a few hundredths of a second are mostly noise. What waits for Samba’s own clock is not in the sum.\n',
+    '| step | in clear | sealed | ratio |\n|---|---:|---:|---:|',
+    ...steps.map(line),
+    line({ ...together, step: '**all together**' }),
+    '',
+  ].join('\n')
+}
+
+function enduranceSection({ seconds, lifetimes, checks, restarts }: EnduranceVerdict): string {
+  return [
+    `## ${seconds < 3600 ? `${Math.round(seconds / 60)} minutes` : 'An hour'} of it\n`,
+    `Both controllers change their directories all the time, one TCP connection carries numbered octets both ways, and questions of every kind are`,
+    `asked in turn, while keys live ${lifetimes.keys} seconds, IKE’s own ${lifetimes.ike / 60} minutes, and agents are told to go down or killed, ${restarts.length} times (\`sealwire lab ad endure\`).\n`,
+    '| | check | seen |\n|---|---|---|',
+    ...checks.map(({ what, ok, seen }) => `| ${ok ? '✓' : '✗'} | ${cell(what)} | ${cell(seen)} |`),
+    '',
+  ].join('\n')
+}
+
 function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('\n', ' ')
 }
@@ -119,7 +154,12 @@ function write(folder: string): void {
   const verdict: StoryVerdict = JSON.parse(readFileSync(join(folder, 'verdict.json'), 'utf8'))
   const images = join(import.meta.dirname, 'images')
   for (const file of readdirSync(images)) if (/^story-.*\.svg$/.test(file)) rmSync(join(images, file))
-  writeFileSync(join(import.meta.dirname, 'domain-controllers.md'), storyPage(verdict))
+  const trial = (name: string) => {
+    const file = join(folder, name)
+    return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
+  }
+  const trials = { ratios: trial('ratios.json'), endurance: trial('endure.json') }
+  writeFileSync(join(import.meta.dirname, 'domain-controllers.md'), storyPage(verdict, trials))
   for (const chapter of verdict.chapters) {
     if (chapter.captures.some(({ packets }) => packets > 0))
       writeFileSync(join(images, `story-${chapter.letter}.svg`), pictureOf(chapter))

@@ -15,7 +15,7 @@ export function readPlace(text: string, option = '--metrics'): Result<Place, Pro
   const refused = (what: string) =>
     failure<Problem>({
       ...{ severity: 'error', where: option, what },
-      hint: 'write 127.0.0.1:9754, [::1]:9754 or unix:/run/sealwire/metrics.sock',
+      hint: `write 127.0.0.1:9754, [::1]:9754 or unix:/run/sealwire/${option.slice(2)}.sock`,
     })
   if (text.startsWith('unix:')) {
     const path = text.slice(5)

@@ -1,6 +1,5 @@
 // What the worker of the TUN data plane opens: the device, and the sockets for ESP, AH, ESP in UDP and the ICMP that tells
 // of path sizes. Everything that it sends carries the mark, so that no route leads it into the device again.
-
 import { type Address, parseAddress } from '../../base/address.ts'
 import { AH, ESP, ICMP, ICMPV6 } from '../../base/flow.ts'
 import type { Arena } from '../../native/arena.ts'
